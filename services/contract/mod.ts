@@ -1,0 +1,12 @@
+/**
+ * The contract: what the wire and the bus carry. Everything else imports this; it does no I/O and
+ * imports nothing but zod.
+ *
+ * @module
+ */
+export * from "./bus.ts";
+export * from "./codes.ts";
+export * from "./frames.ts";
+export * from "./limits.ts";
+export * from "./rooms.ts";
+export * from "./subjects.ts";

@@ -1,0 +1,109 @@
+/**
+ * One hop of a message as one span, and the trace context that joins the hops. With Deno's
+ * exporter off (no OTEL_DENO) nothing is recorded and a client's context still travels through.
+ *
+ * Deno's default sampler ignores what the parent decided; services are started with
+ * OTEL_TRACES_SAMPLER=parentbased_traceidratio.
+ *
+ * @module
+ */
+import {
+  type Attributes,
+  type Context,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+import { HEADERS } from "../contract/mod.ts";
+
+export { type Context, ROOT_CONTEXT, SpanKind };
+
+const tracer = trace.getTracer("hopwire");
+
+const TEXT_GETTER = {
+  keys: () => [HEADERS.traceparent],
+  get: (carrier: string, key: string) => key === HEADERS.traceparent ? carrier : undefined,
+};
+
+/** The context that a `traceparent` names; the root context where there is none or it is broken. */
+export function contextOf(traceparent: string | undefined): Context {
+  if (traceparent === undefined || traceparent === "") return ROOT_CONTEXT;
+  const context = propagation.extract(ROOT_CONTEXT, traceparent, TEXT_GETTER);
+  if (trace.getSpanContext(context) !== undefined) return context;
+  // Without an SDK the API's propagator does nothing; the context is still to be passed on.
+  const parts = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent);
+  if (parts === null) return ROOT_CONTEXT;
+  const spanContext = {
+    traceId: parts[1]!,
+    spanId: parts[2]!,
+    traceFlags: parseInt(parts[3]!, 16),
+    isRemote: true,
+  };
+  return isSpanContextValid(spanContext)
+    ? trace.setSpanContext(ROOT_CONTEXT, spanContext)
+    : ROOT_CONTEXT;
+}
+
+/** The `traceparent` of a context; undefined where it has no trace. */
+export function traceparentOf(context: Context): string | undefined {
+  const spanContext = trace.getSpanContext(context);
+  if (spanContext === undefined || !isSpanContextValid(spanContext)) return undefined;
+  const flags = spanContext.traceFlags.toString(16).padStart(2, "0");
+  return `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
+}
+
+/** Whether a `traceparent` says that its trace is recorded. */
+export function isSampled(traceparent: string | undefined): boolean {
+  return traceparent !== undefined && (parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
+}
+
+/** A span under way. */
+export interface Hop {
+  /** What the next hop's parent is. */
+  context: Context;
+  span: Span;
+  /** Ends the span; a failure is named by its code or text. */
+  end(failure?: string): void;
+}
+
+/**
+ * Starts a hop. `attributes` follow the messaging conventions of OpenTelemetry; see
+ * {@link natsAttributes}. `startTime` is milliseconds since 1970.
+ */
+export function startHop(
+  name: string,
+  kind: SpanKind,
+  parent: Context,
+  attributes: Attributes,
+  startTime?: number,
+): Hop {
+  const span = tracer.startSpan(name, { kind, attributes, startTime }, parent);
+  return {
+    context: trace.setSpan(parent, span),
+    span,
+    end(failure) {
+      if (failure !== undefined) {
+        span.setAttribute("error.type", failure);
+        span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
+      }
+      span.end();
+    },
+  };
+}
+
+/** The attributes of a hop over NATS, by OpenTelemetry's messaging conventions. */
+export function natsAttributes(
+  operation: "send" | "receive" | "process" | "settle" | "request",
+  destination: string,
+): Attributes {
+  return {
+    "messaging.system": "nats",
+    "messaging.destination.name": destination,
+    "messaging.operation.name": operation,
+    "messaging.operation.type": operation === "request" ? "send" : operation,
+  };
+}

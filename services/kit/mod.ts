@@ -1,0 +1,14 @@
+/**
+ * The kit: what a service needs and should never write again. Imports the contract.
+ *
+ * @module
+ */
+export * from "./bus.ts";
+export * from "./config.ts";
+export * from "./epoch.ts";
+export * from "./fault_error.ts";
+export * from "./health.ts";
+export * from "./hop.ts";
+export * from "./log.ts";
+export * from "./service.ts";
+export * from "./stream_publisher.ts";

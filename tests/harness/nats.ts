@@ -1,0 +1,61 @@
+/**
+ * A real nats-server with JetStream for a test, on a free port with a folder of its own.
+ *
+ * @module
+ */
+import { findNatsServer } from "../../services/start/nats_server.ts";
+import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { until } from "./wait.ts";
+
+/** A nats-server under test. */
+export interface NatsServer extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** The process that runs now. */
+  readonly process: ChildProcess;
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port with the same data. */
+  restart(): Promise<void>;
+}
+
+/** Starts a nats-server. `config` is added to its configuration file. */
+export async function startNats(
+  options: { config?: string; port?: number } = {},
+): Promise<NatsServer> {
+  const binary = await findNatsServer();
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-nats-" });
+  const port = options.port ?? freePort();
+  await Deno.writeTextFile(
+    `${folder}/nats.conf`,
+    `listen: 127.0.0.1:${port}\njetstream { store_dir: "${folder}/data" }\n${
+      options.config ?? ""
+    }\n`,
+  );
+  const launch = async () => {
+    const process = startProcess(binary, ["-c", `${folder}/nats.conf`]);
+    await process.line("Server is ready");
+    await until("nats-server to accept", async () => {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return true;
+    });
+    return process;
+  };
+  let process = await launch();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    get process() {
+      return process;
+    },
+    kill: () => process.kill(),
+    async restart() {
+      await process.kill();
+      process = await launch();
+    },
+    async [Symbol.asyncDispose]() {
+      await process.kill();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
