@@ -97,6 +97,8 @@ export const RoomsJoin = endpoint(
     presence: PresenceMode,
     /** Members now, this one included; absent where presence is off. */
     count: z.number().int().min(0).optional(),
+    /** The state of presence that has this join in it; 0 where presence is off. */
+    revision: z.number().int().min(0),
   }),
 );
 export type Grant = z.infer<typeof RoomsJoin["reply"]>;
@@ -115,6 +117,8 @@ export const RoomsPresence = endpoint(
     room: RoomName,
     after: z.string().max(limits.MAX_USER_LENGTH).optional(),
     limit: z.number().int().min(1).max(limits.MAX_PRESENCE_PAGE),
+    /** The answer must know at least this state of presence. */
+    revision: z.number().int().min(0),
   }),
   z.object({
     count: z.number().int().min(0),
@@ -126,11 +130,6 @@ export const RoomsPresence = endpoint(
 /** Said by each gateway once a second; its members leave when it has been silent too long. */
 export const GATEWAY_ALIVE = "gateway.alive";
 export const GatewayAlive = z.object({ gateway: GatewayId });
-
-/** Said by rooms to a gateway whose members it has let go: it must join them again. */
-export function gatewayForgotten(gateway: string): string {
-  return `gateway.forgotten.${gateway}`;
-}
 
 /** A stored message as the archive gives it. */
 export const ArchivedMessage = RoomEvent.extend({ seq: Seq, prev: Seq });

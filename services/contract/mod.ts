@@ -8,5 +8,6 @@ export * from "./bus.ts";
 export * from "./codes.ts";
 export * from "./frames.ts";
 export * from "./limits.ts";
+export * from "./namespaces.ts";
 export * from "./rooms.ts";
 export * from "./subjects.ts";

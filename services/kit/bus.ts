@@ -16,7 +16,14 @@ import {
   TimeoutError,
 } from "@nats-io/transport-node";
 import type * as z from "zod";
-import { describeIssue, type Endpoint, type Fault, HEADERS, isErrorCode } from "../contract/mod.ts";
+import {
+  describeIssue,
+  type Endpoint,
+  type ErrorCode,
+  type Fault,
+  HEADERS,
+  isErrorCode,
+} from "../contract/mod.ts";
 import { natsUrl } from "./config.ts";
 import { FaultError, faultOf } from "./fault_error.ts";
 import {
@@ -299,7 +306,13 @@ export async function requestRaw(
   bus: Bus,
   subject: string,
   payload: string,
-  options: { timeout?: number; context?: Context } = {},
+  options: {
+    timeout?: number;
+    context?: Context;
+    /** The codes for "nobody serves this" and "no reply in time"; both `unavailable` by default. */
+    missing?: ErrorCode;
+    late?: ErrorCode;
+  } = {},
 ): Promise<Msg> {
   if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
   const headers = createHeaders();
@@ -312,12 +325,13 @@ export async function requestRaw(
       headers,
     });
   } catch (error) {
-    const detail = error instanceof NoRespondersError || isNoResponders(error)
-      ? `nobody serves ${subject}`
-      : error instanceof TimeoutError
-      ? `${subject} did not answer in time`
-      : undefined;
-    throw new FaultError("unavailable", detail, 1_000);
+    if (error instanceof NoRespondersError || isNoResponders(error)) {
+      throw new FaultError(options.missing ?? "unavailable", `nobody serves ${subject}`, 1_000);
+    }
+    if (error instanceof TimeoutError) {
+      throw new FaultError(options.late ?? "unavailable", `${subject} did not answer`, 1_000);
+    }
+    throw new FaultError("unavailable", undefined, 1_000);
   }
   const refusal = message.headers?.get(HEADERS.error);
   if (refusal) {

@@ -65,9 +65,7 @@ export async function runService<Shape extends z.ZodRawShape>(
   try {
     config = readConfig(z.object({ ...BASE_CONFIG, ...options.config })) as typeof config;
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    createLogger(name, { format: "text" }).error(`hopwire ${name}: ${error.message}`);
-    Deno.exit(EXIT_CONFIG);
+    refuseConfig(name, error);
   }
   const log = createLogger(name, { level: config.LOG_LEVEL, format: config.LOG_FORMAT });
   const fail = (what: string, error: unknown): never => {
@@ -109,8 +107,8 @@ export async function runService<Shape extends z.ZodRawShape>(
   health.require("not draining", () => !draining);
   const app = new Hono();
   addHealthRoutes(app, health);
-  options.routes?.(app, config);
   try {
+    options.routes?.(app, config);
     if (options.listen) {
       drains.push(await options.listen(app, config, log));
     } else {
@@ -123,6 +121,7 @@ export async function runService<Shape extends z.ZodRawShape>(
       drains.push(() => void server.shutdown());
     }
   } catch (error) {
+    if (error instanceof ConfigError) refuseConfig(name, error);
     if (
       error instanceof Deno.errors.AddrInUse || (error as { code?: string }).code === "EADDRINUSE"
     ) {
@@ -143,8 +142,16 @@ export async function runService<Shape extends z.ZodRawShape>(
       config,
     );
   } catch (error) {
+    if (error instanceof ConfigError) refuseConfig(name, error);
     fail("could not start", error);
   }
   started = true;
   log.info("started");
+}
+
+/** Says the one line about a wrong variable and ends the process; rethrows anything else. */
+function refuseConfig(name: string, error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  createLogger(name, { format: "text" }).error(`hopwire ${name}: ${error.message}`);
+  Deno.exit(EXIT_CONFIG);
 }

@@ -1,0 +1,57 @@
+/**
+ * The endpoints of the rooms service.
+ *
+ * @module
+ */
+import {
+  GATEWAY_ALIVE,
+  GatewayAlive,
+  type Namespace,
+  namespaceOf,
+  RoomsJoin,
+  RoomsLeave,
+  RoomsPresence,
+  subjectToken,
+} from "../contract/mod.ts";
+import { type Bus, FaultError, serve, subscribe } from "../kit/mod.ts";
+import { grantRights } from "./grants.ts";
+import type { Presences } from "./presence.ts";
+
+/** Serves `rooms.*`. Gives back how to finish: no new requests, those under way answered. */
+export function serveRooms(
+  bus: Bus,
+  namespaces: readonly Namespace[],
+  presences: Presences,
+): () => Promise<void> {
+  const subscriptions = [
+    subscribe(bus, GATEWAY_ALIVE, GatewayAlive, ({ gateway }) => presences.alive(gateway)),
+
+    serve(bus, RoomsJoin, "rooms", async ({ room, userId, username, rooms, gateway }) => {
+      const namespace = namespaceOf(namespaces, room);
+      const rights = grantRights(namespace, rooms, room);
+      const { stored, presence } = namespace;
+      if (presence === "off") return { rights, stored, presence, revision: 0 };
+      const joined = await presences.join(room, userId, username, gateway);
+      return { rights, stored, presence, ...joined };
+    }),
+
+    serve(bus, RoomsLeave, "rooms", async ({ room, userId, gateway }) => {
+      await presences.leave(room, userId, gateway);
+      return {};
+    }),
+
+    serve(bus, RoomsPresence, "rooms", async ({ room, after, limit, revision }) => {
+      const { presence } = namespaceOf(namespaces, room);
+      if (presence === "off") throw new FaultError("forbidden", `${room} has no presence`);
+      await presences.caughtUp(revision);
+      const count = presences.roster.count(room);
+      // In a room of counts nobody is named.
+      if (presence === "counts") return { count, members: [], more: false };
+      const from = after === undefined ? undefined : subjectToken(after);
+      return { count, ...presences.roster.page(room, from, limit) };
+    }),
+  ];
+  return async () => {
+    await Promise.all(subscriptions.map((subscription) => subscription.drain()));
+  };
+}
