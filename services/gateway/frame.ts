@@ -1,0 +1,81 @@
+/**
+ * Frames as they go out: each is built once, WebSocket header and all, and the same bytes are
+ * written to every member. Nothing is parsed here.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { ServerFrame } from "../contract/mod.ts";
+
+/** A frame to send. `wire` is a whole unmasked WebSocket text frame, shared: never changed. */
+export interface Frame {
+  readonly wire: Uint8Array;
+  /** Where the JSON begins in `wire`, for transports that are not WebSocket. */
+  readonly start: number;
+}
+
+/** FIN and the opcodes of RFC 6455. */
+const TEXT = 0x81;
+
+/** A WebSocket ping without payload. */
+export const PING_FRAME: Frame = { wire: new Uint8Array([0x89, 0x00]), start: 2 };
+
+const BRACE = 0x7b;
+
+/** Makes a frame of an object. */
+export function encodeFrame(frame: ServerFrame): Frame {
+  return textFrame(JSON.stringify(frame));
+}
+
+/** Makes a frame of JSON text. */
+export function textFrame(json: string): Frame {
+  const length = Buffer.byteLength(json);
+  const start = headerLength(length);
+  const wire = Buffer.allocUnsafe(start + length);
+  writeHeader(wire, length);
+  wire.write(json, start, "utf8");
+  return { wire, start };
+}
+
+/**
+ * Makes a frame of an event's JSON, as published, with members put in front: `head` is the JSON of
+ * those up to their last comma, its opening brace included. Null where the event is no object.
+ */
+export function spliceFrame(head: string, event: Uint8Array): Frame | null {
+  if (event.length < 3 || event[0] !== BRACE || event[event.length - 1] !== BRACE + 2) return null;
+  const length = head.length + event.length - 1;
+  const start = headerLength(length);
+  const wire = Buffer.allocUnsafe(start + length);
+  writeHeader(wire, length);
+  wire.write(head, start, "latin1");
+  wire.set(event.subarray(1), start + head.length);
+  return { wire, start };
+}
+
+/** The `room-message` frame of a stored event. */
+export function messageFrame(event: Uint8Array, seq: number, prev: number): Frame | null {
+  return spliceFrame(`{"type":"room-message","seq":${seq},"prev":${prev},`, event);
+}
+
+/** The `room-signal` frame of a signal. */
+export function signalFrame(event: Uint8Array): Frame | null {
+  return spliceFrame(`{"type":"room-signal",`, event);
+}
+
+function headerLength(length: number): number {
+  return length < 126 ? 2 : length < 65_536 ? 4 : 10;
+}
+
+function writeHeader(wire: Buffer, length: number): void {
+  wire[0] = TEXT;
+  if (length < 126) {
+    wire[1] = length;
+  } else if (length < 65_536) {
+    wire[1] = 126;
+    wire.writeUInt16BE(length, 2);
+  } else {
+    wire[1] = 127;
+    wire.writeUInt32BE(0, 2);
+    wire.writeUInt32BE(length, 6);
+  }
+}

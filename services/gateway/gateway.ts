@@ -1,0 +1,76 @@
+/**
+ * Puts a gateway's parts together.
+ *
+ * @module
+ */
+import type { Server } from "node:http";
+import { AuthVerify } from "../contract/mod.ts";
+import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
+import type { GatewayConfig } from "./config.ts";
+import type { Edge } from "./edge.ts";
+import { createHistoryReader } from "./history_reader.ts";
+import { followLog } from "./log_epoch.ts";
+import { PresenceKeeper } from "./presence_keeper.ts";
+import { RoomTable } from "./room_table.ts";
+import { createStats } from "./stats.ts";
+import { UserTable } from "./user_table.ts";
+import { serveWebSocket } from "./websocket.ts";
+
+/** How long publishes under way may take to be acked while the gateway drains, milliseconds. */
+const DRAIN_ACKS_MS = 3_000;
+
+/** Wires a gateway to NATS and to its HTTP server. */
+export function startGateway(
+  { bus, health, onDrain }: ServiceContext,
+  config: GatewayConfig,
+  server: Server,
+): void {
+  const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  const stats = createStats();
+  const publisher = new StreamPublisher(bus);
+  const log = followLog(bus);
+  const history = createHistoryReader(bus);
+  const rooms = new RoomTable({ bus, history, stats }, log, config.MAX_ROOMS_SERVED);
+  const presence = new PresenceKeeper(bus, id, config.PRESENCE_LINGER_MS);
+  let messages = 0;
+  let connections = 0;
+  const edge: Edge = {
+    id,
+    config,
+    bus,
+    publisher,
+    log,
+    rooms,
+    presence,
+    history,
+    stats,
+    users: new UserTable(bus),
+    sessions: new Set(),
+    verify: (token) => request(bus, AuthVerify, { token }),
+    messageId: () => `${id}-${(messages++).toString(36)}`,
+    leave(membership, linger) {
+      const { session, room } = membership;
+      if (session.rooms.get(room.name) !== membership) return;
+      session.rooms.delete(room.name);
+      room.remove(membership);
+      rooms.release(room);
+      presence.exit(room.name, session.identity!, linger);
+    },
+  };
+  // Of another log nothing that a client knows is true any more: they come back and begin anew.
+  log.onChange(() => {
+    bus.log.warn("the log was made anew", { epoch: log.epoch });
+    for (const session of [...edge.sessions]) session.close("unavailable");
+    rooms.clear();
+  });
+  const sockets = serveWebSocket(server, edge, () => `${id}-c${(connections++).toString(36)}`);
+  health.require("stream", () => log.epoch !== null);
+  onDrain(async () => {
+    await publisher.idle(DRAIN_ACKS_MS);
+    await sockets.drain();
+    presence.stop();
+    rooms.close();
+    log.stop();
+    publisher.close();
+  });
+}

@@ -1,0 +1,84 @@
+/**
+ * Reads the archive for this gateway. Equal reads at the same time are one: a thousand members who
+ * come back to a room together cost one request.
+ *
+ * @module
+ */
+import { type HistoryPage, HistoryRead, MAX_HISTORY_LIMIT } from "../contract/mod.ts";
+import { type Bus, type Context, FaultError, request } from "../kit/mod.ts";
+import { type Frame, messageFrame } from "./frame.ts";
+import type { ArchivePart } from "./sequencer.ts";
+
+/** Different reads that may be under way at a time; one more is refused. */
+const MAX_READS = 1_024;
+
+/** How long a read may take: persistence may wait 2 s for the archive to reach `upTo`. */
+const READ_TIMEOUT_MS = 4_000;
+
+/** A page ready to be sent. */
+export interface FramePage {
+  frames: { seq: number; frame: Frame }[];
+  more: boolean;
+  epoch: string;
+  trimmedTo: number;
+}
+
+/** See the module's doc. */
+export interface HistoryReader {
+  /** One page, as persistence gives it. */
+  page(
+    query: { room: string; before?: number; after?: number; limit: number; upTo?: number },
+    context?: Context,
+  ): Promise<HistoryPage>;
+  /** What follows `after`, for repairing a room. */
+  entries(room: string, after: number, upTo: number): Promise<ArchivePart>;
+  /** What follows `after`, as frames, for a member who comes back. */
+  frames(room: string, after: number, upTo: number): Promise<FramePage>;
+}
+
+/** Makes the reader. */
+export function createHistoryReader(bus: Bus): HistoryReader {
+  const reads = new Map<string, Promise<unknown>>();
+  const once = <T>(key: string, read: () => Promise<T>): Promise<T> => {
+    const running = reads.get(key);
+    if (running !== undefined) return running as Promise<T>;
+    if (reads.size >= MAX_READS) {
+      throw new FaultError("unavailable", "too many reads of history", 1_000);
+    }
+    const promise = read().finally(() => reads.delete(key));
+    reads.set(key, promise);
+    return promise;
+  };
+  const after = (room: string, seq: number, upTo: number) =>
+    once(
+      `page ${room} ${seq} ${upTo}`,
+      () =>
+        request(bus, HistoryRead, { room, after: seq, upTo, limit: MAX_HISTORY_LIMIT }, {
+          timeout: READ_TIMEOUT_MS,
+        }),
+    );
+  return {
+    page: (query, context) =>
+      request(bus, HistoryRead, query, { timeout: READ_TIMEOUT_MS, context }),
+
+    async entries(room, seq, upTo) {
+      const { messages, more } = await after(room, seq, upTo);
+      const entries = messages.map(({ seq, prev, ...event }) => ({
+        seq,
+        prev,
+        event: new TextEncoder().encode(JSON.stringify(event)),
+      }));
+      return { entries, more };
+    },
+
+    frames: (room, seq, upTo) =>
+      once(`frames ${room} ${seq} ${upTo}`, async () => {
+        const { messages, ...rest } = await after(room, seq, upTo);
+        const frames = messages.map(({ seq, prev, ...event }) => ({
+          seq,
+          frame: messageFrame(new TextEncoder().encode(JSON.stringify(event)), seq, prev)!,
+        }));
+        return { frames, ...rest };
+      }),
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * Tells the rooms service which users this gateway holds in which rooms: enters before a session
+ * does, leaves after the user's last session has, and says it all again whenever the rooms service
+ * may have let us go (NATS was gone, or this process was stopped).
+ *
+ * @module
+ */
+import {
+  GATEWAY_ALIVE,
+  GatewayAlive,
+  type Grant,
+  type Identity,
+  RoomsJoin,
+  RoomsLeave,
+} from "../contract/mod.ts";
+import { type Bus, type Context, errorText, FaultError, publish, request } from "../kit/mod.ts";
+
+/** How often the gateway says that it lives, milliseconds. The lease is 3.5 s by default. */
+const ALIVE_MS = 1_000;
+
+/** A beat that comes so late means that the lease may have run out meanwhile, milliseconds. */
+const LATE_MS = 2_500;
+
+/** How long one request to rooms may take, and how often it is tried. */
+const REQUEST_TIMEOUT_MS = 2_000;
+const TRIES = 3;
+
+/** Wait before a leave that failed is tried again, milliseconds. */
+const LEAVE_RETRY_MS = 500;
+
+/** Requests under way at a time while everything is said again. */
+const RENEW_AT_A_TIME = 32;
+
+interface Holding {
+  room: string;
+  identity: Identity;
+  /** Sessions of the user in the room, those that are entering included. */
+  sessions: number;
+  /** Whether rooms was told (or may have been) that we hold the user. */
+  told: boolean;
+  /** The request under way for this user and room: they must not overtake each other. */
+  busy: Promise<unknown>;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** See the module's doc. */
+export class PresenceKeeper {
+  readonly #bus: Bus;
+  readonly #gateway: string;
+  readonly #lingerMs: number;
+  readonly #holdings = new Map<string, Holding>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #lastBeat = performance.now();
+  #renewing = 0;
+  #stopped = false;
+
+  /** `lingerMs`: how long a user whose connection was lost may come back without having left. */
+  constructor(bus: Bus, gateway: string, lingerMs: number) {
+    this.#bus = bus;
+    this.#gateway = gateway;
+    this.#lingerMs = lingerMs;
+    this.#beat();
+    this.#timer = setInterval(() => this.#beat(), ALIVE_MS);
+    bus.onReconnect(() => void this.#renewAll());
+  }
+
+  /** How many users are held, counted once a room, those that linger included. */
+  get size(): number {
+    return this.#holdings.size;
+  }
+
+  /**
+   * Enters a room for one session. Every success must be paired with one {@link exit}.
+   *
+   * @throws {FaultError} `forbidden`, or `unavailable` when rooms could not be asked
+   */
+  async enter(room: string, identity: Identity, context?: Context): Promise<Grant> {
+    const holding = this.#holdingOf(room, identity);
+    holding.sessions++;
+    clearTimeout(holding.timer);
+    holding.timer = undefined;
+    try {
+      return await this.#inTurn(holding, async () => {
+        const grant = await this.#join(holding, identity, context);
+        if (grant.presence !== "off") holding.told = true;
+        return grant;
+      });
+    } catch (error) {
+      // A refusal changed nothing there; after anything else it is not known.
+      const refused = error instanceof FaultError && error.fault.code === "forbidden";
+      if (!refused) holding.told = true;
+      this.exit(room, identity, false);
+      throw error;
+    }
+  }
+
+  /** One session less. `linger`: the connection was lost, the user may be back in a moment. */
+  exit(room: string, identity: Identity, linger: boolean): void {
+    const holding = this.#holdings.get(keyOf(room, identity.userId));
+    if (holding === undefined || --holding.sessions > 0) return;
+    if (!holding.told) return this.#forget(holding);
+    const wait = linger ? this.#lingerMs : 0;
+    holding.timer = setTimeout(() => void this.#leave(holding), wait);
+  }
+
+  /** Stops speaking for this gateway; whom it held leaves when the lease has run out. */
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    for (const { timer } of this.#holdings.values()) clearTimeout(timer);
+  }
+
+  #holdingOf(room: string, identity: Identity): Holding {
+    const key = keyOf(room, identity.userId);
+    let holding = this.#holdings.get(key);
+    if (holding === undefined) {
+      holding = {
+        room,
+        identity,
+        sessions: 0,
+        told: false,
+        busy: Promise.resolve(),
+        timer: undefined,
+      };
+      this.#holdings.set(key, holding);
+    }
+    return holding;
+  }
+
+  #forget(holding: Holding): void {
+    const key = keyOf(holding.room, holding.identity.userId);
+    if (this.#holdings.get(key) === holding) this.#holdings.delete(key);
+  }
+
+  #inTurn<T>(holding: Holding, work: () => Promise<T>): Promise<T> {
+    const result = holding.busy.then(work);
+    holding.busy = result.catch(() => {});
+    return result;
+  }
+
+  async #join(holding: Holding, identity: Identity, context?: Context): Promise<Grant> {
+    const { room } = holding;
+    const { userId, username, rooms } = identity;
+    const asked = { room, userId, username, rooms, gateway: this.#gateway };
+    for (let tries = 1;; tries++) {
+      try {
+        return await request(this.#bus, RoomsJoin, asked, { timeout: REQUEST_TIMEOUT_MS, context });
+      } catch (error) {
+        const code = error instanceof FaultError ? error.fault.code : undefined;
+        if (code !== "unavailable" || tries >= TRIES || !this.#bus.connected) throw error;
+      }
+    }
+  }
+
+  async #leave(holding: Holding): Promise<void> {
+    await this.#inTurn(holding, async () => {
+      if (holding.sessions > 0 || this.#stopped) return;
+      const { room, identity: { userId } } = holding;
+      try {
+        await request(this.#bus, RoomsLeave, { room, userId, gateway: this.#gateway }, {
+          timeout: REQUEST_TIMEOUT_MS,
+        });
+        holding.told = false;
+        if (holding.sessions === 0) this.#forget(holding);
+      } catch (error) {
+        this.#bus.log.debug("a leave is tried again", { room, error: errorText(error) });
+        if (this.#stopped || holding.sessions > 0) return;
+        holding.timer = setTimeout(() => void this.#leave(holding), LEAVE_RETRY_MS);
+      }
+    });
+  }
+
+  #beat(): void {
+    const now = performance.now();
+    const late = now - this.#lastBeat > LATE_MS;
+    this.#lastBeat = now;
+    try {
+      publish(this.#bus, GATEWAY_ALIVE, { gateway: this.#gateway } satisfies GatewayAliveEvent);
+    } catch {
+      // NATS is gone; everything is said again when it is back.
+      return;
+    }
+    if (late) void this.#renewAll();
+  }
+
+  /** Joins everybody again who is here. Where that fails it is tried again with the next turn. */
+  async #renewAll(): Promise<void> {
+    const turn = ++this.#renewing;
+    const holdings = [...this.#holdings.values()];
+    let next = 0;
+    const worker = async () => {
+      while (next < holdings.length && turn === this.#renewing && !this.#stopped) {
+        const holding = holdings[next++]!;
+        await this.#inTurn(holding, async () => {
+          if (holding.sessions === 0 || !holding.told) return;
+          await this.#join(holding, holding.identity);
+        }).catch((error) => {
+          const fault = error instanceof FaultError ? error.fault : undefined;
+          if (fault?.code === "forbidden" || turn !== this.#renewing) return;
+          holdings.push(holding);
+          return new Promise((resolve) => setTimeout(resolve, LEAVE_RETRY_MS));
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: RENEW_AT_A_TIME }, worker));
+  }
+}
+
+type GatewayAliveEvent = typeof GatewayAlive["_output"];
+
+function keyOf(room: string, userId: string): string {
+  return `${room} ${userId}`;
+}

@@ -1,0 +1,170 @@
+/**
+ * The WebSocket transport: npm ws speaks the protocol, sessions know nothing of it.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+// @ts-types="@types/ws"
+import { type WebSocket, WebSocketServer } from "ws";
+import { type CloseName, CLOSES, MAX_FRAME_BYTES } from "../contract/mod.ts";
+import type { Edge } from "./edge.ts";
+import { type Frame, PING_FRAME } from "./frame.ts";
+import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
+import { Outbox } from "./outbox.ts";
+import { type Peer, Session } from "./session.ts";
+
+/** The path that upgrades. */
+const PATH = "/ws";
+
+/** How long a client may take to answer a close before its socket is destroyed, milliseconds. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** How often sessions and sockets are looked at, milliseconds. */
+const TICK_MS = 1_000;
+
+/** A session's socket. */
+class WebSocketPeer implements Peer {
+  readonly #ws: WebSocket;
+  readonly outbox: Outbox;
+  lastSeen = performance.now();
+  pinged = false;
+
+  constructor(ws: WebSocket, socket: Duplex, maxBytes: number, overflowed: () => void) {
+    this.#ws = ws;
+    this.outbox = new Outbox(socket, maxBytes, overflowed);
+  }
+
+  send(frame: Frame): void {
+    this.outbox.push(frame);
+  }
+
+  sendDroppable(frame: Frame): void {
+    this.outbox.pushDroppable(frame);
+  }
+
+  drained(): Promise<void> {
+    return this.outbox.drained();
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
+  }
+
+  close(name: CloseName): void {
+    this.outbox.close();
+    const { code, reason } = CLOSES[name];
+    // A paused socket would never read the client's answer.
+    this.#ws.resume();
+    this.#ws.close(code, reason);
+  }
+
+  /** Something has come from the client. */
+  seen(): void {
+    this.lastSeen = performance.now();
+    this.pinged = false;
+  }
+}
+
+/** Serves `/ws` on an HTTP server. Gives back what closes every session (see {@link drain}). */
+export function serveWebSocket(
+  server: Server,
+  edge: Edge,
+  newId: () => string,
+): { drain(): Promise<void> } {
+  const { config } = edge;
+  const peers = new Map<Session, WebSocketPeer>();
+  let draining = false;
+  const wss = new WebSocketServer(
+    {
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: MAX_FRAME_BYTES,
+      clientTracking: false,
+      handleProtocols: chooseProtocol,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    } as ConstructorParameters<typeof WebSocketServer>[0],
+  );
+
+  const opened = (ws: WebSocket, socket: Duplex, request: IncomingMessage) => {
+    const peer = new WebSocketPeer(ws, socket, config.SEND_BUFFER_BYTES, () => {
+      edge.stats.slowConsumers++;
+      session.close("slow_consumer");
+    });
+    const session = new Session(newId(), peer, edge, performance.now());
+    ws.on("message", (data: Buffer, isBinary: boolean) => {
+      peer.seen();
+      if (isBinary) session.close("binary");
+      else session.receive(data.toString());
+    });
+    ws.on("pong", () => peer.seen());
+    ws.on("ping", () => peer.seen());
+    // ws has closed the socket with the fitting code (1007, 1009, 1002) when it reports one.
+    ws.on("error", () => session.ended());
+    ws.on("close", () => {
+      session.ended();
+      peers.delete(session);
+      edge.stats.connections = peers.size;
+    });
+    peers.set(session, peer);
+    edge.sessions.add(session);
+    edge.stats.connections = peers.size;
+    if (!originAllowed(request.headers.origin, request.headers.host, config.ALLOWED_ORIGINS)) {
+      return session.close("origin_refused");
+    }
+    const token = tokenOf(request, config.TOKEN_IN_QUERY);
+    if (token !== undefined) void session.authenticate(token);
+  };
+
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const path = URL.parse(request.url ?? "", "http://gateway")?.pathname;
+    if (path !== PATH) return refuseUpgrade(socket, "404 Not Found");
+    if (draining || peers.size >= config.MAX_CONNECTIONS) {
+      return refuseUpgrade(socket, "503 Service Unavailable");
+    }
+    wss.handleUpgrade(request, socket, head, (ws) => opened(ws, socket, request));
+  });
+
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const wallClock = Date.now();
+    for (const [session, peer] of peers) {
+      session.tick(now, wallClock);
+      const silent = now - peer.lastSeen;
+      if (session.closed || silent < config.PING_INTERVAL_MS) continue;
+      if (silent >= config.PING_INTERVAL_MS + config.PONG_TIMEOUT_MS) session.close("no_pong");
+      else if (!peer.pinged) {
+        peer.pinged = true;
+        peer.send(PING_FRAME);
+      }
+    }
+  }, Math.min(TICK_MS, config.PING_INTERVAL_MS, config.AUTH_DEADLINE_MS));
+
+  return {
+    /** Takes no new connection, tells everybody to come back elsewhere, and closes them. */
+    async drain() {
+      draining = true;
+      clearInterval(timer);
+      const closing = [...peers.keys()];
+      for (const session of closing) {
+        // Spread over a second and a half, so that not all come back at once.
+        session.send({ type: "reconnect", after: Math.floor(Math.random() * 1_500) });
+        session.close("draining");
+      }
+      const end = performance.now() + CLOSE_TIMEOUT_MS;
+      while (peers.size > 0 && performance.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,79 @@
+/**
+ * What each service may do: the narrowest permission flags it works with, and the variables it is
+ * given. compose.yaml has the same flags, and a test holds the two together.
+ *
+ * @module
+ */
+import { AUTH_CONFIG } from "../auth/config.ts";
+import { GATEWAY_CONFIG } from "../gateway/config.ts";
+import { BASE_CONFIG, natsUrl } from "../kit/mod.ts";
+import { PERSISTENCE_CONFIG } from "../persistence/config.ts";
+import { ROOMS_CONFIG } from "../rooms/config.ts";
+
+/** The services, in the order they are started. */
+export const SERVICES = ["auth", "persistence", "rooms", "gateway"] as const;
+export type ServiceName = typeof SERVICES[number];
+
+const CONFIGS: Record<ServiceName, object> = {
+  auth: AUTH_CONFIG,
+  persistence: PERSISTENCE_CONFIG,
+  rooms: ROOMS_CONFIG,
+  gateway: GATEWAY_CONFIG,
+};
+
+/** The names of the variables that a service reads. */
+export function variablesOf(service: ServiceName): string[] {
+  return [...new Set([...Object.keys(BASE_CONFIG), ...Object.keys(CONFIGS[service])])].sort();
+}
+
+/** The flags of `deno run` for a service with these variables. */
+export function flagsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
+  const flags = [
+    "--no-prompt",
+    `--allow-net=${hostsOf(service, env).join(",")}`,
+    `--allow-env=${variablesOf(service).join(",")}`,
+    // Libraries look at variables of their own (WS_NO_BUFFER_UTIL, PG...): to them nothing is set.
+    "--ignore-env",
+  ];
+  const reads = readsOf(service, env);
+  if (reads.length > 0) flags.push(`--allow-read=${reads.join(",")}`);
+  const writes = writesOf(service, env);
+  if (writes.length > 0) flags.push(`--allow-write=${writes.join(",")}`);
+  return flags;
+}
+
+/** Where a service listens and what it connects to, as `--allow-net` wants it. */
+function hostsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
+  const nats = (env.NATS_URL ?? "nats://127.0.0.1:4222").split(",").map((part) => {
+    const url = natsUrl(part.trim());
+    return url === null ? null : `${url.hostname}:${url.port || 4222}`;
+  });
+  const hosts = [`${env.HOST ?? "127.0.0.1"}${env.PORT ? `:${env.PORT}` : ""}`, ...nats];
+  if (service === "auth") hosts.push(hostOfUrl(env.AUTH_JWKS_URL));
+  if (service === "persistence") hosts.push(hostOfUrl(env.DATABASE_URL, "5432"));
+  return hosts.filter((host) => host !== null);
+}
+
+function hostOfUrl(text: string | undefined, port?: string): string | null {
+  const url = text === undefined ? null : URL.parse(text);
+  if (url === null || url.hostname === "") return null;
+  const given = url.port || port || (url.protocol === "http:" ? "80" : "443");
+  return `${url.hostname}:${given}`;
+}
+
+function readsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
+  const reads = service === "gateway" ? ["services/gateway/demo"] : [];
+  if (service === "persistence") reads.push(...writesOf(service, env));
+  if ((service === "rooms" || service === "persistence") && env.NAMESPACES_FILE) {
+    reads.push(env.NAMESPACES_FILE);
+  }
+  if (service === "auth" && env.AUTH_PUBLIC_KEY_FILE) reads.push(env.AUTH_PUBLIC_KEY_FILE);
+  return reads;
+}
+
+function writesOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
+  if (service !== "persistence" || env.DATABASE_URL) return [];
+  const path = env.SQLITE_PATH ?? ".data/archive.db";
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
+  return [folder];
+}

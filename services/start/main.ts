@@ -1,0 +1,8 @@
+/**
+ * `deno task start`: the whole system with one command.
+ *
+ * @module
+ */
+import { start } from "./start.ts";
+
+await start();
