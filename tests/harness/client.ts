@@ -1,0 +1,109 @@
+/**
+ * A WebSocket client of a test: every frame that comes is parsed by the contract's schema, kept,
+ * and can be waited for.
+ *
+ * @module
+ */
+import { ServerFrame, type ServerFrameOf } from "../../services/contract/mod.ts";
+import { PATIENCE_MS, within } from "./wait.ts";
+
+/** See the module's doc. */
+export interface TestClient {
+  /** Every frame so far, in order. */
+  readonly frames: ServerFrame[];
+  readonly socket: WebSocket;
+  /** Set when the connection has closed. */
+  readonly closed: { code: number; reason: string } | undefined;
+  /** Sends an object as JSON, or text as it is. */
+  send(frame: object | string): void;
+  /** Takes the first frame of a type (that fits, if asked) not taken yet, waiting for it. */
+  take<T extends ServerFrame["type"]>(
+    type: T,
+    fits?: (frame: ServerFrameOf<T>) => boolean,
+    deadline?: number,
+  ): Promise<ServerFrameOf<T>>;
+  /** Takes so many frames of a type. */
+  takeMany<T extends ServerFrame["type"]>(type: T, count: number): Promise<ServerFrameOf<T>[]>;
+  /** Waits for the connection to close. */
+  closing(deadline?: number): Promise<{ code: number; reason: string }>;
+  close(): void;
+}
+
+/** Connects; resolves when the WebSocket is open. */
+export async function connectClient(
+  url: string,
+  options: { protocols?: string[]; headers?: Record<string, string> } = {},
+): Promise<TestClient> {
+  const socket = new WebSocket(url, {
+    protocols: options.protocols,
+    headers: options.headers,
+  } as unknown as string[]);
+  const frames: ServerFrame[] = [];
+  const taken = new Set<ServerFrame>();
+  let closed: { code: number; reason: string } | undefined;
+  let wake = Promise.withResolvers<void>();
+  const changed = () => {
+    wake.resolve();
+    wake = Promise.withResolvers<void>();
+  };
+  socket.onmessage = ({ data }) => {
+    frames.push(ServerFrame.parse(JSON.parse(data)));
+    changed();
+  };
+  socket.onerror = () => {};
+  socket.onclose = ({ code, reason }) => {
+    closed = { code, reason };
+    changed();
+  };
+  await within(
+    "the WebSocket to open",
+    new Promise<void>((resolve, reject) => {
+      socket.addEventListener("open", () => resolve());
+      socket.addEventListener("close", ({ code }) => reject(new Error(`closed with ${code}`)));
+    }),
+  );
+  const client: TestClient = {
+    frames,
+    socket,
+    get closed() {
+      return closed;
+    },
+    send: (frame) => socket.send(typeof frame === "string" ? frame : JSON.stringify(frame)),
+    async take(type, fits = () => true, deadline = PATIENCE_MS) {
+      const find = async () => {
+        for (;;) {
+          const found = frames.find((frame) =>
+            frame.type === type && !taken.has(frame) && fits(frame as ServerFrameOf<typeof type>)
+          );
+          if (found !== undefined) {
+            taken.add(found);
+            return found as ServerFrameOf<typeof type>;
+          }
+          if (closed !== undefined) {
+            throw new Error(`closed with ${closed.code} before a "${type}"`);
+          }
+          await wake.promise;
+        }
+      };
+      return await within(`a "${type}" frame, got ${summary(frames)}`, find(), deadline);
+    },
+    async takeMany(type, count) {
+      const many: ServerFrameOf<typeof type>[] = [];
+      while (many.length < count) many.push(await client.take(type));
+      return many;
+    },
+    async closing(deadline = PATIENCE_MS) {
+      const wait = async () => {
+        while (closed === undefined) await wake.promise;
+        return closed;
+      };
+      return await within("the connection to close", wait(), deadline);
+    },
+    close: () => socket.close(),
+  };
+  return client;
+}
+
+function summary(frames: ServerFrame[]): string {
+  return JSON.stringify(frames.slice(-5)).slice(0, 500);
+}
