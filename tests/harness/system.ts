@@ -8,11 +8,9 @@ import { SignJWT } from "jose";
 import { flagsOf, type ServiceName } from "../../services/start/flags.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type NatsServer, startNats } from "./nats.ts";
+import { ROOT } from "./root.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
-
-/** The root of the project, where services are started from. */
-export const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** The secret that the test's tokens are signed with. */
 export const SECRET = "a secret of tests, thirty-two bytes and more";
@@ -81,8 +79,8 @@ export function startService(
   name: ServiceName,
   env: Record<string, string>,
 ): TestService {
-  const port = freePort();
-  const variables: Record<string, string> = { HOST: "127.0.0.1", PORT: String(port), ...env };
+  const port = Number(env.PORT ?? freePort());
+  const variables: Record<string, string> = { HOST: "127.0.0.1", ...env, PORT: String(port) };
   const launch = () =>
     startProcess(
       Deno.execPath(),

@@ -3,8 +3,6 @@
  * by hand, as a first client would. Text from others only ever becomes text nodes.
  */
 
-/// <reference lib="dom" />
-
 interface Message {
   seq: number;
   userId: string;

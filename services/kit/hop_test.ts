@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { contextOf, isSampled, ROOT_CONTEXT, SpanKind, startHop, traceparentOf } from "./hop.ts";
+
+const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+Deno.test("a client's context travels through, exporter or not", () => {
+  const hop = startHop("test", SpanKind.INTERNAL, contextOf(TRACEPARENT), {});
+  hop.end();
+  assert.equal(traceparentOf(hop.context)!.slice(0, 35), TRACEPARENT.slice(0, 35));
+});
+
+Deno.test("what is no context is none", () => {
+  for (
+    const text of [
+      undefined,
+      "",
+      "x",
+      TRACEPARENT.slice(1),
+      `00-${"0".repeat(32)}-${"0".repeat(16)}-01`,
+    ]
+  ) {
+    assert.equal(traceparentOf(contextOf(text)), undefined, text);
+  }
+  assert.equal(traceparentOf(ROOT_CONTEXT), undefined);
+});
+
+Deno.test("the sampled flag is read", () => {
+  assert.equal(isSampled(TRACEPARENT), true);
+  assert.equal(isSampled(TRACEPARENT.replace(/01$/, "00")), false);
+  assert.equal(isSampled(TRACEPARENT.replace(/01$/, "03")), true);
+  assert.equal(isSampled(undefined), false);
+});

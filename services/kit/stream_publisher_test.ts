@@ -1,0 +1,101 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import assert from "node:assert/strict";
+import { startNats } from "../../tests/harness/nats.ts";
+import { until } from "../../tests/harness/wait.ts";
+import type { Fault } from "../contract/mod.ts";
+import { connectBus, createHeaders } from "./bus.ts";
+import { createLogger } from "./log.ts";
+import { type Stored, StreamPublisher } from "./stream_publisher.ts";
+
+const log = createLogger("test", { write: () => {} });
+
+async function setUp(options: ConstructorParameters<typeof StreamPublisher>[1] = {}, limits = {}) {
+  const nats = await startNats();
+  const bus = await connectBus({ url: nats.url, name: "test", log });
+  const manager = await jetstreamManager(bus.nats);
+  await manager.streams.add({ name: "S", subjects: ["s.>"], ...limits });
+  const publisher = new StreamPublisher(bus, options);
+  const outcomes: { stored: Stored | null; failure: Fault | null }[] = [];
+  const publish = (subject = "s.a", id?: string) => {
+    const headers = createHeaders();
+    if (id !== undefined) headers.set("Nats-Msg-Id", id);
+    publisher.publish(
+      subject,
+      "{}",
+      headers,
+      (stored, failure) => outcomes.push({ stored, failure }),
+    );
+  };
+  return {
+    nats,
+    publisher,
+    outcomes,
+    publish,
+    async [Symbol.asyncDispose]() {
+      publisher.close();
+      await bus.drain();
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("each publish is told its own seq, in order", async () => {
+  await using set = await setUp();
+  for (let i = 0; i < 3_000; i++) set.publish();
+  await until("the acks", () => set.outcomes.length === 3_000);
+  assert.deepEqual(
+    set.outcomes.map(({ stored }) => stored!.seq),
+    Array.from({ length: 3_000 }, (_, i) => i + 1),
+  );
+  assert.equal(set.publisher.pending, 0);
+});
+
+Deno.test("a duplicate is told as one, with the first seq", async () => {
+  await using set = await setUp();
+  set.publish("s.a", "same");
+  set.publish("s.a", "other");
+  set.publish("s.a", "same");
+  await until("the acks", () => set.outcomes.length === 3);
+  assert.deepEqual(set.outcomes.map(({ stored }) => stored), [
+    { seq: 1, duplicate: false },
+    { seq: 2, duplicate: false },
+    { seq: 1, duplicate: true },
+  ]);
+});
+
+Deno.test("what no stream takes, and what a full one refuses, is unavailable", async () => {
+  await using set = await setUp({}, { max_msgs: 2, discard: "new" });
+  set.publish("other.subject");
+  for (let i = 0; i < 3; i++) set.publish();
+  await until("the answers", () => set.outcomes.length === 4);
+  assert.match(
+    set.outcomes.find(({ failure }) => failure)!.failure!.message,
+    /no stream stores this/,
+  );
+  const full = set.outcomes.at(-1)!.failure!;
+  assert.deepEqual([full.code, full.retryAfter], ["unavailable", 1_000]);
+});
+
+Deno.test("while JetStream is stopped publishes wait, bounded in number and time", async () => {
+  await using set = await setUp({ maxPending: 10, ackTimeout: 300 });
+  set.nats.process.signal("SIGSTOP");
+  for (let i = 0; i < 15; i++) set.publish();
+  assert.equal(set.outcomes.length, 5, "what is too much is told at once");
+  assert.match(set.outcomes[0]!.failure!.message, /too much is waiting/);
+  await until("the rest to time out", () => set.outcomes.length === 15);
+  assert.match(set.outcomes[14]!.failure!.message, /not stored in time/);
+  set.nats.process.signal("SIGCONT");
+  set.publish();
+  await until("a new one to be stored", () => set.outcomes[15]?.stored?.seq === 11);
+});
+
+Deno.test("when NATS dies all that is pending is told", async () => {
+  await using set = await setUp();
+  set.nats.process.signal("SIGSTOP");
+  for (let i = 0; i < 20; i++) set.publish();
+  await set.nats.kill();
+  await until("the answers", () => set.outcomes.length === 20);
+  for (const { failure } of set.outcomes) assert.match(failure!.message, /not reached/);
+  set.publish();
+  assert.equal(set.outcomes.length, 21, "without NATS it is told at once");
+});

@@ -1,0 +1,247 @@
+/** What goes wrong is told by the documented error or close, and the gateway stays up. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import WebSocket from "ws";
+import { connectClient } from "../harness/client.ts";
+import { startSystem, tokenFor } from "../harness/system.ts";
+import { until, within } from "../harness/wait.ts";
+
+/** Opens an npm ws client, lets it do something, and gives the code that it was closed with. */
+async function closeCodeOf(
+  url: string,
+  act: (socket: WebSocket) => void,
+  options: WebSocket.ClientOptions = {},
+): Promise<number> {
+  const socket = new WebSocket(url, options);
+  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+  socket.on("error", () => {});
+  await within("the socket to open", new Promise((resolve) => socket.on("open", resolve)));
+  act(socket);
+  return await within("the close", closed);
+}
+
+Deno.test("bad input", async (t) => {
+  await using system = await startSystem({
+    env: { gateway: { AUTH_DEADLINE_MS: "300", PING_INTERVAL_MS: "400", PONG_TIMEOUT_MS: "400" } },
+  });
+  const [gateway] = system.gateways;
+  const pid = gateway!.process.pid;
+
+  await t.step("a bad token is told and closes with 4001, an expired one with 4002", async () => {
+    for (const token of ["x", "a.b.c", (await tokenFor("ann")) + "x"]) {
+      const client = await system.client();
+      client.send({ type: "auth", token, id: "a" });
+      const error = await client.take("error");
+      assert.deepEqual([error.code, error.id], ["unauthorized", "a"]);
+      assert.equal((await client.closing()).code, 4001);
+    }
+    const client = await system.client();
+    client.send({ type: "auth", token: await tokenFor("ann", { exp: 1_000 }) });
+    assert.equal((await client.take("error")).code, "token_expired");
+    assert.equal((await client.closing()).code, 4002);
+  });
+
+  await t.step("no token in time closes with 4001", async () => {
+    const client = await system.client();
+    assert.equal((await client.closing()).code, 4001);
+  });
+
+  await t.step(
+    "frames before a token are refused, and those during its verification kept",
+    async () => {
+      const client = await system.client();
+      client.send({ type: "subscribe", room: "a", id: "early" });
+      const refused = await client.take("error");
+      assert.deepEqual([refused.code, refused.id], ["unauthorized", "early"]);
+      client.send({ type: "auth", token: await tokenFor("ann") });
+      client.send({ type: "subscribe", room: "early" });
+      for (let i = 0; i < 40; i++) {
+        client.send({
+          type: "message",
+          room: "early",
+          content: i,
+          id: `${i}`,
+        });
+      }
+      const errors = await client.takeMany("error", 9);
+      assert.deepEqual([...new Set(errors.map(({ code }) => code))], ["rate_limited"]);
+      assert.deepEqual(errors.map(({ id }) => Number(id)), [31, 32, 33, 34, 35, 36, 37, 38, 39]);
+      const kept = await client.takeMany("room-message", 31);
+      assert.deepEqual(kept.map(({ content }) => content), Array.from({ length: 31 }, (_, i) => i));
+      client.close();
+    },
+  );
+
+  await t.step(
+    "bad frames are answered with what is wrong, and the connection goes on",
+    async () => {
+      const client = await system.client({ user: "ann" });
+      const cases: [string, string, RegExp][] = [
+        ["{", "invalid_format", /not JSON/],
+        ["[1]", "invalid_format", /JSON object/],
+        ['{"type":"shout"}', "unknown_type", /shout/],
+        ['{"type":"message","room":"a"}', "invalid_format", /content: Required/],
+        ['{"type":"message","room":"a b","content":1}', "invalid_format", /room/],
+        ['{"type":"message","room":"a","content":1}', "room_not_found", /^Room not found$/],
+        ['{"type":"signal","room":"a","content":1}', "room_not_found", /^Room not found$/],
+        ['{"type":"history","room":"a","id":"1"}', "room_not_found", /^Room not found$/],
+        ['{"type":"presence","room":"a","id":"1"}', "room_not_found", /^Room not found$/],
+        ['{"type":"unsubscribe","room":"a"}', "room_not_found", /^Room not found$/],
+      ];
+      for (const [text, code, message] of cases) {
+        client.send(text);
+        const error = await client.take("error");
+        assert.equal(error.code, code, text);
+        assert.match(error.message, message, text);
+      }
+      client.send({ type: "subscribe", room: "a" });
+      await client.take("subscribed");
+      client.send({ type: "message", room: "a", content: "x".repeat(33_000), id: "big" });
+      const tooLarge = await client.take("error");
+      assert.deepEqual([tooLarge.code, tooLarge.id, tooLarge.room], ["too_large", "big", "a"]);
+      client.send({ type: "message", room: "a", content: "ä".repeat(16_384), id: "wide" });
+      assert.equal((await client.take("error")).code, "too_large");
+      const full = "x".repeat(32 * 1024 - 2);
+      client.send({ type: "message", room: "a", content: full, id: "full" });
+      assert.equal((await client.take("room-message")).content, full);
+      const deep = "[".repeat(16_000) + "]".repeat(16_000);
+      client.send(`{"type":"message","room":"a","content":${deep},"id":"deep"}`);
+      await Promise.race([client.take("ack", ({ id }) => id === "deep"), client.take("error")]);
+      client.send({ type: "ping", id: "still" });
+      await client.take("pong");
+      client.close();
+    },
+  );
+
+  await t.step("who a client is comes from its token alone", async () => {
+    const client = await system.client({ user: "ann" });
+    client.send({ type: "subscribe", room: "who", userId: "root" });
+    client.send({
+      type: "message",
+      room: "who",
+      content: 1,
+      userId: "root",
+      username: "root",
+      timestamp: 1,
+    });
+    const message = await client.take("room-message");
+    assert.deepEqual([message.userId, message.username], ["ann", "ann"]);
+    client.send({ type: "auth", token: await tokenFor("bob") });
+    assert.equal((await client.take("error")).code, "forbidden");
+    client.send({
+      type: "auth",
+      token: await tokenFor("ann", { exp: 4_000_000_000 }),
+      id: "again",
+    });
+    assert.equal((await client.take("authenticated", ({ id }) => id === "again")).expiresAt, 4e12);
+    client.close();
+  });
+
+  await t.step("what is no text of at most 64 KiB closes by RFC 6455", async () => {
+    const url = system.url();
+    assert.equal(await closeCodeOf(url, (socket) => socket.send("x".repeat(1024 * 1024))), 1009);
+    assert.equal(await closeCodeOf(url, (socket) => socket.send(Buffer.from([1, 2]))), 1003);
+    const invalid = Buffer.from([0x7b, 0xff, 0xfe, 0x7d]);
+    assert.equal(
+      await closeCodeOf(url, (socket) => socket.send(invalid, { binary: false })),
+      1007,
+    );
+  });
+
+  await t.step("a page of another origin is closed with 4003", async () => {
+    const code = await closeCodeOf(system.url(), () => {}, { origin: "https://evil.example" });
+    assert.equal(code, 4003);
+  });
+
+  await t.step("other paths do not upgrade, and plain requests are answered", async () => {
+    await assert.rejects(connectClient(system.url().replace("/ws", "/other")));
+    const http = system.url().replace("ws:", "http:").replace("/ws", "");
+    for (const [path, status] of [["/healthz", 200], ["/readyz", 200], ["/none", 404]] as const) {
+      const response = await fetch(http + path);
+      await response.body?.cancel();
+      assert.equal(response.status, status, path);
+    }
+  });
+
+  await t.step("a hundred bad frames within a minute close with 4005", async () => {
+    const client = await system.client({ user: "ann" });
+    for (let i = 0; i < 100; i++) client.send("{");
+    assert.equal((await client.closing()).code, 4005);
+  });
+
+  await t.step("a client that answers no ping is closed with 4103, others live on", async () => {
+    const patient = await system.client({ user: "ann" });
+    const socket = new WebSocket(system.url(), { autoPong: false });
+    const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+    await within("the socket", new Promise((resolve) => socket.on("open", resolve)));
+    socket.send(JSON.stringify({ type: "auth", token: await tokenFor("mute") }));
+    assert.equal(await within("the close", closed), 4103);
+    patient.send({ type: "ping" });
+    await patient.take("pong");
+    patient.close();
+  });
+
+  assert.equal(gateway!.process.pid, pid);
+  assert.equal(gateway!.process.ended, undefined);
+});
+
+Deno.test("limits of a gateway", async (t) => {
+  await using system = await startSystem({
+    env: {
+      gateway: {
+        MAX_CONNECTIONS: "4",
+        MAX_ROOMS: "3",
+        RATE_FRAMES_PER_SECOND: "5",
+        RATE_BURST: "10",
+        IDLE_TIMEOUT_MS: "2000",
+        TOKEN_IN_QUERY: "true",
+      },
+    },
+  });
+
+  await t.step("one connection may be in so many rooms", async () => {
+    const client = await system.client({ user: "ann" });
+    for (const room of ["a", "b", "c", "d"]) client.send({ type: "subscribe", room });
+    await client.takeMany("subscribed", 3);
+    const refused = await client.take("error");
+    assert.deepEqual([refused.code, refused.room], ["too_many_rooms", "d"]);
+    client.close();
+  });
+
+  await t.step("too many frames are refused with when to go on", async () => {
+    const client = await system.client({ user: "bob" });
+    for (let i = 0; i < 20; i++) client.send({ type: "ping", id: `${i}` });
+    const refused = await client.take("error");
+    assert.equal(refused.code, "rate_limited");
+    assert.ok(refused.retryAfter! > 0 && refused.retryAfter! <= 200);
+    assert.equal((await client.closing()).code, 4102);
+  });
+
+  await t.step("a token in the query is taken where that is on", async () => {
+    const client = await connectClient(`${system.url()}?token=${await tokenFor("cid")}`);
+    assert.equal((await client.take("authenticated")).userId, "cid");
+    client.close();
+    await client.closing();
+  });
+
+  await t.step("one connection too many is answered 503", async () => {
+    const open = await until("four connections", async () => {
+      const clients = [];
+      for (let i = 0; i < 4; i++) clients.push(await connectClient(system.url()).catch(() => null));
+      if (clients.every((client) => client !== null)) return clients;
+      for (const client of clients) client?.close();
+    });
+    const http = system.url().replace("ws:", "http:");
+    const response = await fetch(http, {
+      headers: {
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      },
+    }).catch(() => null);
+    await response?.body?.cancel();
+    await assert.rejects(connectClient(system.url()));
+    for (const client of open) client.close();
+  });
+});

@@ -1,0 +1,67 @@
+/** compose.yaml says what the code says, and is what it should be. */
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import * as z from "zod";
+import { flagsOf, SERVICES } from "../../services/start/flags.ts";
+import { findOnPath } from "../../services/start/nats_server.ts";
+import { ROOT } from "../harness/root.ts";
+
+const Compose = z.object({
+  services: z.record(
+    z.string(),
+    z.object({
+      image: z.string(),
+      command: z.array(z.string()).optional(),
+      environment: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+      healthcheck: z.object({ test: z.array(z.string()) }).optional(),
+      depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
+      user: z.string().optional(),
+    }),
+  ),
+});
+
+const text = await Deno.readTextFile(`${ROOT}compose.yaml`);
+const { services } = Compose.parse(parse(text, { merge: true }));
+
+Deno.test("each service of compose.yaml has the flags of flags.ts and a health check", () => {
+  for (const name of SERVICES) {
+    const service = services[name]!;
+    const env = Object.fromEntries(
+      Object.entries(service.environment!).map(([key, value]) => [key, String(value)]),
+    );
+    assert.deepEqual(service.command, [...flagsOf(name, env), `services/${name}/main.ts`], name);
+    assert.equal(service.healthcheck!.test.at(-1), `http://127.0.0.1:${env.PORT}/readyz`);
+    assert.equal(env.OTEL_TRACES_SAMPLER, "parentbased_traceidratio");
+    for (const { condition } of Object.values(service.depends_on!)) {
+      assert.equal(condition, "service_healthy");
+    }
+  }
+});
+
+Deno.test("images are pinned to a version", () => {
+  for (const [name, { image }] of Object.entries(services)) {
+    if (image === "hopwire:local") continue;
+    assert.match(image, /^[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/, name);
+  }
+});
+
+Deno.test("the Dockerfile runs as somebody who is not root, on the Deno of the tests", async () => {
+  const dockerfile = await Deno.readTextFile(`${ROOT}services/Dockerfile`);
+  assert.match(dockerfile, /^USER deno$/m);
+  assert.match(dockerfile, /^FROM denoland\/deno:\d+\.\d+\.\d+$/m);
+});
+
+const dockerCompose = await findOnPath("docker-compose");
+
+Deno.test({
+  name: "docker-compose config passes",
+  ignore: dockerCompose === null,
+  async fn() {
+    const { success, stderr } = await new Deno.Command(dockerCompose!, {
+      args: ["-f", `${ROOT}compose.yaml`, "config", "-q"],
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  },
+});

@@ -1,0 +1,133 @@
+/** Processes die and come back; what was acked is not lost, and nothing is doubled. */
+import assert from "node:assert/strict";
+import { startNats } from "../harness/nats.ts";
+import { freePort } from "../harness/process.ts";
+import { SECRET, startService, startSystem } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
+
+Deno.test("messages survive kill -9 of persistence: archived after its restart, none twice", async () => {
+  await using system = await startSystem();
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  let sent = 0;
+  const burst = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      ann.send({ type: "message", room: "lobby", content: sent, id: `m${sent}` });
+      sent++;
+    }
+    return await ann.takeMany("ack", count);
+  };
+  await burst(100);
+  const [persistence] = system.persistences;
+  await persistence!.kill();
+  await burst(200);
+  // With the archive away, history says so and the room goes on.
+  ann.send({ type: "history", room: "lobby", id: "away" });
+  assert.equal((await ann.take("error")).code, "unavailable");
+  await persistence!.restart();
+  await burst(100);
+  await persistence!.ready();
+  const live = await ann.takeMany("room-message", 400);
+  assert.deepEqual(live.map(({ content }) => content), Array.from({ length: 400 }, (_, i) => i));
+  ann.send({ type: "history", room: "lobby", after: 0, limit: 500, id: "all" });
+  const { messages, more } = await ann.take("history");
+  assert.deepEqual(messages, live);
+  assert.equal(more, false);
+});
+
+Deno.test("a service started before NATS waits for it", async () => {
+  const port = freePort();
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-early-" });
+  const env = { NATS_URL: `nats://127.0.0.1:${port}` };
+  const services = [
+    startService("auth", { ...env, AUTH_SECRET: SECRET }),
+    startService("rooms", env),
+    startService("persistence", { ...env, SQLITE_PATH: `${folder}/archive.db` }),
+    startService("gateway", env),
+  ];
+  try {
+    for (const service of services) {
+      await service.process.line("waiting for NATS");
+      const health = await fetch(`http://127.0.0.1:${service.port}/healthz`);
+      assert.equal(health.status, 200);
+      await health.body?.cancel();
+      const ready = await fetch(`http://127.0.0.1:${service.port}/readyz`);
+      assert.equal(ready.status, 503);
+      assert.ok((await ready.json()).missing.includes("nats"));
+    }
+    await using _nats = await startNats({ port });
+    for (const service of services) await service.ready();
+  } finally {
+    await Promise.all(services.map((service) => service.kill()));
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a wrong variable stops each service with one line that names it", async () => {
+  for (const service of ["auth", "rooms", "persistence", "gateway"] as const) {
+    const child = startService(service, { AUTH_SECRET: SECRET, LOG_LEVEL: "loud" });
+    const { code } = await child.process.status();
+    assert.equal(code, 78);
+    assert.equal(child.process.output.length, 1, child.process.output.join("\n"));
+    assert.match(
+      child.process.output[0]!,
+      new RegExp(`hopwire ${service}: LOG_LEVEL: .*got "loud"`),
+    );
+  }
+});
+
+Deno.test("NATS is killed: senders are told, nothing acked is lost, rooms go on when it is back", async () => {
+  await using system = await startSystem({ gateways: 2 });
+  const ann = await system.client({ user: "ann", gateway: 0 });
+  const bob = await system.client({ user: "bob", gateway: 1 });
+  for (const client of [ann, bob]) {
+    client.send({ type: "subscribe", room: "lobby" });
+    await client.take("subscribed");
+  }
+  for (let i = 0; i < 50; i++) {
+    ann.send({ type: "message", room: "lobby", content: i, id: `a${i}` });
+  }
+  await ann.takeMany("ack", 50);
+  await system.nats.kill();
+  await until("a refusal", async () => {
+    ann.send({ type: "message", room: "lobby", content: "lost", id: "lost" });
+    const error = await ann.take("error");
+    return error.code === "unavailable" && error.retryAfter! > 0;
+  });
+  await system.nats.restart();
+  await until("a message to be stored again", async () => {
+    ann.send({ type: "message", room: "lobby", content: "back", id: "back" });
+    return await Promise.race([
+      ann.take("ack", ({ id }) => id === "back"),
+      ann.take("error").then(() => false as const),
+    ]);
+  });
+  await bob.take("room-message", ({ id }) => id === "back");
+  const atBob = bob.frames.filter((frame) => frame.type === "room-message");
+  assert.deepEqual(atBob.map(({ id }) => id).filter((id) => id !== "lost").slice(0, 51), [
+    ...Array.from({ length: 50 }, (_, i) => `a${i}`),
+    "back",
+  ]);
+  assert.equal(new Set(atBob.map(({ seq }) => seq)).size, atBob.length);
+});
+
+Deno.test("SIGTERM drains a gateway: clients are told to come back, and it ends with 0", async () => {
+  await using system = await startSystem();
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  for (let i = 0; i < 100; i++) {
+    ann.send({ type: "message", room: "lobby", content: i, id: `${i}` });
+  }
+  await ann.take("ack");
+  const [gateway] = system.gateways;
+  gateway!.process.signal("SIGTERM");
+  assert.ok((await ann.take("reconnect")).after >= 0);
+  assert.equal((await ann.closing()).code, 4100);
+  assert.equal((await gateway!.process.status()).code, 0);
+  for (const service of [...system.auths, ...system.rooms, ...system.persistences]) {
+    service.process.signal("SIGTERM");
+    assert.equal((await service.process.status()).code, 0, service.name);
+  }
+});

@@ -1,0 +1,119 @@
+/** Each stored message is one trace through every process that touches it. */
+import assert from "node:assert/strict";
+import { messageSubject } from "../../services/contract/mod.ts";
+import { type ReceivedSpan, startOtlpReceiver } from "../harness/otlp.ts";
+import { startSystem } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
+
+Deno.test("one trace goes through every hop of a message, parents included", async () => {
+  await using receiver = startOtlpReceiver();
+  const named = (name: string) => ({ OTEL_SERVICE_NAME: name });
+  await using system = await startSystem({
+    gateways: 2,
+    env: {
+      all: receiver.env,
+      gateway: named("gateway"),
+      auth: named("auth"),
+      rooms: named("rooms"),
+      persistence: named("persistence"),
+    },
+  });
+  const clients = [
+    await system.client({ user: "ann", gateway: 0 }),
+    await system.client({ user: "bob", gateway: 1 }),
+    await system.client({ user: "cid", gateway: 1 }),
+  ] as const;
+  for (const client of clients) {
+    client.send({ type: "subscribe", room: "chat.lobby" });
+    await client.take("subscribed");
+  }
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const clientSpan = "b7ad6b7169203331";
+  clients[0].send({
+    type: "message",
+    room: "chat.lobby",
+    content: "traced",
+    id: "t1",
+    traceparent: `00-${traceId}-${clientSpan}-01`,
+  });
+  const { seq } = await clients[0].take("ack");
+  for (const client of clients) await client.take("room-message");
+
+  const ofTrace = () => receiver.spans.filter((span) => span.traceId === traceId);
+  const spans = await until("all five spans", () => {
+    const found = ofTrace();
+    return found.length >= 5 && found.some(({ service }) => service === "persistence") && found;
+  });
+  const only = (name: string, count = 1): ReceivedSpan[] => {
+    const found = spans.filter((span) => span.name === name);
+    assert.equal(found.length, count, `${name}: ${JSON.stringify(spans, null, 1)}`);
+    return found;
+  };
+  const [receive] = only("receive message") as [ReceivedSpan];
+  assert.equal(receive.parentSpanId, clientSpan);
+  assert.equal(receive.kind, 2);
+  assert.equal(receive.attributes["hopwire.room"], "chat.lobby");
+
+  const [send] = only("send room.message") as [ReceivedSpan];
+  assert.equal(send.parentSpanId, receive.spanId);
+  assert.equal(send.kind, 4);
+  assert.equal(send.attributes["messaging.system"], "nats");
+  assert.equal(send.attributes["messaging.destination.name"], messageSubject("chat.lobby"));
+  assert.equal(send.attributes["messaging.operation.name"], "send");
+
+  const deliveries = only("deliver room.live", 2);
+  for (const delivery of deliveries) {
+    assert.equal(delivery.parentSpanId, send.spanId);
+    assert.equal(delivery.kind, 5);
+    assert.equal(delivery.attributes["hopwire.seq"], seq);
+  }
+  assert.deepEqual(deliveries.map(({ attributes }) => attributes["hopwire.fanout"]).sort(), [1, 2]);
+
+  const [archive] = only("process room.message") as [ReceivedSpan];
+  assert.equal(archive.service, "persistence");
+  assert.equal(archive.parentSpanId, send.spanId);
+  assert.equal(archive.kind, 5);
+  assert.equal(archive.attributes["messaging.system"], "nats");
+  assert.equal(spans.length, 5, JSON.stringify(spans, null, 1));
+});
+
+Deno.test("a message without a client's trace begins one, and requests between services join", async () => {
+  await using receiver = startOtlpReceiver();
+  await using system = await startSystem({ env: { all: receiver.env } });
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  ann.send({ type: "message", room: "lobby", content: 1, id: "1" });
+  await ann.take("ack");
+  await until("the trace of the message", () => {
+    const root = receiver.spans.find(({ name }) => name === "receive message");
+    return root !== undefined && root.parentSpanId === "" &&
+      receiver.spans.filter(({ traceId }) => traceId === root.traceId).length === 4;
+  });
+  await until("the trace of the join, across the two services", () => {
+    const served = receiver.spans.find(({ name }) => name === "process rooms.join");
+    const asked = receiver.spans.find(({ spanId }) => spanId === served?.parentSpanId);
+    const root = receiver.spans.find(({ spanId }) => spanId === asked?.parentSpanId);
+    return asked?.name === "request rooms.join" && root?.name === "receive subscribe";
+  });
+});
+
+Deno.test("where the client's trace is not sampled nothing is recorded of it", async () => {
+  await using receiver = startOtlpReceiver();
+  await using system = await startSystem({ env: { all: receiver.env } });
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  const unsampled = "1af7651916cd43dd8448eb211c80319c";
+  const message = { type: "message", room: "lobby", content: 1 };
+  ann.send({ ...message, id: "1", traceparent: `00-${unsampled}-b7ad6b7169203331-00` });
+  await ann.take("ack");
+  ann.send({ ...message, id: "2" });
+  await ann.take("ack");
+  // The second message's spans come after the first one's would have.
+  await until(
+    "the second message's trace",
+    () => receiver.spans.some(({ name }) => name === "process room.message"),
+  );
+  assert.deepEqual(receiver.spans.filter(({ traceId }) => traceId === unsampled), []);
+});
