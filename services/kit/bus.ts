@@ -1,40 +1,15 @@
 /**
- * The connection to NATS that never gives up, and the typed ways to use it: serve and request an
- * endpoint, publish and subscribe to events. Every payload is parsed by its schema before use;
- * trace context travels in headers.
+ * The connection to NATS that never gives up, and takes no more than it can send.
  *
  * @module
  */
 import {
   connect,
   headers as createHeaders,
-  type Msg,
   type MsgHdrs,
   type NatsConnection,
-  NoRespondersError,
-  type Subscription,
-  TimeoutError,
 } from "@nats-io/transport-node";
-import type * as z from "zod";
-import {
-  describeIssue,
-  type Endpoint,
-  type ErrorCode,
-  type Fault,
-  HEADERS,
-  isErrorCode,
-} from "../contract/mod.ts";
 import { natsUrl } from "./config.ts";
-import { FaultError, faultOf } from "./fault_error.ts";
-import {
-  type Context,
-  contextOf,
-  natsAttributes,
-  ROOT_CONTEXT,
-  SpanKind,
-  startHop,
-  traceparentOf,
-} from "./hop.ts";
 import { errorText, type Logger } from "./log.ts";
 
 /**
@@ -42,12 +17,6 @@ import { errorText, type Logger } from "./log.ts";
  * queues without a bound while the server is slow or gone; above this we refuse instead.
  */
 const MAX_OUTBOUND_BYTES = 16 * 1024 * 1024;
-
-/** Requests that one endpoint works on at a time; more are refused as unavailable. */
-const MAX_REQUESTS_IN_FLIGHT = 4_096;
-
-/** How long a request waits for its reply when nothing else is said, milliseconds. */
-const REQUEST_TIMEOUT_MS = 5_000;
 
 /** A connection to NATS. */
 export interface Bus {
@@ -172,227 +141,6 @@ export async function connectBus(options: {
 
 function hosts(urls: URL[]): string {
   return urls.map((url) => url.host).join(",");
-}
-
-/** What a handler of an endpoint is told beside the request. */
-export interface RequestInfo {
-  /** The trace context of the hop that serves the request. */
-  context: Context;
-  subject: string;
-}
-
-/**
- * Serves an endpoint as one of a queue group. A request that does not fit the schema is refused
- * with `invalid_format`; a thrown FaultError is the refusal; anything else thrown is logged and
- * told as `unavailable`.
- *
- * @returns the subscription
- */
-export function serve<Request, Reply>(
-  bus: Bus,
-  endpoint: Endpoint<Request, Reply>,
-  queue: string,
-  handle: (request: Request, info: RequestInfo) => Reply | Promise<Reply>,
-): Subscription {
-  let inFlight = 0;
-  const answer = async (message: Msg) => {
-    const hop = startHop(
-      `process ${endpoint.subject}`,
-      SpanKind.SERVER,
-      contextOf(message.headers?.get(HEADERS.traceparent)),
-      natsAttributes("process", endpoint.subject),
-    );
-    try {
-      if (inFlight >= MAX_REQUESTS_IN_FLIGHT) {
-        throw new FaultError("unavailable", "overloaded", 1_000);
-      }
-      inFlight++;
-      try {
-        const request = parsePayload(endpoint.request, message);
-        const reply = await handle(request, { context: hop.context, subject: message.subject });
-        message.respond(JSON.stringify(reply));
-      } finally {
-        inFlight--;
-      }
-      hop.end();
-    } catch (error) {
-      if (!(error instanceof FaultError)) {
-        bus.log.error("a request failed", { subject: message.subject, error: errorText(error) });
-      }
-      const refusal = faultOf(error);
-      refuse(message, refusal);
-      hop.end(refusal.code);
-    }
-  };
-  return bus.nats.subscribe(endpoint.subject, {
-    queue,
-    callback: (error, message) => {
-      if (error === null) answer(message);
-    },
-  });
-}
-
-function refuse(message: Msg, refusal: Fault): void {
-  const headers = createHeaders();
-  headers.set(HEADERS.error, refusal.message.replace(/[\r\n]+/g, " "));
-  headers.set(HEADERS.errorCode, refusal.code);
-  if (refusal.retryAfter !== undefined) {
-    headers.set(HEADERS.retryAfter, String(refusal.retryAfter));
-  }
-  try {
-    message.respond("", { headers });
-  } catch {
-    // The connection is closing: the asker's own timeout tells it.
-  }
-}
-
-function parsePayload<T>(schema: z.ZodType<T>, message: Msg): T {
-  let value: unknown;
-  try {
-    value = message.json();
-  } catch {
-    throw new FaultError("invalid_format", "not JSON");
-  }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new FaultError("invalid_format", describeIssue(parsed.error));
-  return parsed.data;
-}
-
-/**
- * Asks an endpoint.
- *
- * @throws {FaultError} the service's own refusal; `unavailable` where nobody serves it, NATS is
- * gone, or no reply came in time; `unavailable` too where the reply does not fit its schema.
- */
-export async function request<Request, Reply>(
-  bus: Bus,
-  endpoint: Endpoint<Request, Reply>,
-  data: Request,
-  options: { timeout?: number; context?: Context } = {},
-): Promise<Reply> {
-  const hop = startHop(
-    `request ${endpoint.subject}`,
-    SpanKind.CLIENT,
-    options.context ?? ROOT_CONTEXT,
-    natsAttributes("request", endpoint.subject),
-  );
-  try {
-    const message = await requestRaw(bus, endpoint.subject, JSON.stringify(data), {
-      timeout: options.timeout,
-      context: hop.context,
-    });
-    const parsed = endpoint.reply.safeParse(message.json());
-    if (!parsed.success) {
-      bus.log.error("a reply is not as agreed", {
-        subject: endpoint.subject,
-        error: describeIssue(parsed.error),
-      });
-      throw new FaultError("unavailable", undefined, 1_000);
-    }
-    hop.end();
-    return parsed.data;
-  } catch (error) {
-    hop.end(faultOf(error).code);
-    throw error;
-  }
-}
-
-/**
- * Sends a request and gives the reply as it came, once it is known to be no refusal.
- *
- * @throws {FaultError} as {@link request} does
- */
-export async function requestRaw(
-  bus: Bus,
-  subject: string,
-  payload: string,
-  options: {
-    timeout?: number;
-    context?: Context;
-    /** The codes for "nobody serves this" and "no reply in time"; both `unavailable` by default. */
-    missing?: ErrorCode;
-    late?: ErrorCode;
-  } = {},
-): Promise<Msg> {
-  if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
-  const headers = createHeaders();
-  const traceparent = traceparentOf(options.context ?? ROOT_CONTEXT);
-  if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
-  let message: Msg;
-  try {
-    message = await bus.nats.request(subject, payload, {
-      timeout: options.timeout ?? REQUEST_TIMEOUT_MS,
-      headers,
-    });
-  } catch (error) {
-    if (error instanceof NoRespondersError || isNoResponders(error)) {
-      throw new FaultError(options.missing ?? "unavailable", `nobody serves ${subject}`, 1_000);
-    }
-    if (error instanceof TimeoutError) {
-      throw new FaultError(options.late ?? "unavailable", `${subject} did not answer`, 1_000);
-    }
-    throw new FaultError("unavailable", undefined, 1_000);
-  }
-  const refusal = message.headers?.get(HEADERS.error);
-  if (refusal) {
-    const code = message.headers!.get(HEADERS.errorCode);
-    const retryAfter = message.headers!.get(HEADERS.retryAfter);
-    throw FaultError.from({
-      code: isErrorCode(code) ? code : "service_failed",
-      message: refusal,
-      ...(retryAfter ? { retryAfter: Number(retryAfter) } : {}),
-    });
-  }
-  return message;
-}
-
-function isNoResponders(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof NoRespondersError;
-}
-
-/**
- * Listens to events. One that does not fit the schema is logged and passed over.
- *
- * @returns the subscription
- */
-export function subscribe<Event>(
-  bus: Bus,
-  subject: string,
-  schema: z.ZodType<Event>,
-  handle: (event: Event, subject: string) => void,
-): Subscription {
-  return bus.nats.subscribe(subject, {
-    callback: (error, message) => {
-      if (error !== null) return;
-      try {
-        handle(parsePayload(schema, message), message.subject);
-      } catch (failure) {
-        bus.log.warn("an event was passed over", {
-          subject: message.subject,
-          error: errorText(failure),
-        });
-      }
-    },
-  });
-}
-
-/**
- * Publishes an event with the trace context given.
- *
- * @throws {FaultError} `unavailable` when NATS is gone or too slow to take it
- */
-export function publish<Event>(
-  bus: Bus,
-  subject: string,
-  event: Event,
-  context: Context = ROOT_CONTEXT,
-): void {
-  const traceparent = traceparentOf(context);
-  const headers = createHeaders();
-  if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
-  if (!bus.send(subject, JSON.stringify(event), { headers })) {
-    throw new FaultError("unavailable", undefined, 1_000);
-  }
 }
 
 export { createHeaders };

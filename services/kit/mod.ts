@@ -5,6 +5,7 @@
  */
 export * from "./bus.ts";
 export * from "./config.ts";
+export * from "./endpoints.ts";
 export * from "./epoch.ts";
 export * from "./fault_error.ts";
 export * from "./health.ts";
