@@ -1,0 +1,99 @@
+/**
+ * `POST /token`: signs a token for whoever asks. For development alone: the route is only there
+ * where AUTH_DEV_TOKENS is on. Any page may ask (CORS is open), since the demo and the pages that
+ * are being developed come from other origins.
+ *
+ * @module
+ */
+import type { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { SignJWT } from "jose";
+import * as z from "zod";
+import { describeIssue, MAX_TOKEN_LENGTH, MAX_USER_LENGTH, RoomsClaim } from "../contract/mod.ts";
+import { type AuthConfig, MAX_DEV_TOKEN_TTL } from "./config.ts";
+
+/** Largest request body, bytes: twice the longest token. */
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** Characters of a username that its user id begins with. */
+const MAX_SLUG_LENGTH = 40;
+
+const Name = z.string({
+  error: (issue) => issue.input === undefined ? "Required" : undefined,
+}).trim().min(1, "expected 1 character at least").max(
+  MAX_USER_LENGTH,
+  `expected at most ${MAX_USER_LENGTH} characters`,
+).refine((text) => text.isWellFormed(), "expected well-formed Unicode");
+
+/** The body of `POST /token`. */
+const TokenRequest = z.object({
+  username: Name,
+  /** Without one the username and a random end make one. */
+  userId: Name.optional(),
+  rooms: RoomsClaim.optional(),
+  /** Seconds. */
+  ttl: z.number().int().min(1).max(MAX_DEV_TOKEN_TTL).optional(),
+});
+
+/** The answer: a token and what it says. */
+export interface DevToken {
+  token: string;
+  userId: string;
+  username: string;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+/**
+ * Adds the route. Answers 200 with a {@link DevToken}; 400 with `{"error": ...}` for a body that is
+ * wrong, 413 for one that is too large. `secret` signs, by HS256.
+ */
+export function addTokenRoute(
+  app: Hono,
+  config: AuthConfig,
+  secret: Uint8Array<ArrayBuffer>,
+): void {
+  app.use("/token", cors({ origin: "*", allowMethods: ["POST"] }));
+  app.post(
+    "/token",
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) => c.json({ error: `expected at most ${MAX_BODY_BYTES} bytes` }, 413),
+    }),
+    async (c) => {
+      let body: unknown;
+      try {
+        body = JSON.parse(await c.req.text());
+      } catch {
+        return c.json({ error: "not JSON" }, 400);
+      }
+      const parsed = TokenRequest.safeParse(body);
+      if (!parsed.success) return c.json({ error: describeIssue(parsed.error) }, 400);
+      const { username, userId = inventUserId(username), rooms, ttl } = parsed.data;
+      const issuedAt = Math.floor(Date.now() / 1_000);
+      const expiry = issuedAt + (ttl ?? config.AUTH_DEV_TOKEN_TTL);
+      const signing = new SignJWT({ name: username, ...(rooms === undefined ? {} : { rooms }) })
+        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+        .setSubject(userId)
+        .setIssuedAt(issuedAt)
+        .setExpirationTime(expiry);
+      // What we sign must pass our own verification.
+      if (config.AUTH_ISSUER !== undefined) signing.setIssuer(config.AUTH_ISSUER);
+      if (config.AUTH_AUDIENCE !== undefined) signing.setAudience(config.AUTH_AUDIENCE);
+      const token = await signing.sign(secret);
+      if (token.length > MAX_TOKEN_LENGTH) {
+        const error = `rooms: the token would be longer than ${MAX_TOKEN_LENGTH} characters`;
+        return c.json({ error }, 400);
+      }
+      return c.json({ token, userId, username, expiresAt: expiry * 1_000 } satisfies DevToken);
+    },
+  );
+}
+
+/** `Ann Lee` becomes `ann-lee-3f9a2c`: two who choose the same name are two users. */
+function inventUserId(username: string): string {
+  const plain = username.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase();
+  const slug = plain.replace(/[^a-z0-9]+/g, "-").slice(0, MAX_SLUG_LENGTH).replace(/^-|-$/g, "");
+  return `${slug || "user"}-${crypto.getRandomValues(new Uint8Array(3)).toHex()}`;
+}

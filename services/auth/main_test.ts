@@ -1,0 +1,183 @@
+/** The service as it runs: a real process with its own permissions, a real nats-server. */
+import { exportJWK } from "jose";
+import assert from "node:assert/strict";
+import { startNats } from "../../tests/harness/nats.ts";
+import { type ChildProcess, freePort, startProcess } from "../../tests/harness/process.ts";
+import { until } from "../../tests/harness/wait.ts";
+import { AuthVerify } from "../contract/mod.ts";
+import { BASE_CONFIG, type Bus, connectBus, request } from "../kit/mod.ts";
+import { AUTH_CONFIG } from "./config.ts";
+import type { DevToken } from "./dev_tokens.ts";
+import { keysOf, quietLog, refusal, SECRET, sign, unauthorized } from "./test_tokens.ts";
+
+const MAIN = new URL("main.ts", import.meta.url).pathname;
+const VARIABLES = [...Object.keys(BASE_CONFIG), ...Object.keys(AUTH_CONFIG)];
+const inAnHour = () => Math.floor(Date.now() / 1_000) + 3_600;
+
+interface Service extends AsyncDisposable {
+  process: ChildProcess;
+  url: string;
+  ready(): Promise<void>;
+}
+
+/** Starts the service with what it needs and no more: its variables, its port, NATS, an issuer. */
+function startAuth(
+  nats: string,
+  env: Record<string, string>,
+  more: { net?: string; read?: string } = {},
+): Service {
+  const port = freePort();
+  const hosts = [`127.0.0.1:${port}`, nats.replace("nats://", "")];
+  if (more.net !== undefined) hosts.push(more.net);
+  const flags = [
+    "--no-prompt",
+    `--allow-net=${hosts.join(",")}`,
+    `--allow-env=${VARIABLES.join(",")}`,
+    "--ignore-env",
+  ];
+  if (more.read !== undefined) flags.push(`--allow-read=${more.read}`);
+  // Nothing of the machine's own environment is to decide: what is empty counts as not set.
+  const unset = Object.fromEntries(VARIABLES.map((name) => [name, ""]));
+  const process = startProcess(Deno.execPath(), ["run", "--frozen", ...flags, MAIN], {
+    env: { ...unset, NATS_URL: nats, HOST: "127.0.0.1", PORT: String(port), ...env },
+  });
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    process,
+    url,
+    async ready() {
+      await until("auth to be ready", async () => {
+        if (process.ended !== undefined) throw new Error(process.output.join("\n"));
+        const response = await fetch(`${url}/readyz`);
+        await response.body?.cancel();
+        return response.ok;
+      });
+    },
+    [Symbol.asyncDispose]: () => process.kill(),
+  };
+}
+
+/** A connection of the asker's. */
+async function connect(url: string): Promise<Bus & AsyncDisposable> {
+  const bus = await connectBus({ url, name: "test", log: quietLog().log });
+  return Object.assign(bus, { [Symbol.asyncDispose]: () => bus.drain() });
+}
+
+Deno.test("tokens are verified over NATS, and development tokens issued", async () => {
+  await using nats = await startNats();
+  await using auth = startAuth(nats.url, { AUTH_SECRET: SECRET, AUTH_DEV_TOKENS: "true" });
+  await auth.ready();
+  assert.match(await auth.process.line("development tokens are on"), /"level":"warn"/);
+  await using bus = await connect(nats.url);
+  const verify = (token: string) => request(bus, AuthVerify, { token });
+
+  const exp = inAnHour();
+  const identity = await verify(await sign(SECRET, { name: "Ann", exp, rooms: ["chat.>"] }));
+  assert.deepEqual(identity, {
+    userId: "u1",
+    username: "Ann",
+    expiresAt: exp * 1_000,
+    rooms: ["chat.>"],
+  });
+  await unauthorized(verify(await sign(SECRET + "!", { exp })), "signature");
+  assert.deepEqual(await refusal(verify(await sign(SECRET, { exp: exp - 7_200 }))), {
+    code: "token_expired",
+    message: "Token expired",
+  });
+  assert.equal((await refusal(verify("x".repeat(8_193)))).code, "invalid_format");
+
+  const response = await fetch(`${auth.url}/token`, {
+    method: "POST",
+    body: JSON.stringify({ username: "Bob" }),
+  });
+  const { token, ...said }: DevToken = await response.json();
+  assert.deepEqual(await verify(token), { ...said, rooms: null });
+
+  auth.process.signal("SIGTERM");
+  assert.equal((await auth.process.status()).code, 0);
+  assert.equal((await refusal(verify(token))).code, "unavailable");
+  assert.ok(!auth.process.output.join("\n").includes(SECRET), "the secret is in the log");
+});
+
+Deno.test("without AUTH_DEV_TOKENS there is no such route", async () => {
+  await using nats = await startNats();
+  await using auth = startAuth(nats.url, { AUTH_SECRET: SECRET });
+  await auth.ready();
+  const response = await fetch(`${auth.url}/token`, {
+    method: "POST",
+    body: JSON.stringify({ username: "Bob" }),
+  });
+  await response.body?.cancel();
+  assert.equal(response.status, 404);
+});
+
+Deno.test("a public key in a file, and a key set: each with its own permission alone", async () => {
+  const { privateKey, publicKey, pem } = await keysOf("ES256");
+  const token = await sign(privateKey, { exp: inAnHour() }, { alg: "ES256" });
+  const folder = await Deno.makeTempDir();
+  let down = false;
+  await using issuer = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async () =>
+      down ? new Response(null, { status: 503 }) : Response.json({
+        keys: [await exportJWK(publicKey)],
+      }),
+  );
+  try {
+    await Deno.writeTextFile(`${folder}/key.pem`, pem);
+    await using nats = await startNats();
+    await using bus = await connect(nats.url);
+    const verify = (token: string) => request(bus, AuthVerify, { token });
+    {
+      const env = { AUTH_ALGORITHMS: "ES256", AUTH_PUBLIC_KEY_FILE: `${folder}/key.pem` };
+      await using auth = startAuth(nats.url, env, { read: `${folder}/key.pem` });
+      await auth.ready();
+      assert.equal((await verify(token)).userId, "u1");
+    }
+    {
+      const host = `localhost:${issuer.addr.port}`;
+      const env = { AUTH_ALGORITHMS: "ES256", AUTH_JWKS_URL: `http://${host}/jwks` };
+      await using auth = startAuth(nats.url, env, { net: host });
+      await auth.ready();
+      down = true;
+      const { code, retryAfter } = await refusal(verify(token));
+      assert.equal(code, "unavailable");
+      assert.ok(retryAfter! > 0);
+      down = false;
+      await until("the key set to be asked for again", () => verify(token));
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a wrong configuration ends the service with 78 and one line, NATS or not", async () => {
+  const { pem } = await keysOf("RS256");
+  const cases: [Record<string, string>, RegExp][] = [
+    [{}, /AUTH_SECRET: must be set/],
+    [{ AUTH_SECRET: "too short" }, /AUTH_SECRET: expected at least 32 bytes$/],
+    [{ AUTH_PUBLIC_KEY: pem }, /AUTH_ALGORITHMS: AUTH_PUBLIC_KEY holds public keys/],
+    [{ AUTH_SECRET: SECRET, AUTH_ALGORITHMS: "HS256,RS256" }, /AUTH_ALGORITHMS: HS256 cannot/],
+    [{ AUTH_ALGORITHMS: "ES256", AUTH_PUBLIC_KEY: pem }, /AUTH_PUBLIC_KEY: ES256 needs a key of/],
+    [
+      { AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY_FILE: "no-such-key.pem" },
+      /AUTH_PUBLIC_KEY_FILE: /,
+    ],
+    [
+      { AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: pem, AUTH_DEV_TOKENS: "true" },
+      /AUTH_DEV_TOKENS: AUTH_PUBLIC_KEY only verifies/,
+    ],
+    [{ AUTH_JWKS_URL: "http://issuer.example/" }, /AUTH_JWKS_URL: expected an https URL/],
+  ];
+  const nowhere = `nats://127.0.0.1:${freePort()}`;
+  for (const [env, line] of cases) {
+    await using auth = startAuth(nowhere, env, { read: "no-such-key.pem" });
+    const { code } = await auth.process.status();
+    const output = auth.process.output.join("\n");
+    assert.equal(code, 78, output);
+    assert.equal(auth.process.output.length, 1, output);
+    assert.match(output, /^ERROR hopwire auth: AUTH_/);
+    assert.match(output, line);
+    assert.ok(!output.includes(SECRET) && !output.includes("too short"), output);
+  }
+});
