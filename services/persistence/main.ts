@@ -1,0 +1,25 @@
+/**
+ * The persistence service: archives the log of rooms and answers history. Any number of instances,
+ * on one database.
+ *
+ * @module
+ */
+import { runService } from "../kit/mod.ts";
+import { PERSISTENCE_CONFIG } from "./config.ts";
+import { openArchive } from "./open_archive.ts";
+import { runPersistence } from "./persistence.ts";
+
+await runService({
+  name: "persistence",
+  config: PERSISTENCE_CONFIG,
+  async start(context, config) {
+    const archive = await openArchive(config);
+    context.onDrain(() => archive.close());
+    await runPersistence(context, archive, {
+      limits: { maxAge: config.STREAM_MAX_AGE, maxBytes: config.STREAM_MAX_BYTES },
+      batch: config.ARCHIVE_BATCH,
+      batchMs: config.ARCHIVE_BATCH_MS,
+      retention: [],
+    });
+  },
+});
