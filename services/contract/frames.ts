@@ -106,7 +106,7 @@ export const CallFrame = z.object({
   type: z.literal("call"),
   service: CallName,
   method: CallName,
-  data: z.unknown(),
+  data: z.unknown().optional(),
   id: FrameId,
   timeout: z.number().int().min(limits.MIN_CALL_TIMEOUT_MS).max(limits.MAX_CALL_TIMEOUT_MS).default(
     limits.DEFAULT_CALL_TIMEOUT_MS,

@@ -40,7 +40,8 @@ export async function start(): Promise<void> {
     Deno.exit(code);
   };
   const refuse = async (error: unknown): Promise<never> => {
-    write("hopwire", errorText(error));
+    // What fails while everything is being ended, fails because of that.
+    if (!stopping) write("hopwire", errorText(error));
     return await stopAll(1);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

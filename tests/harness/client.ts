@@ -22,6 +22,8 @@ export interface TestClient {
     fits?: (frame: ServerFrameOf<T>) => boolean,
     deadline?: number,
   ): Promise<ServerFrameOf<T>>;
+  /** Takes the first frame that answers the id, of whatever type. */
+  answer(id: string, deadline?: number): Promise<ServerFrame>;
   /** Takes so many frames of a type. */
   takeMany<T extends ServerFrame["type"]>(type: T, count: number): Promise<ServerFrameOf<T>[]>;
   /** Waits for the connection to close. */
@@ -62,6 +64,20 @@ export async function connectClient(
       socket.addEventListener("close", ({ code }) => reject(new Error(`closed with ${code}`)));
     }),
   );
+  const find = async (what: string, fits: (frame: ServerFrame) => boolean, deadline: number) => {
+    const end = performance.now() + deadline;
+    for (;;) {
+      const found = frames.find((frame) => !taken.has(frame) && fits(frame));
+      if (found !== undefined) {
+        taken.add(found);
+        return found;
+      }
+      if (closed !== undefined) throw new Error(`closed with ${closed.code} before ${what}`);
+      const left = end - performance.now();
+      if (left <= 0) throw new Error(`waited in vain for ${what}, got ${summary(frames)}`);
+      await within("the next frame", wake.promise, left).catch(() => {});
+    }
+  };
   const client: TestClient = {
     frames,
     socket,
@@ -70,23 +86,15 @@ export async function connectClient(
     },
     send: (frame) => socket.send(typeof frame === "string" ? frame : JSON.stringify(frame)),
     async take(type, fits = () => true, deadline = PATIENCE_MS) {
-      const find = async () => {
-        for (;;) {
-          const found = frames.find((frame) =>
-            frame.type === type && !taken.has(frame) && fits(frame as ServerFrameOf<typeof type>)
-          );
-          if (found !== undefined) {
-            taken.add(found);
-            return found as ServerFrameOf<typeof type>;
-          }
-          if (closed !== undefined) {
-            throw new Error(`closed with ${closed.code} before a "${type}"`);
-          }
-          await wake.promise;
-        }
-      };
-      return await within(`a "${type}" frame, got ${summary(frames)}`, find(), deadline);
+      const found = await find(
+        `a "${type}"`,
+        (frame) => frame.type === type && fits(frame as ServerFrameOf<typeof type>),
+        deadline,
+      );
+      return found as ServerFrameOf<typeof type>;
     },
+    answer: (id, deadline = PATIENCE_MS) =>
+      find(`an answer to ${id}`, (frame) => "id" in frame && frame.id === id, deadline),
     async takeMany(type, count) {
       const many: ServerFrameOf<typeof type>[] = [];
       while (many.length < count) many.push(await client.take(type));

@@ -1,5 +1,6 @@
 /** Processes die and come back; what was acked is not lost, and nothing is doubled. */
 import assert from "node:assert/strict";
+import type { ServerFrameOf } from "../../services/contract/mod.ts";
 import { startNats } from "../harness/nats.ts";
 import { freePort } from "../harness/process.ts";
 import { SECRET, startService, startSystem } from "../harness/system.ts";
@@ -31,7 +32,7 @@ Deno.test("messages survive kill -9 of persistence: archived after its restart, 
   const live = await ann.takeMany("room-message", 400);
   assert.deepEqual(live.map(({ content }) => content), Array.from({ length: 400 }, (_, i) => i));
   ann.send({ type: "history", room: "lobby", after: 0, limit: 500, id: "all" });
-  const { messages, more } = await ann.take("history");
+  const { messages, more } = await ann.answer("all") as ServerFrameOf<"history">;
   assert.deepEqual(messages, live);
   assert.equal(more, false);
 });
@@ -92,16 +93,13 @@ Deno.test("NATS is killed: senders are told, nothing acked is lost, rooms go on 
   await system.nats.kill();
   await until("a refusal", async () => {
     ann.send({ type: "message", room: "lobby", content: "lost", id: "lost" });
-    const error = await ann.take("error");
-    return error.code === "unavailable" && error.retryAfter! > 0;
+    const answer = await ann.answer("lost");
+    return answer.type === "error" && answer.code === "unavailable" && answer.retryAfter! > 0;
   });
   await system.nats.restart();
   await until("a message to be stored again", async () => {
     ann.send({ type: "message", room: "lobby", content: "back", id: "back" });
-    return await Promise.race([
-      ann.take("ack", ({ id }) => id === "back"),
-      ann.take("error").then(() => false as const),
-    ]);
+    return (await ann.answer("back")).type === "ack";
   });
   await bob.take("room-message", ({ id }) => id === "back");
   const atBob = bob.frames.filter((frame) => frame.type === "room-message");
