@@ -48,7 +48,8 @@ async function deno(...args: string[]): Promise<Result> {
 }
 
 async function step(name: string, ...args: string[]): Promise<Result> {
-  say(`\n=== ${name}: deno ${args.join(" ")}`);
+  const shown = args.length > 8 ? [...args.slice(0, 3), `... (${args.length - 3} files)`] : args;
+  say(`\n=== ${name}: deno ${shown.join(" ")}`);
   const began = performance.now();
   const result = await deno(...args);
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);

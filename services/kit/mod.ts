@@ -11,5 +11,6 @@ export * from "./fault_error.ts";
 export * from "./health.ts";
 export * from "./hop.ts";
 export * from "./log.ts";
+export * from "./namespaces.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";

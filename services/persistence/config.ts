@@ -23,6 +23,8 @@ export const PERSISTENCE_CONFIG = {
   STREAM_MAX_AGE: integer(DUPLICATE_WINDOW_MS / 1_000, 315_360_000).default(86_400),
   /** Bytes that the log may take on NATS's disk. Full of what is not archived, it refuses more. */
   STREAM_MAX_BYTES: integer(1_048_576, 100_000_000_000_000).default(1_073_741_824),
+  /** The rules of rooms (contract/namespaces.ts), of which `history` counts here; else all is kept. */
+  NAMESPACES_FILE: z.string().optional(),
   /** Messages that one transaction archives at most. */
   ARCHIVE_BATCH: integer(1, 5_000).default(500),
   /**

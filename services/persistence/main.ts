@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { runService } from "../kit/mod.ts";
+import { readNamespaces, runService } from "../kit/mod.ts";
 import { PERSISTENCE_CONFIG } from "./config.ts";
 import { openArchive } from "./open_archive.ts";
 import { runPersistence } from "./persistence.ts";
@@ -13,13 +13,14 @@ await runService({
   name: "persistence",
   config: PERSISTENCE_CONFIG,
   async start(context, config) {
+    const namespaces = await readNamespaces(config.NAMESPACES_FILE);
     const archive = await openArchive(config);
     context.onDrain(() => archive.close());
     await runPersistence(context, archive, {
       limits: { maxAge: config.STREAM_MAX_AGE, maxBytes: config.STREAM_MAX_BYTES },
       batch: config.ARCHIVE_BATCH,
       batchMs: config.ARCHIVE_BATCH_MS,
-      retention: [],
+      retention: namespaces.map(({ pattern, history }) => ({ pattern, ...history })),
     });
   },
 });

@@ -4,8 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { type Namespace, parseNamespaces } from "../contract/mod.ts";
-import { ConfigError, errorText, integer } from "../kit/mod.ts";
+import { integer } from "../kit/mod.ts";
 
 export const ROOMS_CONFIG = {
   /** A JSON file with the rules of rooms (contract/namespaces.ts); without one all are open. */
@@ -18,17 +17,3 @@ export const ROOMS_CONFIG = {
   /** Bytes that presence may take in JetStream; about 300 a member. Above it joins are refused. */
   PRESENCE_MAX_BYTES: integer(1_048_576, 1_000_000_000_000).default(1_073_741_824),
 } as const;
-
-/**
- * Reads the rules of rooms.
- *
- * @throws {ConfigError} when the file is not to be read or is wrong
- */
-export async function readNamespaces(file: string | undefined): Promise<Namespace[]> {
-  if (file === undefined) return [];
-  try {
-    return parseNamespaces(await Deno.readTextFile(file));
-  } catch (error) {
-    throw new ConfigError(`NAMESPACES_FILE: ${file}: ${errorText(error)}`);
-  }
-}

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { runService } from "../kit/mod.ts";
-import { readNamespaces, ROOMS_CONFIG } from "./config.ts";
+import { readNamespaces, runService } from "../kit/mod.ts";
+import { ROOMS_CONFIG } from "./config.ts";
 import { openPresence } from "./presence.ts";
 import { serveRooms } from "./serve_rooms.ts";
 

@@ -9,7 +9,7 @@ import { type Child, keepRunning } from "./child.ts";
 import { START_CONFIG, type StartConfig } from "./config.ts";
 import { flagsOf, type ServiceName, SERVICES, variablesOf } from "./flags.ts";
 import { findNatsServer } from "./nats_server.ts";
-import { endLeftovers, writeRunFile } from "./run_file.ts";
+import { endLeftovers, type RunFile, writeRunFile } from "./run_file.ts";
 
 /** How long everything may take to be ready, milliseconds. A first run fetches packages before. */
 const READY_MS = 60_000;
@@ -90,7 +90,7 @@ async function run(
       gaveUp: (lastWords) => void refuse(new Error(lastWords)),
     }));
   };
-  let saved: Omit<Parameters<typeof writeRunFile>[1], "pids" | "pid"> | undefined;
+  let saved: Omit<RunFile, "pids" | "pid"> | undefined = undefined;
   const save = async () => {
     if (saved === undefined || stopping()) return;
     const pids = Object.fromEntries(children.map(({ name, pid }) => [name, pid]));
@@ -252,7 +252,8 @@ async function fetchPackages(say: (line: string) => void): Promise<void> {
 async function untilReady(name: string, url: string, stopping: () => boolean): Promise<void> {
   const end = performance.now() + READY_MS;
   let last = "it does not answer";
-  while (!stopping()) {
+  for (;;) {
+    if (stopping()) throw new Error("it is being ended");
     try {
       const response = await fetch(url);
       const text = await response.text();
