@@ -12,6 +12,7 @@ import { ROOT } from "./harness/root.ts";
 const PACKAGES: [program: string, name: string][] = [
   ["chromium", "chromium"],
   ["pg_ctlcluster", "postgresql"],
+  ["docker-compose", "docker-compose"],
 ];
 
 /** The page is for a browser: with the browser's types among them, other files would check wrongly. */

@@ -51,6 +51,8 @@ export const PresenceEvent = z.object({
   change: z.enum(["joined", "left", "seen"]),
   userId: UserId,
   username: Username,
+  /** About how many members there are then: instances that write at once do not see each other. */
+  count: z.number().int().min(0),
 });
 export type PresenceEvent = z.infer<typeof PresenceEvent>;
 

@@ -39,6 +39,12 @@ export const MAX_PAGE_BYTES = 640 * 1024;
 /** Members one `presence` answer lists at most; the rest is paged by `after`. */
 export const MAX_PRESENCE_PAGE = 500;
 
+/** Members above which a room tells how many there are, instead of each who comes and goes. */
+export const MAX_ANNOUNCED_MEMBERS = 1_000;
+
+/** How often it tells that at most, milliseconds. */
+export const PRESENCE_COUNT_MS = 1_000;
+
 /** Milliseconds a new connection has to show a token before it is closed with 4001. */
 export const AUTH_DEADLINE_MS = 5_000;
 

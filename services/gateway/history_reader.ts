@@ -17,6 +17,8 @@ const READ_TIMEOUT_MS = 4_000;
 
 /** A page ready to be sent. */
 export interface FramePage {
+  /** What follows `after`; where the read was another's, maybe less than was asked for. */
+  after: number;
   frames: { seq: number; frame: Frame }[];
   more: boolean;
   epoch: string;
@@ -39,6 +41,8 @@ export interface HistoryReader {
 /** Makes the reader. */
 export function createHistoryReader(bus: Bus): HistoryReader {
   const reads = new Map<string, Promise<unknown>>();
+  /** The read of each room that reaches furthest back; never more than there are reads. */
+  const reading = new Map<string, { after: number; page: Promise<FramePage> }>();
   const once = <T>(key: string, read: () => Promise<T>): Promise<T> => {
     const running = reads.get(key);
     if (running !== undefined) return running as Promise<T>;
@@ -71,14 +75,30 @@ export function createHistoryReader(bus: Bus): HistoryReader {
       return { entries, more };
     },
 
-    frames: (room, seq, upTo) =>
-      once(`frames ${room} ${seq} ${upTo}`, async () => {
-        const { messages, ...rest } = await after(room, seq, upTo);
-        const frames = messages.map(({ seq, prev, ...event }) => ({
-          seq,
-          frame: messageFrame(new TextEncoder().encode(JSON.stringify(event)), seq, prev)!,
+    async frames(room, seq, upTo) {
+      // A read that began a little earlier in the same room has what is wanted here too.
+      const running = reading.get(`${room} ${upTo}`);
+      if (running !== undefined && running.after <= seq) {
+        const page = await running.page;
+        if (!page.more || (page.frames.at(-1)?.seq ?? 0) > seq) return page;
+      }
+      return await once(`frames ${room} ${seq} ${upTo}`, () => {
+        const page = after(room, seq, upTo).then(({ messages, ...rest }) => ({
+          after: seq,
+          frames: messages.map(({ seq, prev, ...event }) => ({
+            seq,
+            frame: messageFrame(new TextEncoder().encode(JSON.stringify(event)), seq, prev)!,
+          })),
+          ...rest,
         }));
-        return { frames, ...rest };
-      }),
+        const key = `${room} ${upTo}`;
+        const entry = { after: seq, page };
+        const known = reading.get(key);
+        if (known === undefined || known.after > seq) reading.set(key, entry);
+        return page.finally(() => {
+          if (reading.get(key) === entry) reading.delete(key);
+        });
+      });
+    },
   };
 }

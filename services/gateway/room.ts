@@ -5,14 +5,7 @@
  * @module
  */
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import {
-  HEADERS,
-  liveSubject,
-  PresenceEvent,
-  presenceSubject,
-  RoomEvent,
-  signalSubject,
-} from "../contract/mod.ts";
+import { type Grant, HEADERS, liveSubject, RoomEvent, signalSubject } from "../contract/mod.ts";
 import {
   type Bus,
   contextOf,
@@ -21,20 +14,21 @@ import {
   natsAttributes,
   SpanKind,
   startHop,
-  subscribe,
 } from "../kit/mod.ts";
-import { encodeFrame, type Frame, messageFrame, signalFrame } from "./frame.ts";
+import { type Frame, messageFrame, signalFrame } from "./frame.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { Membership } from "./membership.ts";
+import { RoomPresence } from "./room_presence.ts";
 import { type Entry, Sequencer } from "./sequencer.ts";
 import type { Stats } from "./stats.ts";
-import { Window } from "./window.ts";
+import { Window, type WindowBudget } from "./window.ts";
 
 /** What a room needs of its gateway. */
 export interface RoomDeps {
   bus: Bus;
   history: HistoryReader;
   stats: Stats;
+  windows: WindowBudget;
   /** The seq of the room's last stored message; 0 where there is none. */
   lastSeq(room: string): Promise<number>;
 }
@@ -44,14 +38,16 @@ export class Room {
   readonly name: string;
   readonly stored: boolean;
   readonly members: Membership[] = [];
-  readonly window = new Window(0);
+  readonly window: Window;
   readonly #deps: RoomDeps;
   readonly #sequencer: Sequencer;
+  readonly #presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
 
-  constructor(name: string, stored: boolean, presence: boolean, deps: RoomDeps) {
+  constructor(name: string, { stored, presence }: Grant, deps: RoomDeps) {
     this.name = name;
     this.stored = stored;
+    this.window = new Window(deps.windows);
     this.#deps = deps;
     this.#sequencer = new Sequencer({
       deliver: (entry, prev) => this.#deliver(entry, prev),
@@ -77,11 +73,9 @@ export class Room {
         },
       }),
     ];
-    if (presence) {
-      this.#subscriptions.push(
-        subscribe(bus, presenceSubject(name, "*"), PresenceEvent, (event) => this.#changed(event)),
-      );
-    }
+    this.#presence = presence === "off"
+      ? null
+      : new RoomPresence(name, presence, this.members, bus);
   }
 
   /** The seq of the last message delivered here. */
@@ -126,6 +120,7 @@ export class Room {
   /** Goes on once it is known how far the log reaches, reading what was missed. */
   async resume(): Promise<void> {
     if (this.stored) this.#sequencer.resume(await this.#deps.lastSeq(this.name));
+    this.#presence?.refresh();
   }
 
   /** Makes sure that everything stored so far has been delivered here. */
@@ -137,6 +132,8 @@ export class Room {
   /** Stops listening. */
   close(): void {
     this.#sequencer.stop();
+    this.#presence?.close();
+    this.window.reset(0);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
@@ -191,18 +188,6 @@ export class Room {
     if (frame === null) return;
     const { members } = this;
     for (let i = 0; i < members.length; i++) members[i]!.session.peer.sendDroppable(frame);
-  }
-
-  /** A user's own connections are not told of themselves. */
-  #changed({ change, userId, username }: PresenceEvent): void {
-    if (change === "seen") return;
-    const type = change === "joined" ? "user-joined" : "user-left";
-    const frame = encodeFrame({ type, room: this.name, userId, username });
-    const { members } = this;
-    for (let i = 0; i < members.length; i++) {
-      const { session } = members[i]!;
-      if (session.identity?.userId !== userId) session.peer.send(frame);
-    }
   }
 }
 

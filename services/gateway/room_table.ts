@@ -8,6 +8,7 @@ import { type Grant, HEADERS, messageSubject, ROOMS_STREAM } from "../contract/m
 import { errorText, FaultError } from "../kit/mod.ts";
 import type { Log } from "./log_epoch.ts";
 import { Room, type RoomDeps } from "./room.ts";
+import { createWindowBudget } from "./window.ts";
 
 /** How long a room without members is kept, milliseconds, and how many at most. */
 const KEEP_EMPTY_MS = 30_000;
@@ -40,8 +41,9 @@ export class RoomTable {
   readonly #timer: ReturnType<typeof setInterval>;
   #resuming = 0;
 
-  constructor(deps: Omit<RoomDeps, "lastSeq">, log: Log, maxRooms: number) {
-    this.#deps = { ...deps, lastSeq: (room) => this.#lastSeq(room) };
+  constructor(deps: Omit<RoomDeps, "lastSeq" | "windows">, log: Log, maxRooms: number) {
+    const windows = createWindowBudget();
+    this.#deps = { ...deps, windows, lastSeq: (room) => this.#lastSeq(room) };
     this.#log = log;
     this.#maxRooms = maxRooms;
     this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
@@ -72,7 +74,7 @@ export class RoomTable {
         throw new FaultError("unavailable", "this gateway serves too many rooms", 5_000);
       }
       if (!this.#deps.bus.connected) throw new FaultError("unavailable", undefined, 1_000);
-      const room = new Room(name, grant.stored, grant.presence === "on", this.#deps);
+      const room = new Room(name, grant, this.#deps);
       held = { room, opened: room.open(), users: 0, emptySince: 0 };
       this.#rooms.set(name, held);
       this.#deps.stats.rooms = this.#rooms.size;

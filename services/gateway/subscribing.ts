@@ -123,7 +123,11 @@ async function attach(
       if (seq > cursor) session.peer.send(frame);
       cursor = Math.max(cursor, seq);
     }
-    if (!page.more) cursor = Math.max(cursor, upTo);
+    if (!page.more) {
+      cursor = Math.max(cursor, upTo);
+      // Who comes back next finds it there: a thousand members cost one read.
+      if (upTo === room.window.floor) room.window.prepend(page.frames, page.after);
+    }
     await session.peer.drained();
   }
 }

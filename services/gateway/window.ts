@@ -1,14 +1,17 @@
 /**
- * The recent messages of a room, kept so that a member who comes back needs no read. Bounded in
- * number and bytes.
+ * The recent messages of a room, kept so that members who come back need no read. Bounded in number
+ * and bytes for each room, and in bytes over all rooms of the gateway.
  *
  * @module
  */
 import type { Frame } from "./frame.ts";
 
 /** Messages and bytes kept a room. */
-const MAX_MESSAGES = 256;
-const MAX_BYTES = 256 * 1024;
+const MAX_MESSAGES = 512;
+const MAX_BYTES = 512 * 1024;
+
+/** Bytes kept over all rooms. Above it each room that gets a message keeps fewer. */
+const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
 /** A delivered message. */
 export interface Delivered {
@@ -16,16 +19,27 @@ export interface Delivered {
   frame: Frame;
 }
 
+/** The bytes of many windows together. */
+export interface WindowBudget {
+  used: number;
+  readonly max: number;
+}
+
+/** Makes the budget of one gateway. */
+export function createWindowBudget(max = MAX_TOTAL_BYTES): WindowBudget {
+  return { used: 0, max };
+}
+
 /** See the module's doc. */
 export class Window {
+  readonly #budget: WindowBudget;
   #entries: Delivered[] = [];
   #first = 0;
   #bytes = 0;
-  #floor: number;
+  #floor = 0;
 
-  /** `floor` is the seq after which everything is in the window. */
-  constructor(floor: number) {
-    this.#floor = floor;
+  constructor(budget: WindowBudget) {
+    this.#budget = budget;
   }
 
   /** Everything after this seq is here. */
@@ -41,17 +55,36 @@ export class Window {
   /** Adds the next message. */
   push(entry: Delivered): void {
     this.#entries.push(entry);
-    this.#bytes += entry.frame.wire.length;
-    while (this.size > MAX_MESSAGES || (this.#bytes > MAX_BYTES && this.size > 1)) {
+    this.#count(entry.frame.wire.length);
+    while (this.size > MAX_MESSAGES || (this.size > 1 && this.#overBytes())) {
       const oldest = this.#entries[this.#first++]!;
-      this.#bytes -= oldest.frame.wire.length;
+      this.#count(-oldest.frame.wire.length);
       this.#floor = oldest.seq;
     }
     // Moved down only now and then, so that a push costs the same however full the window is.
-    if (this.#first > MAX_MESSAGES) {
-      this.#entries = this.#entries.slice(this.#first);
-      this.#first = 0;
+    if (this.#first > MAX_MESSAGES) this.#compact();
+  }
+
+  /**
+   * Adds what came before the floor: all messages after `floor` up to the present one, oldest first,
+   * as many of the newest as there is room for.
+   */
+  prepend(entries: readonly Delivered[], floor: number): void {
+    let from = entries.length;
+    let bytes = 0;
+    while (from > 0) {
+      const length = entries[from - 1]!.frame.wire.length;
+      const full = this.size + entries.length - from >= MAX_MESSAGES ||
+        this.#bytes + bytes + length > MAX_BYTES ||
+        this.#budget.used + bytes + length > this.#budget.max;
+      if (full) break;
+      bytes += length;
+      from--;
     }
+    this.#compact();
+    this.#entries = [...entries.slice(from), ...this.#entries];
+    this.#count(bytes);
+    this.#floor = from === 0 ? floor : entries[from - 1]!.seq;
   }
 
   /** The messages after `seq`, oldest first; null where the window does not reach back so far. */
@@ -62,11 +95,25 @@ export class Window {
     return this.#entries.slice(start);
   }
 
-  /** Forgets everything up to `floor`: what was missed before it is not here. */
+  /** Forgets everything up to `floor`. */
   reset(floor: number): void {
+    this.#count(-this.#bytes);
     this.#entries = [];
     this.#first = 0;
-    this.#bytes = 0;
     this.#floor = floor;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#budget.used += bytes;
+  }
+
+  #overBytes(): boolean {
+    return this.#bytes > MAX_BYTES || this.#budget.used > this.#budget.max;
+  }
+
+  #compact(): void {
+    this.#entries = this.#entries.slice(this.#first);
+    this.#first = 0;
   }
 }

@@ -38,11 +38,13 @@ const MAX_REQUESTS_IN_FLIGHT = 4_096;
 /** How long a request waits for its reply when nothing else is said, milliseconds. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** What a handler of an endpoint is told beside the request. */
-export interface RequestInfo {
-  /** The trace context of the hop that serves the request. */
+/** What a handler is told beside the request or the event. */
+export interface MessageInfo {
+  /** The trace context: of the hop that serves the request, or of the event's publisher. */
   context: Context;
   subject: string;
+  /** Of an event that the server republished, its sequence in the stream; else 0. */
+  sequence: number;
 }
 
 /**
@@ -56,7 +58,7 @@ export function serve<Request, Reply>(
   bus: Bus,
   endpoint: Endpoint<Request, Reply>,
   queue: string,
-  handle: (request: Request, info: RequestInfo) => Reply | Promise<Reply>,
+  handle: (request: Request, info: MessageInfo) => Reply | Promise<Reply>,
 ): Subscription {
   let inFlight = 0;
   const answer = async (message: Msg) => {
@@ -73,7 +75,8 @@ export function serve<Request, Reply>(
       inFlight++;
       try {
         const request = parsePayload(endpoint.request, message);
-        const reply = await handle(request, { context: hop.context, subject: message.subject });
+        const { subject } = message;
+        const reply = await handle(request, { context: hop.context, subject, sequence: 0 });
         message.respond(JSON.stringify(reply));
       } finally {
         inFlight--;
@@ -223,13 +226,18 @@ export function subscribe<Event>(
   bus: Bus,
   subject: string,
   schema: z.ZodType<Event>,
-  handle: (event: Event, subject: string) => void,
+  handle: (event: Event, info: MessageInfo) => void,
 ): Subscription {
   return bus.nats.subscribe(subject, {
     callback: (error, message) => {
       if (error !== null) return;
       try {
-        handle(parsePayload(schema, message), message.subject);
+        const { subject, headers } = message;
+        handle(parsePayload(schema, message), {
+          subject,
+          context: contextOf(headers?.get(HEADERS.traceparent)),
+          sequence: Number(headers?.get(HEADERS.sequence) ?? 0),
+        });
       } catch (failure) {
         bus.log.warn("an event was passed over", {
           subject: message.subject,

@@ -117,12 +117,17 @@ Deno.test("events are parsed; a broken one is passed over and logged", async () 
   await using set = await setUp();
   const { bus } = set;
   const got: number[] = [];
-  subscribe(bus, "test.event", z.object({ n: z.number() }), ({ n }) => void got.push(n));
+  const contexts: (string | undefined)[] = [];
+  subscribe(bus, "test.event", z.object({ n: z.number() }), ({ n }, { context }) => {
+    got.push(n);
+    contexts.push(traceparentOf(context));
+  });
   publish(bus, "test.event", { n: 1 }, contextOf(TRACEPARENT));
   bus.send("test.event", "no JSON");
   publish(bus, "test.event", { n: "x" });
   publish(bus, "test.event", { n: 2 });
   await until("both", () => got.length === 2);
   assert.deepEqual(got, [1, 2]);
+  assert.deepEqual(contexts, [TRACEPARENT, undefined]);
   assert.equal(set.lines.filter((line) => line.includes("passed over")).length, 2);
 });

@@ -5,6 +5,7 @@ import { type NatsServer, startNats } from "../../tests/harness/nats.ts";
 import { until } from "../../tests/harness/wait.ts";
 import type { Archive, ArchivePage, PageQuery } from "./archive.ts";
 import { serveHistory } from "./history.ts";
+import type { PersistenceOptions } from "./persistence.ts";
 import {
   connectTestBus,
   event,
@@ -25,12 +26,13 @@ const refusal = (code: string, text?: RegExp) => (error: unknown) => {
 
 async function running(
   run: (bus: TestBus, archive: Archive, server: NatsServer) => Promise<void>,
+  options: Partial<PersistenceOptions> = {},
 ): Promise<void> {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const archive = await openSqliteArchive(":memory:");
   {
-    await using service = await startPersistence(bus, archive);
+    await using service = await startPersistence(bus, archive, options);
     await ready(service);
     await run(bus, archive, server);
   }
@@ -246,3 +248,24 @@ Deno.test("a database that fails is told as unavailable, without its words", () 
     release();
     assert.equal((await second).messages.length, 0);
   }));
+
+Deno.test("retention takes messages out of the archive and of the log, and history says so", () =>
+  running(async (bus) => {
+    const seqs = await store(bus, Array.from({ length: 20 }, (_, i) => event("short.a", `${i}`)));
+    const kept = await store(bus, Array.from({ length: 20 }, (_, i) => event("long", `${i}`)));
+    const { streams } = await managerOf(bus);
+    await until("the log to have dropped them", async () => {
+      const { state } = await streams.info(ROOMS_STREAM);
+      return state.messages === 3 + 20;
+    });
+    const page = await request(bus, HistoryRead, {
+      room: "short.a",
+      limit: 50,
+      upTo: kept.at(-1)!,
+    });
+    assert.deepEqual(page.messages.map(({ seq }) => seq), seqs.slice(-3).reverse());
+    assert.equal(page.trimmedTo, seqs.at(-4));
+    const whole = await request(bus, HistoryRead, { room: "long", limit: 50 });
+    assert.equal(whole.messages.length, 20);
+    assert.equal(whole.trimmedTo, 0);
+  }, { retention: [{ pattern: "short.*", maxMessages: 3 }], retentionMs: 50 }));

@@ -5,13 +5,13 @@
  */
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { ServiceContext } from "../kit/mod.ts";
-import type { Archive } from "./archive.ts";
+import type { Archive, RoomKey } from "./archive.ts";
 import { Barrier } from "./barrier.ts";
 import { API_TIMEOUT_MS, Archiver } from "./consume.ts";
 import { serveHistory } from "./history.ts";
 import { repeat } from "./repeat.ts";
 import { applyRetention, type RetentionRule } from "./retention.ts";
-import { type LogLimits, readProgress } from "./stream.ts";
+import { dropFromLog, type LogLimits, readProgress } from "./stream.ts";
 import { tendStream } from "./tend_stream.ts";
 import { watchArchive } from "./watch_archive.ts";
 
@@ -21,7 +21,7 @@ const TEND_MS = 1_000;
 /** How often the database is asked something, so that readiness is known without traffic, ms. */
 const PROBE_MS = 2_000;
 
-/** How often messages that are to go by the rules are looked for, milliseconds. */
+/** The default of `retentionMs`. */
 const RETENTION_MS = 60_000;
 
 /** How it is run. */
@@ -30,6 +30,8 @@ export interface PersistenceOptions {
   batch: number;
   batchMs: number;
   retention: readonly RetentionRule[];
+  /** How often messages that are to go by the rules are looked for, milliseconds; a minute. */
+  retentionMs?: number;
 }
 
 /** Starts everything; it is stopped by the context's drain. The archive stays the caller's. */
@@ -55,8 +57,11 @@ export async function runPersistence(
       if (archiver.attached) await tendStream(manager, log);
     }),
     repeat(PROBE_MS, "asking the archive", log, () => archive.lastSeq("")),
-    repeat(RETENTION_MS, "retention", log, async () => {
-      const removed = await applyRetention(archive, retention, Date.now(), () => draining);
+    repeat(options.retentionMs ?? RETENTION_MS, "retention", log, async () => {
+      const drop = async ({ epoch, room }: RoomKey, upTo: number) => {
+        if (epoch === barrier.position?.epoch) await dropFromLog(manager, room, upTo);
+      };
+      const removed = await applyRetention(archive, retention, Date.now(), () => draining, drop);
       if (removed > 0) log.debug("messages were taken by retention", { removed });
     }),
   ];

@@ -18,6 +18,9 @@ export interface RetentionRule {
 /** Rooms looked at in one transaction. With SQLite nothing else runs meanwhile: about 5 ms. */
 const ROOMS_AT_A_TIME = 100;
 
+/** A page of which only the trim mark is wanted. */
+const MARK_ONLY = { limit: 1, maxBytes: 1, ceiling: 0 };
+
 /**
  * Takes what the rules say is to go: for each room the first rule whose pattern names it. A room that
  * no rule names keeps everything. Goes room by room, a bounded number of rows at a time, so that
@@ -25,6 +28,7 @@ const ROOMS_AT_A_TIME = 100;
  *
  * @param now milliseconds since 1970
  * @param stopped asked between the steps; true ends it early
+ * @param taken told of each room that lost messages, and up to which seq: the log may drop them too
  * @returns how many messages went
  */
 export async function applyRetention(
@@ -32,6 +36,7 @@ export async function applyRetention(
   rules: readonly RetentionRule[],
   now: number,
   stopped: () => boolean = () => false,
+  taken: (key: RoomKey, upTo: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<number> {
   if (rules.length === 0) return 0;
   let removed = 0;
@@ -43,6 +48,7 @@ export async function applyRetention(
     const targets = keys.map((key) => targetOf(key, rules, now)).filter((target) =>
       target !== null
     );
+    const before = removed;
     let more = targets.length > 0;
     while (more && !stopped()) {
       const result = await archive.trim(targets);
@@ -50,6 +56,11 @@ export async function applyRetention(
       more = result.more;
       // SQLite answers at once; without a turn of the event loop nobody else would run.
       await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    if (removed === before) continue;
+    for (const { epoch, room } of targets) {
+      const { trimmedTo } = await archive.page({ epoch, room, ...MARK_ONLY });
+      await taken({ epoch, room }, trimmedTo);
     }
   }
   return removed;

@@ -20,6 +20,7 @@ import {
   ARCHIVE_CONSUMER,
   DUPLICATE_WINDOW_MS,
   MAX_FRAME_BYTES,
+  messageSubject,
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
@@ -139,6 +140,15 @@ export async function restartArchiveConsumer(manager: JetStreamManager): Promise
     if (!hasCode(error, CONSUMER_NOT_FOUND)) throw error;
   }
   return await ensureArchiveConsumer(manager);
+}
+
+/** Takes a room's messages up to a seq out of the log: retention took them out of the archive. */
+export async function dropFromLog(
+  manager: JetStreamManager,
+  room: string,
+  upTo: number,
+): Promise<void> {
+  await manager.streams.purge(ROOMS_STREAM, { filter: messageSubject(room), seq: upTo + 1 });
 }
 
 /**

@@ -201,7 +201,9 @@ export class Presences {
     let present = known?.announced ?? false;
     let revision = known?.revision ?? 0;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const event: PresenceEvent = { change: present ? "seen" : "joined", userId, username };
+      const change = present ? "seen" : "joined";
+      const count = this.roster.count(room) + (present ? 0 : 1);
+      const event: PresenceEvent = { change, userId, username, count };
       const written = await this.#log.write(key, event, { revision });
       if (written !== null) return written;
       ({ present, revision } = await this.#log.read(key));
@@ -216,7 +218,8 @@ export class Presences {
       const presence = this.roster.get(room, user);
       if (presence === undefined || !presence.announced || presence.gateways.size > 0) return;
       const { userId, username, revision } = presence;
-      const event: PresenceEvent = { change: "left", userId, username };
+      const count = Math.max(0, this.roster.count(room) - 1);
+      const event: PresenceEvent = { change: "left", userId, username, count };
       if (await this.#log.write(key, event, { revision, deleted: true }) !== null) return;
       await this.#log.caughtUp((await this.#log.read(key)).revision);
     }

@@ -112,6 +112,11 @@ function receive(frame: Frame): void {
       addMessage(frame as Message);
       break;
     case "presence":
+      // A room of many tells only how many.
+      if (frame.members!.length === 0 && frame.count! > 0) {
+        show("online", `in ${room}, ${frame.count} here`);
+        break;
+      }
       here.clear();
       for (const { userId, username } of frame.members!) here.set(userId, username || userId);
       showMembers();

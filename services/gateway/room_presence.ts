@@ -1,0 +1,111 @@
+/**
+ * What a room's members are told of who is there: each join and leave while they are few; only the
+ * number, once a second at most, when they are many or the namespace says so; and everything anew
+ * after something may have been missed.
+ *
+ * @module
+ */
+import type { Subscription } from "@nats-io/transport-node";
+import {
+  MAX_ANNOUNCED_MEMBERS,
+  MAX_PRESENCE_PAGE,
+  PRESENCE_COUNT_MS,
+  PresenceEvent,
+  type PresenceMode,
+  presenceSubject,
+  RoomsPresence,
+} from "../contract/mod.ts";
+import { type Bus, errorText, request, subscribe } from "../kit/mod.ts";
+import { encodeFrame } from "./frame.ts";
+import type { Membership } from "./membership.ts";
+
+/** Wait before the state is asked again when that failed, milliseconds. */
+const RETRY_MS = 1_000;
+
+/** See the module's doc. */
+export class RoomPresence {
+  readonly #room: string;
+  readonly #bus: Bus;
+  readonly #counts: boolean;
+  readonly #members: readonly Membership[];
+  readonly #subscription: Subscription;
+  #many = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+  /** The last change seen: what is told must know at least that. */
+  #revision = 0;
+
+  constructor(room: string, mode: PresenceMode, members: readonly Membership[], bus: Bus) {
+    this.#room = room;
+    this.#bus = bus;
+    this.#counts = mode === "counts";
+    this.#members = members;
+    this.#subscription = subscribe(
+      bus,
+      presenceSubject(room, "*"),
+      PresenceEvent,
+      (event, { sequence }) => this.#changed(event, sequence),
+    );
+  }
+
+  /** Tells the members the state anew: changes may have been missed. */
+  refresh(): void {
+    this.#revision = 0;
+    this.#tellSoon(0);
+  }
+
+  /** Stops listening and telling. */
+  close(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#subscription.unsubscribe();
+  }
+
+  #changed({ change, userId, username, count }: PresenceEvent, sequence: number): void {
+    this.#revision = Math.max(this.#revision, sequence);
+    if (change === "seen") return;
+    this.#many = count > MAX_ANNOUNCED_MEMBERS;
+    if (this.#counts || this.#many) return this.#tellSoon(PRESENCE_COUNT_MS);
+    const type = change === "joined" ? "user-joined" : "user-left";
+    const frame = encodeFrame({ type, room: this.#room, userId, username });
+    const members = this.#members;
+    for (let i = 0; i < members.length; i++) {
+      const { session } = members[i]!;
+      // A user's own connections are not told of themselves.
+      if (session.identity?.userId !== userId) session.peer.send(frame);
+    }
+  }
+
+  #tellSoon(wait: number): void {
+    if (this.#timer !== undefined || this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#tell(), wait);
+  }
+
+  async #tell(): Promise<void> {
+    this.#timer = undefined;
+    if (this.#members.length === 0) return;
+    const room = this.#room;
+    const limit = this.#counts || this.#many ? 1 : MAX_PRESENCE_PAGE;
+    try {
+      const state = await request(this.#bus, RoomsPresence, {
+        room,
+        limit,
+        revision: this.#revision,
+      });
+      if (this.#stopped) return;
+      const few = limit > 1 && state.count <= MAX_ANNOUNCED_MEMBERS;
+      const frame = encodeFrame({
+        type: "presence",
+        room,
+        count: state.count,
+        members: few ? state.members : [],
+        more: few ? state.more : state.count > 0,
+      });
+      const members = this.#members;
+      for (let i = 0; i < members.length; i++) members[i]!.session.peer.send(frame);
+    } catch (error) {
+      this.#bus.log.debug("presence could not be told", { room, error: errorText(error) });
+      this.#tellSoon(RETRY_MS);
+    }
+  }
+}
