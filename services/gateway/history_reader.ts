@@ -34,7 +34,7 @@ export interface HistoryReader {
   ): Promise<HistoryPage>;
   /** What follows `after`, for repairing a room. */
   entries(room: string, after: number, upTo: number): Promise<ArchivePart>;
-  /** What follows `after`, as frames, for a member who comes back. */
+  /** What follows `after`, up to `upTo`, as frames, for a member who comes back. */
   frames(room: string, after: number, upTo: number): Promise<FramePage>;
 }
 
@@ -83,14 +83,16 @@ export function createHistoryReader(bus: Bus): HistoryReader {
         if (!page.more || (page.frames.at(-1)?.seq ?? 0) > seq) return page;
       }
       return await once(`frames ${room} ${seq} ${upTo}`, () => {
-        const page = after(room, seq, upTo).then(({ messages, ...rest }) => ({
-          after: seq,
-          frames: messages.map(({ seq, prev, ...event }) => ({
+        const page = after(room, seq, upTo).then(({ messages, more, epoch, trimmedTo }) => {
+          // The archive may be ahead of what was delivered here: that comes live.
+          const wanted = messages.filter(({ seq }) => seq <= upTo);
+          const frames = wanted.map(({ seq, prev, ...event }) => ({
             seq,
             frame: messageFrame(new TextEncoder().encode(JSON.stringify(event)), seq, prev)!,
-          })),
-          ...rest,
-        }));
+          }));
+          more &&= wanted.length === messages.length;
+          return { after: seq, frames, more, epoch, trimmedTo };
+        });
         const key = `${room} ${upTo}`;
         const entry = { after: seq, page };
         const known = reading.get(key);

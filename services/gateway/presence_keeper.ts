@@ -25,6 +25,9 @@ const LATE_MS = 2_500;
 const REQUEST_TIMEOUT_MS = 2_000;
 const TRIES = 3;
 
+/** Wait before a join is tried again, milliseconds: an instance that dies is replaced in no time. */
+const JOIN_RETRY_MS = 250;
+
 /** Wait before a leave that failed is tried again, milliseconds. */
 const LEAVE_RETRY_MS = 500;
 
@@ -148,6 +151,7 @@ export class PresenceKeeper {
       } catch (error) {
         const code = error instanceof FaultError ? error.fault.code : undefined;
         if (code !== "unavailable" || tries >= TRIES || !this.#bus.connected) throw error;
+        await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
       }
     }
   }

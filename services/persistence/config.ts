@@ -25,6 +25,8 @@ export const PERSISTENCE_CONFIG = {
   STREAM_MAX_BYTES: integer(1_048_576, 100_000_000_000_000).default(1_073_741_824),
   /** The rules of rooms (contract/namespaces.ts), of which `history` counts here; else all is kept. */
   NAMESPACES_FILE: z.string().optional(),
+  /** How often messages that are to go by those rules are looked for, milliseconds. */
+  RETENTION_MS: integer(10, 86_400_000).default(60_000),
   /** Messages that one transaction archives at most. */
   ARCHIVE_BATCH: integer(1, 5_000).default(500),
   /**

@@ -20,6 +20,7 @@ await runService({
       limits: { maxAge: config.STREAM_MAX_AGE, maxBytes: config.STREAM_MAX_BYTES },
       batch: config.ARCHIVE_BATCH,
       batchMs: config.ARCHIVE_BATCH_MS,
+      retentionMs: config.RETENTION_MS,
       retention: namespaces.map(({ pattern, history }) => ({ pattern, ...history })),
     });
   },

@@ -21,17 +21,14 @@ const TEND_MS = 1_000;
 /** How often the database is asked something, so that readiness is known without traffic, ms. */
 const PROBE_MS = 2_000;
 
-/** The default of `retentionMs`. */
-const RETENTION_MS = 60_000;
-
 /** How it is run. */
 export interface PersistenceOptions {
   limits: LogLimits;
   batch: number;
   batchMs: number;
   retention: readonly RetentionRule[];
-  /** How often messages that are to go by the rules are looked for, milliseconds; a minute. */
-  retentionMs?: number;
+  /** How often messages that are to go by the rules are looked for, milliseconds. */
+  retentionMs: number;
 }
 
 /** Starts everything; it is stopped by the context's drain. The archive stays the caller's. */
@@ -57,7 +54,7 @@ export async function runPersistence(
       if (archiver.attached) await tendStream(manager, log);
     }),
     repeat(PROBE_MS, "asking the archive", log, () => archive.lastSeq("")),
-    repeat(options.retentionMs ?? RETENTION_MS, "retention", log, async () => {
+    repeat(options.retentionMs, "retention", log, async () => {
       const drop = async ({ epoch, room }: RoomKey, upTo: number) => {
         if (epoch === barrier.position?.epoch) await dropFromLog(manager, room, upTo);
       };

@@ -78,7 +78,7 @@ export async function startPersistence(
   await runPersistence(
     { bus, log: bus.log, health, onDrain: (part) => void parts.push(part) },
     archive,
-    { limits: LIMITS, batch: 500, batchMs: 5, retention: [], ...options },
+    { limits: LIMITS, batch: 500, batchMs: 5, retention: [], retentionMs: 60_000, ...options },
   );
   return {
     health,

@@ -22,7 +22,7 @@ export interface TestClient {
     fits?: (frame: ServerFrameOf<T>) => boolean,
     deadline?: number,
   ): Promise<ServerFrameOf<T>>;
-  /** Takes the first frame that answers the id, of whatever type. */
+  /** Takes the first `ack`, `error`, `result`, ... that answers the id; the message itself does not. */
   answer(id: string, deadline?: number): Promise<ServerFrame>;
   /** Takes so many frames of a type. */
   takeMany<T extends ServerFrame["type"]>(type: T, count: number): Promise<ServerFrameOf<T>[]>;
@@ -94,7 +94,11 @@ export async function connectClient(
       return found as ServerFrameOf<typeof type>;
     },
     answer: (id, deadline = PATIENCE_MS) =>
-      find(`an answer to ${id}`, (frame) => "id" in frame && frame.id === id, deadline),
+      find(
+        `an answer to ${id}`,
+        (frame) => frame.type !== "room-message" && "id" in frame && frame.id === id,
+        deadline,
+      ),
     async takeMany(type, count) {
       const many: ServerFrameOf<typeof type>[] = [];
       while (many.length < count) many.push(await client.take(type));
