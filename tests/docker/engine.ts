@@ -1,0 +1,149 @@
+/**
+ * The Docker engine of the checks: the one that answers, or else one of our own on this machine, with
+ * images that stand in for those of a registry.
+ *
+ * @module
+ */
+import { parse } from "yaml";
+import { aptInstall } from "../../services/start/apt.ts";
+import { findOnPath } from "../../services/start/nats_server.ts";
+import { startProcess } from "../harness/process.ts";
+import { ROOT } from "../harness/root.ts";
+import { until } from "../harness/wait.ts";
+import { lastLines, run, say, tryRun } from "./commands.ts";
+
+/** Debian packages of an engine of our own, by a program that each brings. */
+const PACKAGES: [program: string, name: string][] = [
+  ["dockerd", "docker.io"],
+  ["docker-compose", "docker-compose"],
+  ["debootstrap", "debootstrap"],
+];
+
+/** The Debian that stand-ins are made of: it has nats-server 2.9.10 and PostgreSQL 15. */
+const SUITE = "bookworm";
+
+/** The certificates of a Debian machine. */
+const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
+
+/** What stands in for which image: compose.yaml and the Dockerfile say the version. */
+const STAND_INS: [image: string, dockerfile: string][] = [
+  ["denoland/deno", "deno"],
+  ["nats", "nats"],
+  ["postgres", "postgres"],
+  ["grafana/otel-lgtm", "telemetry"],
+];
+
+/** An engine that answers. */
+export interface Engine extends AsyncDisposable {
+  /** What makes the clients of Docker find it. */
+  readonly env: Record<string, string>;
+}
+
+/**
+ * The engine that answers, with the registry's images; where none does, one of our own, which ends
+ * and leaves nothing when it is disposed of.
+ *
+ * @throws {Error} when there is none and none can be started; the message says why
+ */
+export async function startEngine(): Promise<Engine> {
+  if (await answers({})) {
+    say("an engine answers: the images are the registry's");
+    return { env: {}, [Symbol.asyncDispose]: async () => {} };
+  }
+  say("no engine answers: starting one, with images that stand in for the registry's");
+  const missing: string[] = [];
+  for (const [program, name] of PACKAGES) {
+    if (await findOnPath(program) === null) missing.push(name);
+  }
+  if (missing.length > 0 && !await aptInstall(missing, say)) {
+    throw new Error(`not installed: ${missing.join(", ")} (root on Debian installs them)`);
+  }
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-docker-" });
+  const socket = `unix://${folder}/docker.sock`;
+  const daemon = startProcess((await findOnPath("dockerd"))!, [
+    ...["--host", socket, "--data-root", `${folder}/data`, "--exec-root", `${folder}/exec`],
+    ...["--pidfile", `${folder}/pid`],
+    // For machines where it does not come up else: --iptables=false, --storage-driver=vfs.
+    ...(Deno.env.get("DOCKERD_FLAGS") ?? "").split(" ").filter(Boolean),
+  ]);
+  const env = { DOCKER_HOST: socket };
+  const dispose = async () => {
+    daemon.signal("SIGTERM");
+    await daemon.status(60_000).catch(() => daemon.kill());
+    await unmountBelow(folder);
+    await Deno.remove(folder, { recursive: true });
+  };
+  const interrupted = () => void dispose().finally(() => Deno.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, interrupted);
+  }
+  try {
+    await until("dockerd to answer", async () => {
+      if (daemon.ended) return true;
+      return await answers(env);
+    }, 60_000);
+    if (daemon.ended) {
+      throw new Error(`dockerd ended:\n${lastLines(daemon.output.join("\n"), 5)}`);
+    }
+    await buildStandIns(`${folder}/stand_ins`, env);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { env, [Symbol.asyncDispose]: dispose };
+}
+
+/** The engine leaves the mount of a network namespace behind. */
+async function unmountBelow(folder: string): Promise<void> {
+  const mounts = (await Deno.readTextFile("/proc/mounts")).split("\n");
+  const below = mounts.map((line) => line.split(" ")[1] ?? "").filter((path) =>
+    path.startsWith(`${folder}/`)
+  );
+  for (const path of below.reverse()) await tryRun(["umount", path]);
+}
+
+async function answers(env: Record<string, string>): Promise<boolean> {
+  const docker = await findOnPath("docker");
+  return docker !== null && (await tryRun([docker, "version"], env)).code === 0;
+}
+
+async function buildStandIns(folder: string, env: Record<string, string>): Promise<void> {
+  say("making the base of the stand-ins with debootstrap ...");
+  const base = `${folder}/base`;
+  const context = `${folder}/context`;
+  await Deno.mkdir(context, { recursive: true });
+  const mirror = Deno.env.get("DEBIAN_MIRROR") ?? "http://deb.debian.org/debian";
+  const packages = "--include=ca-certificates,curl,wget";
+  await run(["debootstrap", "--variant=minbase", packages, SUITE, base, mirror]);
+  await run([
+    "sh",
+    "-c",
+    'tar -C "$0" -c . | docker import - hopwire-stand-in-base',
+    base,
+  ], env);
+  await Deno.remove(base, { recursive: true });
+  const sources = new URL("stand_ins/", import.meta.url).pathname;
+  for await (const { name } of Deno.readDir(sources)) {
+    await Deno.copyFile(sources + name, `${context}/${name}`);
+  }
+  await Deno.copyFile(Deno.execPath(), `${context}/deno`);
+  await Deno.copyFile(CERTIFICATES, `${context}/ca-certificates.crt`);
+  const images = await imagesNeeded();
+  for (const [image, dockerfile] of STAND_INS) {
+    const tag = images.find((one) => one.startsWith(`${image}:`));
+    if (tag === undefined) throw new Error(`nothing needs ${image}: what stands in for it can go`);
+    say(`building what stands in for ${tag} ...`);
+    await run([
+      ...["docker", "build", "--network", "host", "-f", `${context}/${dockerfile}.Dockerfile`],
+      ...["-t", tag, "-t", `hopwire-stand-in-${dockerfile}`, context],
+    ], { ...env, DOCKER_BUILDKIT: "0" });
+  }
+}
+
+/** The images that compose.yaml and the Dockerfile name. */
+async function imagesNeeded(): Promise<string[]> {
+  const compose = parse(await Deno.readTextFile(`${ROOT}compose.yaml`), { merge: true });
+  const dockerfile = await Deno.readTextFile(`${ROOT}services/Dockerfile`);
+  const services = Object.values(compose.services as Record<string, { image: string }>);
+  return [...services.map(({ image }) => image), /^FROM (\S+)/m.exec(dockerfile)![1]!];
+}

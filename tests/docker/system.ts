@@ -1,0 +1,88 @@
+/**
+ * The system of compose.yaml as the checks see it: a project of its own on an engine.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { findOnPath } from "../../services/start/nats_server.ts";
+import { ROOT } from "../harness/root.ts";
+import { until } from "../harness/wait.ts";
+import { type Ended, run, tryRun } from "./commands.ts";
+import type { Engine } from "./engine.ts";
+
+/** The project's name: containers, the network and the volumes carry it. */
+const PROJECT = "hopwire-try";
+
+/** How long the system may take until everything is healthy, milliseconds. */
+const HEALTHY_MS = 120_000;
+
+const Inspected = z.tuple([z.object({
+  State: z.object({
+    Status: z.string(),
+    ExitCode: z.number(),
+    Health: z.object({ Status: z.string() }).optional(),
+  }),
+  HostConfig: z.object({ ReadonlyRootfs: z.boolean() }),
+  Config: z.object({ Healthcheck: z.object({ Test: z.array(z.string()) }).optional() }),
+})]);
+
+/** See the module's doc. */
+export interface ComposeSystem {
+  /** What it is run with, for people. */
+  readonly version: string;
+  /** Runs compose. */
+  compose(...args: string[]): Promise<string>;
+  /** Runs docker. */
+  docker(...args: string[]): Promise<string>;
+  /** Runs something in a service's container, to its end, whatever that is. */
+  exec(service: string, ...args: string[]): Promise<Ended>;
+  /** The id of a service's container. */
+  container(service: string): Promise<string>;
+  inspect(service: string): Promise<z.infer<typeof Inspected>[0]>;
+  /** Waits until every service's check passes; those without a check must run. */
+  healthy(): Promise<void>;
+  /** What there still is of the project but volumes: ids of containers and networks. */
+  left(): Promise<string[]>;
+}
+
+/** Finds compose: the one COMPOSE names, else `docker-compose`, else `docker compose`. */
+export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
+  const named = Deno.env.get("COMPOSE") ?? await findOnPath("docker-compose");
+  const program = named ? [named] : ["docker", "compose"];
+  const file = ["-f", `${ROOT}compose.yaml`, "-p", PROJECT];
+  const compose = (...args: string[]) => run([...program, ...file, ...args], env);
+  const docker = (...args: string[]) => run(["docker", ...args], env);
+  const container = async (service: string) => {
+    // Current compose lists those that have ended under -a alone, which old compose has too.
+    const id = await compose("ps", "-a", "-q", service);
+    if (id === "") throw new Error(`${service} has no container`);
+    return id;
+  };
+  const inspect = async (service: string) =>
+    Inspected.parse(JSON.parse(await docker("inspect", await container(service))))[0];
+  return {
+    version: (await run([...program, "version"], env)).split("\n")[0]!,
+    compose,
+    docker,
+    container,
+    inspect,
+    exec: async (service, ...args) =>
+      await tryRun(["docker", "exec", await container(service), ...args], env),
+    async healthy() {
+      const services = (await compose("config", "--services")).split("\n");
+      for (const service of services) {
+        await until(`${service} to be healthy`, async () => {
+          const { Status, ExitCode, Health } = (await inspect(service)).State;
+          // The one that prepares a volume and ends.
+          if (service === "volumes") return Status === "exited" && ExitCode === 0;
+          return Status === "running" && (Health?.Status ?? "healthy") === "healthy";
+        }, HEALTHY_MS);
+      }
+    },
+    async left() {
+      const mine = ["-q", "--filter", `label=com.docker.compose.project=${PROJECT}`];
+      const found = [await docker("ps", "-a", ...mine), await docker("network", "ls", ...mine)];
+      return found.flatMap((text) => text.split("\n")).filter(Boolean);
+    },
+  };
+}

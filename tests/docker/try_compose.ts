@@ -1,0 +1,241 @@
+/**
+ * `deno task docker`: does compose.yaml work? Starts it on a Docker engine, uses it as a client does,
+ * disturbs it, and says PASS or FAIL of each thing it looks at; ends with 1 where one failed.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import * as z from "zod";
+import { connectClient, type TestClient } from "../harness/client.ts";
+import { until } from "../harness/wait.ts";
+import { say } from "./commands.ts";
+import { startEngine } from "./engine.ts";
+import { composeOn, type ComposeSystem } from "./system.ts";
+
+/** Our own services. */
+const SERVICES = ["auth", "persistence", "rooms", "gateway"];
+
+/** What the ports of compose.yaml lead to. */
+const [PAGE, SOCKET, TOKEN, GRAFANA] = [
+  "http://127.0.0.1:8080/",
+  "ws://127.0.0.1:8080/ws",
+  "http://127.0.0.1:8081/token",
+  "http://127.0.0.1:3000/api/health",
+];
+
+/** Where things are stopped: shorter than the 10 s after which Docker kills by default. */
+const QUICK_MS = 9_000;
+
+const ROOM = "chat.docker";
+
+let failed = 0;
+
+/** Runs a check and says how it went; the next one runs in any case. */
+async function check(what: string, body: () => Promise<void>): Promise<boolean> {
+  const began = performance.now();
+  try {
+    await body();
+    say(`PASS  ${what} (${((performance.now() - began) / 1_000).toFixed(1)} s)`);
+    return true;
+  } catch (error) {
+    failed++;
+    const { message, cause } = error as Error;
+    say(
+      `FAIL  ${what}\n${message}${cause === undefined ? "" : `\n${cause}`}`.replaceAll(
+        "\n",
+        "\n      ",
+      ),
+    );
+    return false;
+  }
+}
+
+async function signIn(): Promise<TestClient> {
+  const response = await fetch(TOKEN, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username: "Ann", userId: "ann" }),
+  });
+  const { token } = z.object({ token: z.string() }).parse(await response.json());
+  const client = await connectClient(SOCKET);
+  client.send({ type: "auth", token });
+  assert.equal((await client.take("authenticated")).userId, "ann");
+  return client;
+}
+
+/** Says something in the room and gives its seq, once it is acked and has come back. */
+async function sayInRoom(content: string): Promise<number> {
+  const client = await signIn();
+  client.send({ type: "subscribe", channel: ROOM });
+  await client.take("subscribed");
+  const id = crypto.randomUUID();
+  client.send({ type: "message", room: ROOM, content, id });
+  const ack = await client.take("ack", (frame) => frame.id === id);
+  const message = await client.take("room-message", (frame) => frame.id === id);
+  assert.deepEqual([message.content, message.seq], [content, ack.seq]);
+  client.close();
+  return ack.seq;
+}
+
+/** What the history of the room says, oldest first. */
+async function history(): Promise<unknown[]> {
+  const client = await signIn();
+  client.send({ type: "subscribe", channel: ROOM });
+  client.send({ type: "history", room: ROOM, after: 0, id: "h" });
+  const { messages } = await client.take("history");
+  client.close();
+  return messages.map(({ content }) => content);
+}
+
+async function ok(url: string): Promise<string> {
+  const response = await fetch(url);
+  assert.equal(response.status, 200, url);
+  return await response.text();
+}
+
+/** Looks at the system while it runs as it should. */
+async function inUse(system: ComposeSystem): Promise<void> {
+  await check(
+    "a client is let in, says something, gets the ack, the message and the history",
+    async () => {
+      await sayInRoom("first");
+      assert.deepEqual(await history(), ["first"]);
+    },
+  );
+  await check("the page and Grafana answer", async () => {
+    assert.match(await ok(PAGE), /<html/i);
+    await ok(GRAFANA);
+  });
+  await check("PostgreSQL has the message", async () => {
+    await until("the message in the archive", async () => {
+      const sql = `SELECT count(*) FROM hopwire_message WHERE room = '${ROOM}'`;
+      const { stdout } = await system.exec("postgres", "psql", "-U", "hopwire", "-Atc", sql);
+      return stdout === "1";
+    });
+  });
+  await check("each service's traces arrive", async () => {
+    // The address is that of Tempo.
+    const url = "http://127.0.0.1:3200/api/search/tag/service.name/values";
+    await until("the traces of every service", async () => {
+      const { stdout } = await system.exec("telemetry", "curl", "-s", url);
+      return SERVICES.every((name) => stdout.includes(`"hopwire-${name}"`));
+    }, 60_000);
+  });
+  await check("nobody is root, may become root or may write", async () => {
+    for (const service of [...SERVICES, "nats", "postgres"]) {
+      const processes = await system.docker(
+        "top",
+        await system.container(service),
+        "-o",
+        "uid,pid",
+      );
+      const users = processes.split("\n").slice(1).map((line) => line.trim().split(/\s+/)[0]);
+      assert.ok(users.length > 0 && !users.includes("0"), `${service} runs as ${users}`);
+    }
+    for (const service of [...SERVICES, "nats"]) {
+      assert.ok((await system.inspect(service)).HostConfig.ReadonlyRootfs, service);
+      const { stdout } = await system.exec(
+        service,
+        "grep",
+        "-E",
+        "CapEff|NoNewPrivs",
+        "/proc/1/status",
+      );
+      assert.match(stdout, /CapEff:\s0+\nNoNewPrivs:\s1/, service);
+      const { output } = await system.exec(service, "touch", "/written");
+      assert.match(output, /Read-only file system/, service);
+    }
+  });
+}
+
+/** Disturbs it. */
+async function disturbed(system: ComposeSystem): Promise<void> {
+  await check("telemetry that hangs makes nobody unhealthy, and nobody slow to end", async () => {
+    await system.compose("pause", "telemetry");
+    try {
+      for (const service of SERVICES) {
+        const [, ...test] = (await system.inspect(service)).Config.Healthcheck!.Test;
+        const began = performance.now();
+        assert.equal((await system.exec(service, ...test)).code, 0, service);
+        assert.ok(performance.now() - began < 5_000, `the check of ${service} is slow`);
+      }
+      await stopped(system, "rooms");
+    } finally {
+      await system.compose("unpause", "telemetry");
+    }
+    await system.compose("start", "rooms");
+    await system.healthy();
+  });
+  await check(
+    "the gateway restarts: its clients are told so, and come back to what was there",
+    async () => {
+      const client = await signIn();
+      await system.compose("restart", "gateway");
+      assert.equal((await client.closing()).code, 4100);
+      await system.healthy();
+      await sayInRoom("second");
+      assert.deepEqual(await history(), ["first", "second"]);
+    },
+  );
+}
+
+/** Stops services (all, if none is named) and looks at how each ended. */
+async function stopped(system: ComposeSystem, ...services: string[]): Promise<void> {
+  const began = performance.now();
+  await system.compose("stop", ...services);
+  const took = performance.now() - began;
+  const all = services.length > 0 ? services : [...SERVICES, "postgres", "nats"];
+  for (const service of all) {
+    const { Status, ExitCode } = (await system.inspect(service)).State;
+    // nats-server ends with 1 on SIGTERM, after a shutdown in order.
+    const expected = service === "nats" && ExitCode === 1 ? 1 : 0;
+    assert.deepEqual([Status, ExitCode], ["exited", expected], service);
+  }
+  assert.ok(took < QUICK_MS, `it took ${took.toFixed()} ms`);
+}
+
+/** From nothing to the end. Nothing is left of it, whatever happens. */
+async function tryCompose(): Promise<void> {
+  await using engine = await startEngine();
+  const system = await composeOn(engine);
+  say(system.version);
+  await system.compose("down", "-v");
+  try {
+    if (!await check("the images build", async () => void await system.compose("build"))) return;
+    const up = async () => {
+      await system.compose("up", "-d");
+      await system.healthy();
+    };
+    if (!await check("everything comes up healthy", up)) {
+      say(await system.compose("logs", "--no-color", "--tail", "20"));
+      return;
+    }
+    await inUse(system);
+    await disturbed(system);
+    await check("everything stops at once, and says that all is well", () => stopped(system));
+    await check("down leaves nothing but the volumes", async () => {
+      await system.compose("down");
+      assert.deepEqual(await system.left(), []);
+    });
+    await check("what was said is still there after another up", async () => {
+      await up();
+      await sayInRoom("third");
+      assert.deepEqual(await history(), ["first", "second", "third"]);
+    });
+    await check("down of the running system is clean", async () => {
+      await system.compose("down");
+      assert.deepEqual(await system.left(), []);
+    });
+  } finally {
+    await system.compose("down", "-v");
+  }
+}
+
+try {
+  await tryCompose();
+} catch (error) {
+  failed++;
+  say(`FAIL  ${(error as Error).message}`);
+}
+say(failed === 0 ? "PASS" : `FAIL: ${failed}`);
+Deno.exit(failed === 0 ? 0 : 1);
