@@ -11,6 +11,15 @@ import { Right, RoomName, RoomsClaim } from "./rooms.ts";
 
 const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
 const Username = z.string().max(limits.MAX_USER_LENGTH);
+/**
+ * The place of a join or leave among those of its gateway. A request that was overtaken (a rooms
+ * instance was stopped with it) is known by a lower turn, and changes nothing any more.
+ */
+const Turn = z.number().int().min(1);
+
+/** When a request was sent, milliseconds since 1970; see `MAX_REQUEST_AGE_MS`. */
+const SentAt = z.number().int().min(0);
+
 const GatewayId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
 /** A request that one of a queue group answers. A refusal travels in headers, never in the reply. */
@@ -91,6 +100,8 @@ export const RoomsJoin = endpoint(
     username: Username,
     rooms: RoomsClaim.nullable(),
     gateway: GatewayId,
+    turn: Turn,
+    sentAt: SentAt,
   }),
   z.object({
     rights: z.array(Right),
@@ -108,7 +119,13 @@ export type Grant = z.infer<typeof RoomsJoin["reply"]>;
 /** The last connection of a user on this gateway has left a room. Served by rooms. */
 export const RoomsLeave = endpoint(
   "rooms.leave",
-  z.object({ room: RoomName, userId: UserId, gateway: GatewayId }),
+  z.object({
+    room: RoomName,
+    userId: UserId,
+    gateway: GatewayId,
+    turn: Turn,
+    sentAt: SentAt,
+  }),
   z.object({}),
 );
 
@@ -132,6 +149,11 @@ export const RoomsPresence = endpoint(
 /** Said by each gateway once a second; its members leave when it has been silent too long. */
 export const GATEWAY_ALIVE = "gateway.alive";
 export const GatewayAlive = z.object({ gateway: GatewayId });
+
+/** Said by rooms when it has let a gateway's members go: if the gateway lives, it joins them again. */
+export function gatewayLostSubject(gateway: string): string {
+  return `gateway.lost.${gateway}`;
+}
 
 /** A stored message as the archive gives it. */
 export const ArchivedMessage = RoomEvent.extend({ seq: Seq, prev: Seq });

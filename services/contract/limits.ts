@@ -45,6 +45,12 @@ export const MAX_ANNOUNCED_MEMBERS = 1_000;
 /** How often it tells that at most, milliseconds. */
 export const PRESENCE_COUNT_MS = 1_000;
 
+/**
+ * A join or leave older than this is refused, milliseconds. What shows that it was overtaken is kept
+ * for three times as long.
+ */
+export const MAX_REQUEST_AGE_MS = 10_000;
+
 /** Milliseconds a new connection has to show a token before it is closed with 4001. */
 export const AUTH_DEADLINE_MS = 5_000;
 

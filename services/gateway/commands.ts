@@ -8,6 +8,7 @@ import {
   callSubject,
   type ClientFrame,
   type ClientFrameOf,
+  type Fault,
   HEADERS,
   type Identity,
   liveSubject,
@@ -57,8 +58,15 @@ export function run(session: Session, identity: Identity, frame: ClientFrame): v
         return ask(session, frame, () => call(session, identity, frame));
     }
   } catch (error) {
-    session.refuse(faultOf(error), about(frame));
+    tell(session, faultOf(error), frame);
   }
+}
+
+/** Refuses a frame; counts it against the client where it is the client that was wrong. */
+function tell(session: Session, refusal: Fault, frame: ClientFrame): void {
+  const wrong = ["room_not_found", "forbidden", "too_large", "invalid_format"];
+  if (wrong.includes(refusal.code)) session.violate(refusal, about(frame));
+  else session.refuse(refusal, about(frame));
 }
 
 /** The session's membership of the frame's room, if its grant has the right. */
@@ -150,7 +158,7 @@ function message(session: Session, identity: Identity, frame: ClientFrameOf<"mes
   } catch (error) {
     const refusal = faultOf(error);
     hop.end(refusal.code);
-    session.refuse(refusal, { id, room });
+    tell(session, refusal, frame);
   }
 }
 
@@ -159,7 +167,9 @@ function signal(session: Session, { userId, username }: Identity, frame: ClientF
   memberOf(session, room, "publish");
   const payload = eventJson({ room, userId, username }, contentJson(frame.content));
   // Not acked and dropped first: where the bus is away, or behind, it is gone.
-  session.edge.bus.send(signalSubject(room), payload);
+  const headers = createHeaders();
+  headers.set(HEADERS.checked, "1");
+  session.edge.bus.send(signalSubject(room), payload, { headers });
 }
 
 /** Runs what is answered later, a bounded number at a time; a failure becomes the error frame. */
@@ -185,6 +195,8 @@ async function history(session: Session, frame: ClientFrameOf<"history">): Promi
     prev,
     ...event,
   }));
+  // Up to 640 KiB each, and several may have been asked for: one after the other.
+  while (session.peer.behind && !session.closed) await session.peer.drained();
   if (session.closed) return;
   session.peer.send(
     textFrame(JSON.stringify({ type: "history", room: name, messages, more: page.more, id })),
@@ -193,12 +205,12 @@ async function history(session: Session, frame: ClientFrameOf<"history">): Promi
 
 async function presence(session: Session, frame: ClientFrameOf<"presence">): Promise<void> {
   const { room, after, limit, id } = frame;
-  const { grant } = memberOf(session, room, "presence");
+  const { grant, room: held } = memberOf(session, room, "presence");
   const answer = await request(session.edge.bus, RoomsPresence, {
     room,
     after,
     limit,
-    revision: grant.revision,
+    revision: Math.max(grant.revision, held.presenceRevision),
   });
   session.send({ type: "presence", room, ...answer, id });
 }

@@ -23,8 +23,8 @@ export const GATEWAY_CONFIG = {
   /** Frames a connection may send a second, and how many at once after a pause. */
   RATE_FRAMES_PER_SECOND: integer(1, 1_000_000).default(200),
   RATE_BURST: integer(1, 1_000_000).default(1_000),
-  /** Bytes that may wait for a slow reader; above it is closed with 4101. */
-  SEND_BUFFER_BYTES: integer(65_536, 1_073_741_824).default(1_048_576),
+  /** Bytes that may wait for a slow reader; above it is closed with 4101. A page of history fits. */
+  SEND_BUFFER_BYTES: integer(786_432, 1_073_741_824).default(1_048_576),
   /** Silence after which a connection is pinged, and after which it is closed with 4103, ms. */
   PING_INTERVAL_MS: integer(100, 3_600_000).default(25_000),
   PONG_TIMEOUT_MS: integer(100, 3_600_000).default(10_000),

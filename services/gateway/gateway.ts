@@ -9,7 +9,7 @@ import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Edge } from "./edge.ts";
 import { createHistoryReader } from "./history_reader.ts";
-import { followLog } from "./log_epoch.ts";
+import { followLog, type Log } from "./log_epoch.ts";
 import { PresenceKeeper } from "./presence_keeper.ts";
 import { RoomTable } from "./room_table.ts";
 import { createStats } from "./stats.ts";
@@ -28,9 +28,9 @@ export function startGateway(
   const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   const stats = createStats();
   const publisher = new StreamPublisher(bus);
-  const log = followLog(bus);
-  const history = createHistoryReader(bus);
-  const rooms = new RoomTable({ bus, history, stats }, log, config.MAX_ROOMS_SERVED);
+  const log: Log = followLog(bus, () => rooms.head);
+  const history = createHistoryReader(bus, () => log.epoch);
+  const rooms: RoomTable = new RoomTable({ bus, history, stats }, log, config.MAX_ROOMS_SERVED);
   const presence = new PresenceKeeper(bus, id, config.PRESENCE_LINGER_MS);
   let messages = 0;
   let connections = 0;
@@ -58,14 +58,15 @@ export function startGateway(
     },
   };
   // Of another log nothing that a client knows is true any more: they come back and begin anew.
-  log.onChange(() => {
-    bus.log.warn("the log was made anew", { epoch: log.epoch });
+  log.onChange((why) => {
+    bus.log.warn(why, { epoch: log.epoch });
     for (const session of [...edge.sessions]) session.close("unavailable");
     rooms.clear();
   });
   const sockets = serveWebSocket(server, edge, () => `${id}-c${(connections++).toString(36)}`);
   health.require("stream", () => log.epoch !== null);
   onDrain(async () => {
+    sockets.stopReading();
     await publisher.idle(DRAIN_ACKS_MS);
     await sockets.drain();
     presence.stop();

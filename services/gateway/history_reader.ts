@@ -38,8 +38,8 @@ export interface HistoryReader {
   frames(room: string, after: number, upTo: number): Promise<FramePage>;
 }
 
-/** Makes the reader. */
-export function createHistoryReader(bus: Bus): HistoryReader {
+/** Makes the reader; `epoch` is the log that the gateway follows now. */
+export function createHistoryReader(bus: Bus, epoch: () => string | null): HistoryReader {
   const reads = new Map<string, Promise<unknown>>();
   /** The read of each room that reaches furthest back; never more than there are reads. */
   const reading = new Map<string, { after: number; page: Promise<FramePage> }>();
@@ -66,7 +66,8 @@ export function createHistoryReader(bus: Bus): HistoryReader {
       request(bus, HistoryRead, query, { timeout: READ_TIMEOUT_MS, context }),
 
     async entries(room, seq, upTo) {
-      const { messages, more } = await after(room, seq, upTo);
+      const { messages, more, epoch: of } = await after(room, seq, upTo);
+      if (of !== epoch()) throw new FaultError("unavailable", "the log is another one", 1_000);
       const entries = messages.map(({ seq, prev, ...event }) => ({
         seq,
         prev,

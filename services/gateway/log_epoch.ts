@@ -1,6 +1,6 @@
 /**
- * Which incarnation of the log this gateway follows. Read when it starts and each time NATS comes
- * back, since the stream may have been made anew meanwhile.
+ * Which incarnation of the log this gateway follows. Read when it starts, each time NATS comes back,
+ * and whenever something looks wrong, since the stream may have been made anew meanwhile.
  *
  * @module
  */
@@ -11,39 +11,56 @@ import { type Bus, epochOf, errorText } from "../kit/mod.ts";
 /** Wait between tries to find the stream, milliseconds. */
 const RETRY_MS = 250;
 
+/** How often {@link Log.check} looks at most, milliseconds. */
+const CHECK_MS = 1_000;
+
 /** The log, as far as a gateway knows it. */
 export interface Log {
   /** The epoch, or null while the stream is not there. */
   readonly epoch: string | null;
-  /** Called each time NATS came back and the log was found in the same epoch. */
+  /** Called each time NATS came back and the log was found to be the same one. */
   onReturn(callback: () => void): void;
-  /** Called when the log is another one than before. */
-  onChange(callback: () => void): void;
+  /** Called, with why, when the log is not what it was: another one, or shorter than it was. */
+  onChange(callback: (why: string) => void): void;
+  /** Looks whether the log is still the same one. */
+  check(): void;
   stop(): void;
 }
 
-/** Finds the stream, waiting for it as long as it takes, in the background. */
-export function followLog(bus: Bus): Log {
+/**
+ * Finds the stream, waiting for it as long as it takes, in the background. `delivered` is the highest
+ * seq that was delivered here.
+ */
+export function followLog(bus: Bus, delivered: () => number): Log {
   let epoch: string | null = null;
   let stopped = false;
   let turn = 0;
+  let checked = -Infinity;
   const onReturn: (() => void)[] = [];
-  const onChange: (() => void)[] = [];
+  const onChange: ((why: string) => void)[] = [];
 
-  const find = async () => {
+  /** Looks once; says whether the log is the same as before. */
+  const look = async (): Promise<boolean> => {
     const mine = ++turn;
+    const highest = delivered();
+    const manager = await jetstreamManager(bus.nats, { checkAPI: false });
+    const info = await manager.streams.info(ROOMS_STREAM);
+    if (mine !== turn) return true;
+    const before = epoch;
+    epoch = epochOf(String(info.created));
+    const why = before !== null && before !== epoch
+      ? "the log was made anew"
+      : info.state.last_seq < highest
+      ? "the log has lost its last messages"
+      : null;
+    if (why !== null) { for (const callback of onChange) callback(why); }
+    return why === null;
+  };
+  const find = async () => {
     let said = false;
-    while (!stopped && mine === turn) {
+    while (!stopped) {
       try {
-        const manager = await jetstreamManager(bus.nats, { checkAPI: false });
-        const info = await manager.streams.info(ROOMS_STREAM);
-        if (mine !== turn) return;
-        const found = epochOf(String(info.created));
-        const before = epoch;
-        epoch = found;
-        for (const callback of before === null || before === found ? onReturn : onChange) {
-          callback();
-        }
+        if (await look()) { for (const callback of onReturn) callback(); }
         return;
       } catch (error) {
         if (!said) bus.log.warn("waiting for the stream", { error: errorText(error) });
@@ -60,6 +77,14 @@ export function followLog(bus: Bus): Log {
     },
     onReturn: (callback) => void onReturn.push(callback),
     onChange: (callback) => void onChange.push(callback),
+    check() {
+      const now = performance.now();
+      if (epoch === null || now - checked < CHECK_MS) return;
+      checked = now;
+      look().catch((error) => {
+        bus.log.warn("the log could not be looked at", { error: errorText(error) });
+      });
+    },
     stop: () => {
       stopped = true;
     },

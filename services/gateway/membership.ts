@@ -11,7 +11,10 @@ import type { Session } from "./session.ts";
 export interface Membership {
   readonly session: Session;
   readonly room: Room;
-  readonly grant: Grant;
+  /** Renewed with the session's token. */
+  grant: Grant;
+  /** Whether the grant has the right of presence; apart, since each change asks for it. */
+  seesPresence: boolean;
   /** Its place in the room's list of members; -1 while it is not in it. */
   index: number;
 }

@@ -47,6 +47,11 @@ export class Outbox {
     return this.#pendingBytes + this.#socket.writableLength;
   }
 
+  /** Whether more waits than a reader that keeps up lets wait. */
+  get behind(): boolean {
+    return !this.#closed && !this.#socket.destroyed && this.waiting >= DRAINED_BYTES;
+  }
+
   /** Appends a frame. */
   push(frame: Frame): void {
     if (this.#closed) return;

@@ -8,12 +8,23 @@
 import {
   GATEWAY_ALIVE,
   GatewayAlive,
+  gatewayLostSubject,
   type Grant,
   type Identity,
   RoomsJoin,
   RoomsLeave,
 } from "../contract/mod.ts";
-import { type Bus, type Context, errorText, FaultError, publish, request } from "../kit/mod.ts";
+import type { Subscription } from "@nats-io/transport-node";
+import * as z from "zod";
+import {
+  type Bus,
+  type Context,
+  errorText,
+  FaultError,
+  publish,
+  request,
+  subscribe,
+} from "../kit/mod.ts";
 
 /** How often the gateway says that it lives, milliseconds. The lease is 3.5 s by default. */
 const ALIVE_MS = 1_000;
@@ -53,6 +64,8 @@ export class PresenceKeeper {
   readonly #lingerMs: number;
   readonly #holdings = new Map<string, Holding>();
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #lost: Subscription;
+  #turn = 0;
   #lastBeat = performance.now();
   #renewing = 0;
   #stopped = false;
@@ -65,6 +78,10 @@ export class PresenceKeeper {
     this.#beat();
     this.#timer = setInterval(() => this.#beat(), ALIVE_MS);
     bus.onReconnect(() => void this.#renewAll());
+    this.#lost = subscribe(bus, gatewayLostSubject(gateway), z.unknown(), () => {
+      bus.log.warn("rooms had let this gateway go: everybody joins again");
+      void this.#renewAll();
+    });
   }
 
   /** How many users are held, counted once a room, those that linger included. */
@@ -79,6 +96,7 @@ export class PresenceKeeper {
    */
   async enter(room: string, identity: Identity, context?: Context): Promise<Grant> {
     const holding = this.#holdingOf(room, identity);
+    holding.identity = identity;
     holding.sessions++;
     clearTimeout(holding.timer);
     holding.timer = undefined;
@@ -97,6 +115,17 @@ export class PresenceKeeper {
     }
   }
 
+  /**
+   * Asks for the grant of a room again, for a user who is held there and has another token now.
+   *
+   * @throws {FaultError} as {@link enter} does
+   */
+  async renew(room: string, identity: Identity): Promise<Grant> {
+    const holding = this.#holdingOf(room, identity);
+    holding.identity = identity;
+    return await this.#inTurn(holding, () => this.#join(holding, identity));
+  }
+
   /** One session less. `linger`: the connection was lost, the user may be back in a moment. */
   exit(room: string, identity: Identity, linger: boolean): void {
     const holding = this.#holdings.get(keyOf(room, identity.userId));
@@ -110,7 +139,12 @@ export class PresenceKeeper {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
+    this.#lost.unsubscribe();
     for (const { timer } of this.#holdings.values()) clearTimeout(timer);
+  }
+
+  #next(): { turn: number; sentAt: number } {
+    return { turn: ++this.#turn, sentAt: Date.now() };
   }
 
   #holdingOf(room: string, identity: Identity): Holding {
@@ -144,8 +178,8 @@ export class PresenceKeeper {
   async #join(holding: Holding, identity: Identity, context?: Context): Promise<Grant> {
     const { room } = holding;
     const { userId, username, rooms } = identity;
-    const asked = { room, userId, username, rooms, gateway: this.#gateway };
     for (let tries = 1;; tries++) {
+      const asked = { room, userId, username, rooms, gateway: this.#gateway, ...this.#next() };
       try {
         return await request(this.#bus, RoomsJoin, asked, { timeout: REQUEST_TIMEOUT_MS, context });
       } catch (error) {
@@ -161,9 +195,8 @@ export class PresenceKeeper {
       if (holding.sessions > 0 || this.#stopped) return;
       const { room, identity: { userId } } = holding;
       try {
-        await request(this.#bus, RoomsLeave, { room, userId, gateway: this.#gateway }, {
-          timeout: REQUEST_TIMEOUT_MS,
-        });
+        const asked = { room, userId, gateway: this.#gateway, ...this.#next() };
+        await request(this.#bus, RoomsLeave, asked, { timeout: REQUEST_TIMEOUT_MS });
         holding.told = false;
         if (holding.sessions === 0) this.#forget(holding);
       } catch (error) {
@@ -177,13 +210,13 @@ export class PresenceKeeper {
   #beat(): void {
     const now = performance.now();
     const late = now - this.#lastBeat > LATE_MS;
-    this.#lastBeat = now;
     try {
       publish(this.#bus, GATEWAY_ALIVE, { gateway: this.#gateway } satisfies GatewayAliveEvent);
     } catch {
-      // NATS is gone; everything is said again when it is back.
+      // NATS is gone or takes nothing: that beat is late, and everything is said again with the next.
       return;
     }
+    this.#lastBeat = now;
     if (late) void this.#renewAll();
   }
 

@@ -5,11 +5,20 @@
  * @module
  */
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import { type Grant, HEADERS, liveSubject, RoomEvent, signalSubject } from "../contract/mod.ts";
+import type * as z from "zod";
+import {
+  type Grant,
+  HEADERS,
+  liveSubject,
+  RoomEvent,
+  SignalEvent,
+  signalSubject,
+} from "../contract/mod.ts";
 import {
   type Bus,
   contextOf,
   errorText,
+  FaultError,
   isSampled,
   natsAttributes,
   SpanKind,
@@ -23,14 +32,27 @@ import { type Entry, Sequencer } from "./sequencer.ts";
 import type { Stats } from "./stats.ts";
 import { Window, type WindowBudget } from "./window.ts";
 
+/** How far a room's log reaches. */
+export interface LastSeq {
+  /** The seq of its last stored message; 0 where there is none. */
+  seq: number;
+  /** False where only the archive could tell, and is away: then `seq` is 0. */
+  known: boolean;
+}
+
+/** How long a room may take to be whole before who waits for it is told `unavailable`, ms. */
+const SETTLE_MS = 4_000;
+
 /** What a room needs of its gateway. */
 export interface RoomDeps {
   bus: Bus;
   history: HistoryReader;
   stats: Stats;
   windows: WindowBudget;
-  /** The seq of the room's last stored message; 0 where there is none. */
-  lastSeq(room: string): Promise<number>;
+  /** See {@link LastSeq}. Throws a FaultError `unavailable` where the log is not reached. */
+  lastSeq(room: string): Promise<LastSeq>;
+  /** Something shows that the log may be another one than it was. */
+  doubtLog(): void;
 }
 
 /** See the module's doc. Made by the room table alone. */
@@ -43,6 +65,7 @@ export class Room {
   readonly #sequencer: Sequencer;
   readonly #presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
+  #whole = true;
 
   constructor(name: string, { stored, presence }: Grant, deps: RoomDeps) {
     this.name = name;
@@ -56,6 +79,7 @@ export class Room {
         deps.stats.repairs++;
         deps.bus.log.debug("repairing a room", { room: name, after, upTo });
       },
+      stale: () => deps.doubtLog(),
       failed: (error) => {
         deps.bus.log.warn("a room waits for its archive", { room: name, error: errorText(error) });
       },
@@ -78,25 +102,53 @@ export class Room {
       : new RoomPresence(name, presence, this.members, bus);
   }
 
+  /** The last change of who is here that was told; 0 where there is no presence. */
+  get presenceRevision(): number {
+    return this.#presence?.revision ?? 0;
+  }
+
   /** The seq of the last message delivered here. */
   get head(): number {
     return this.#sequencer.head;
   }
 
-  /** Finds where the room's log ends and follows it from there. To be called once. */
+  /**
+   * Finds where the room's log ends and follows it from there. To be called once.
+   *
+   * @throws {FaultError} `unavailable` where the log is not reached
+   */
   async open(): Promise<void> {
     if (!this.stored) return;
     // The subscriptions must be known to the server before the head is read, else a message
     // between the two would be missed until the next one shows the gap.
     await this.#deps.bus.nats.flush();
-    const head = await this.#deps.lastSeq(this.name);
-    this.window.reset(head);
-    this.#sequencer.begin(head);
-    await this.#sequencer.settled();
+    const { seq, known } = await this.#deps.lastSeq(this.name);
+    this.#whole = known;
+    this.window.reset(seq);
+    this.#sequencer.begin(seq);
+    await this.#settled();
+  }
+
+  /**
+   * Makes sure that the recent messages are truly all since their floor: a room that was opened while
+   * the archive was away does not know what came before.
+   *
+   * @throws {FaultError} `unavailable` while it cannot be known
+   */
+  async becomeWhole(): Promise<void> {
+    if (this.#whole) return;
+    const { known } = await this.#deps.lastSeq(this.name);
+    if (!known && this.head === 0) {
+      throw new FaultError("unavailable", "the archive is away", 1_000);
+    }
+    this.window.reset(this.head);
+    this.#whole = true;
   }
 
   /** Adds a member. */
   add(membership: Membership): void {
+    // What came before the last await may have ended the session.
+    if (membership.session.closed) return;
     membership.index = this.members.length;
     this.members.push(membership);
   }
@@ -119,14 +171,31 @@ export class Room {
 
   /** Goes on once it is known how far the log reaches, reading what was missed. */
   async resume(): Promise<void> {
-    if (this.stored) this.#sequencer.resume(await this.#deps.lastSeq(this.name));
+    if (this.stored) this.#sequencer.resume((await this.#deps.lastSeq(this.name)).seq);
     this.#presence?.refresh();
   }
 
-  /** Makes sure that everything stored so far has been delivered here. */
+  /**
+   * Makes sure that everything stored so far has been delivered here.
+   *
+   * @throws {FaultError} `unavailable` where that takes too long
+   */
   async catchUp(): Promise<void> {
-    this.#sequencer.reach(await this.#deps.lastSeq(this.name));
-    await this.#sequencer.settled();
+    this.#sequencer.reach((await this.#deps.lastSeq(this.name)).seq);
+    await this.#settled();
+  }
+
+  async #settled(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const refusal = new FaultError("unavailable", "the room waits for its archive", 1_000);
+      timer = setTimeout(() => reject(refusal), SETTLE_MS);
+    });
+    try {
+      await Promise.race([this.#sequencer.settled(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Stops listening. */
@@ -141,8 +210,11 @@ export class Room {
     const headers = message.headers;
     const sequence = headers?.get(HEADERS.sequence);
     const traceparent = headers?.get(HEADERS.traceparent) || undefined;
-    const event = headers?.get(HEADERS.checked) ? message.data : checked(message.data, this.name);
-    if (event === null) {
+    const own = headers?.get(HEADERS.checked);
+    const event = own ? message.data : checked(message.data, this.name, RoomEvent);
+    if (!this.stored) {
+      if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
+    } else if (event === null) {
       if (!sequence) return;
       // Stored all the same, so it keeps its place: the archive shows it the same way.
       this.#deps.bus.log.warn("an invalid event was published", { subject: message.subject });
@@ -151,8 +223,6 @@ export class Room {
     } else if (sequence) {
       const prev = Number(headers!.get(HEADERS.lastSequence));
       this.#sequencer.accept({ seq: Number(sequence), prev, event, traceparent });
-    } else if (!this.stored) {
-      this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
     }
   }
 
@@ -179,22 +249,34 @@ export class Room {
 
   #fanOut(frame: Frame): void {
     const { members } = this;
-    for (let i = 0; i < members.length; i++) members[i]!.session.peer.send(frame);
     this.#deps.stats.deliveries += members.length;
+    // Backwards: a member whose socket overflows leaves at once, and the last one takes its place.
+    for (let i = members.length - 1; i >= 0; i--) members[i]!.session.peer.send(frame);
   }
 
   #signal(message: Msg): void {
-    const frame = signalFrame(message.data);
-    if (frame === null) return;
+    const { data } = message;
+    const own = message.headers?.get(HEADERS.checked);
+    const event = own ? data : checked(data, this.name, SignalEvent);
+    const frame = event === null ? null : signalFrame(event);
+    if (frame === null) {
+      return this.#deps.bus.log.warn("an invalid signal was passed over", {
+        subject: message.subject,
+      });
+    }
     const { members } = this;
-    for (let i = 0; i < members.length; i++) members[i]!.session.peer.sendDroppable(frame);
+    for (let i = members.length - 1; i >= 0; i--) members[i]!.session.peer.sendDroppable(frame);
   }
 }
 
 /** An event from a publisher that is no gateway, if it is one: parsed once, by its schema. */
-function checked(data: Uint8Array, room: string): Uint8Array | null {
+function checked<Event extends { room: string }>(
+  data: Uint8Array,
+  room: string,
+  schema: z.ZodType<Event>,
+): Uint8Array | null {
   try {
-    const parsed = RoomEvent.safeParse(JSON.parse(new TextDecoder().decode(data)));
+    const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(data)));
     if (!parsed.success || parsed.data.room !== room) return null;
     return new TextEncoder().encode(JSON.stringify(parsed.data));
   } catch {

@@ -32,7 +32,6 @@ export class RoomPresence {
   #many = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
-  /** The last change seen: what is told must know at least that. */
   #revision = 0;
 
   constructor(room: string, mode: PresenceMode, members: readonly Membership[], bus: Bus) {
@@ -46,6 +45,11 @@ export class RoomPresence {
       PresenceEvent,
       (event, { sequence }) => this.#changed(event, sequence),
     );
+  }
+
+  /** The last change seen: what is told later must know at least that. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Tells the members the state anew: changes may have been missed. */
@@ -69,10 +73,10 @@ export class RoomPresence {
     const type = change === "joined" ? "user-joined" : "user-left";
     const frame = encodeFrame({ type, room: this.#room, userId, username });
     const members = this.#members;
-    for (let i = 0; i < members.length; i++) {
-      const { session } = members[i]!;
+    for (let i = members.length - 1; i >= 0; i--) {
+      const { session, seesPresence } = members[i]!;
       // A user's own connections are not told of themselves.
-      if (session.identity?.userId !== userId) session.peer.send(frame);
+      if (seesPresence && session.identity?.userId !== userId) session.peer.send(frame);
     }
   }
 
@@ -102,7 +106,10 @@ export class RoomPresence {
         more: few ? state.more : state.count > 0,
       });
       const members = this.#members;
-      for (let i = 0; i < members.length; i++) members[i]!.session.peer.send(frame);
+      for (let i = members.length - 1; i >= 0; i--) {
+        const { session, seesPresence } = members[i]!;
+        if (seesPresence) session.peer.send(frame);
+      }
     } catch (error) {
       this.#bus.log.debug("presence could not be told", { room, error: errorText(error) });
       this.#tellSoon(RETRY_MS);

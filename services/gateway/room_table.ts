@@ -7,7 +7,7 @@
 import { type Grant, HEADERS, messageSubject, ROOMS_STREAM } from "../contract/mod.ts";
 import { errorText, FaultError } from "../kit/mod.ts";
 import type { Log } from "./log_epoch.ts";
-import { Room, type RoomDeps } from "./room.ts";
+import { type LastSeq, Room, type RoomDeps } from "./room.ts";
 import { createWindowBudget } from "./window.ts";
 
 /** How long a room without members is kept, milliseconds, and how many at most. */
@@ -41,9 +41,14 @@ export class RoomTable {
   readonly #timer: ReturnType<typeof setInterval>;
   #resuming = 0;
 
-  constructor(deps: Omit<RoomDeps, "lastSeq" | "windows">, log: Log, maxRooms: number) {
+  constructor(
+    deps: Omit<RoomDeps, "lastSeq" | "windows" | "doubtLog">,
+    log: Log,
+    maxRooms: number,
+  ) {
     const windows = createWindowBudget();
-    this.#deps = { ...deps, windows, lastSeq: (room) => this.#lastSeq(room) };
+    const doubtLog = () => log.check();
+    this.#deps = { ...deps, windows, doubtLog, lastSeq: (room) => this.#lastSeq(room) };
     this.#log = log;
     this.#maxRooms = maxRooms;
     this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
@@ -54,6 +59,13 @@ export class RoomTable {
     });
     // After the log is known again: its epoch may be another one.
     log.onReturn(() => void this.#resumeAll());
+  }
+
+  /** The highest seq that was delivered here. */
+  get head(): number {
+    let head = 0;
+    for (const { room } of this.#rooms.values()) head = Math.max(head, room.head);
+    return head;
   }
 
   /** How many rooms are held, and how many of them have nobody in them. */
@@ -161,7 +173,7 @@ export class RoomTable {
    * The last stored seq of a room: from the stream itself, which is never behind; where the stream
    * has nothing (any more), from the archive.
    */
-  async #lastSeq(room: string): Promise<number> {
+  async #lastSeq(room: string): Promise<LastSeq> {
     const { bus, history } = this.#deps;
     if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
     const message = await bus.nats.request(
@@ -170,17 +182,17 @@ export class RoomTable {
       { timeout: LAST_SEQ_TIMEOUT_MS },
     );
     const sequence = message.headers?.get(HEADERS.sequence);
-    if (sequence) return Number(sequence);
+    if (sequence) return { seq: Number(sequence), known: true };
     if (message.headers?.code !== 404) {
       throw new FaultError("unavailable", "the room's log is not reached", 1_000);
     }
     try {
       const page = await history.page({ room, limit: 1 });
-      return page.epoch === this.#log.epoch ? page.messages[0]?.seq ?? 0 : 0;
+      if (page.epoch !== this.#log.epoch) return { seq: 0, known: false };
+      return { seq: page.messages[0]?.seq ?? page.trimmedTo, known: true };
     } catch {
-      // The archive is away. What it alone still knows of this room is then not offered for
-      // recovery, but a live room needs no archive.
-      return 0;
+      // The archive is away; a live room needs none, only recovery does.
+      return { seq: 0, known: false };
     }
   }
 }

@@ -28,6 +28,8 @@ export interface SequencerHost {
   deliver(entry: Entry, prev: number): void;
   /** Reads on from the archive: messages after `after`, which must have reached `upTo`. */
   read(after: number, upTo: number): Promise<ArchivePart>;
+  /** A message came that is not newer than what was delivered: mostly a repair was faster. */
+  stale(): void;
   /** A repair has begun, or a read failed and will be tried again. */
   repairing(after: number, upTo: number): void;
   failed(error: unknown): void;
@@ -71,10 +73,13 @@ export class Sequencer {
 
   /** Takes in a live message. */
   accept(entry: Entry): void {
-    if (entry.seq <= this.#head && !this.#suspended) return;
-    if (this.#live && entry.prev === this.#head) {
+    if (entry.seq <= this.#head && !this.#suspended) return this.#host.stale();
+    // While NATS is connected it loses nothing between. A prev below the head means that the log no
+    // longer has what was delivered last: retention took it.
+    if (this.#live && entry.prev <= this.#head) {
+      const prev = this.#head;
       this.#head = entry.seq;
-      this.#host.deliver(entry, entry.prev);
+      this.#host.deliver(entry, prev);
       return;
     }
     this.#hold(entry);

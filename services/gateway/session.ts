@@ -21,6 +21,7 @@ import type { Edge } from "./edge.ts";
 import { encodeFrame, type Frame } from "./frame.ts";
 import type { Membership } from "./membership.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { renewGrants } from "./subscribing.ts";
 
 /** A transport, as a session sees it. */
 export interface Peer {
@@ -28,6 +29,8 @@ export interface Peer {
   send(frame: Frame): void;
   /** Sends a frame unless the reader is behind. */
   sendDroppable(frame: Frame): void;
+  /** Whether so much waits to be sent that whoever can wait should. */
+  readonly behind: boolean;
   /** Resolves when the reader has taken nearly all that was sent, or is gone. */
   drained(): Promise<void>;
   /** Stops and goes on reading from the client. */
@@ -95,9 +98,12 @@ export class Session {
     const retryAfter = this.#rate.take(now);
     if (retryAfter > 0) {
       const { id, room } = parsed.ok ? about(parsed.frame) : parsed.error;
-      return this.#violate({ ...fault("rate_limited", undefined, retryAfter), id, room }, now);
+      return this.violate(fault("rate_limited", undefined, retryAfter), { id, room });
     }
-    if (!parsed.ok) return this.#violate(parsed.error, now);
+    if (!parsed.ok) {
+      const { id, room, ...refusal } = parsed.error;
+      return this.violate(refusal, { id, room });
+    }
     this.#accept(parsed.frame);
   }
 
@@ -115,11 +121,14 @@ export class Session {
         // Rooms, rights and presence are this user's: another user needs another connection.
         return this.refuse(fault("forbidden", "the token is another user's"), { id });
       }
+      const before = this.identity;
       this.identity = identity;
       this.#warned = false;
-      if (first) this.edge.users.add(this);
+      if (before === null) this.edge.users.add(this);
       const { userId, username, expiresAt } = identity;
       this.send({ type: "authenticated", userId, username, connectionId: this.id, expiresAt, id });
+      const sameRooms = JSON.stringify(before?.rooms) === JSON.stringify(identity.rooms);
+      if (before !== null && !sameRooms) await renewGrants(this, identity);
     } catch (error) {
       if (this.closed) return;
       const refusal = faultOf(error);
@@ -218,15 +227,16 @@ export class Session {
     } else if (frame.type === "ping") {
       this.send({ type: "pong", id: frame.id });
     } else if (this.identity === null) {
-      this.#violate({ ...fault("unauthorized"), ...about(frame) }, performance.now());
+      this.violate(fault("unauthorized"), about(frame));
     } else {
       run(this, this.identity, frame);
     }
   }
 
-  #violate(refusal: Fault & { id?: string; room?: string }, now: number): void {
-    const { id, room, ...rest } = refusal;
-    this.refuse(rest, { id, room });
+  /** Refuses what the client itself did wrong: who goes on like that is closed with 4005. */
+  violate(refusal: Fault, frame: { id?: string; room?: string }): void {
+    this.refuse(refusal, frame);
+    const now = performance.now();
     if (now - this.#violationsSince > VIOLATION_WINDOW_MS) {
       this.#violationsSince = now;
       this.#violations = 0;

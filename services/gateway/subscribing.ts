@@ -13,7 +13,8 @@ import {
 } from "../contract/mod.ts";
 import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../kit/mod.ts";
 import type { Membership } from "./membership.ts";
-import type { Session } from "./session.ts";
+import type { Peer, Session } from "./session.ts";
+import type { Delivered } from "./window.ts";
 
 /** Runs a `subscribe` frame. Never throws: what goes wrong is told to the client. */
 export async function subscribe(
@@ -24,7 +25,9 @@ export async function subscribe(
   const { edge } = session;
   const { room: name, since, id } = frame;
   const known = session.rooms.get(name);
-  if (known === undefined && session.rooms.size + session.entering.size >= edge.config.MAX_ROOMS) {
+  let rooms = session.rooms.size;
+  for (const one of session.entering.keys()) if (!session.rooms.has(one)) rooms++;
+  if (known === undefined && rooms >= edge.config.MAX_ROOMS) {
     const detail = `${edge.config.MAX_ROOMS} on one connection`;
     return session.refuse(fault("too_many_rooms", detail), { id, room: name });
   }
@@ -41,7 +44,8 @@ export async function subscribe(
     if (membership === undefined) {
       const grant = granted = await edge.presence.enter(name, identity, hop.context);
       const room = await edge.rooms.acquire(name, grant);
-      membership = { session, room, grant, index: -1 };
+      const seesPresence = grant.rights.includes("presence");
+      membership = { session, room, grant, seesPresence, index: -1 };
       session.rooms.set(name, membership);
       granted = undefined;
     } else {
@@ -72,6 +76,9 @@ export function unsubscribe(session: Session, { room, id }: ClientFrameOf<"unsub
   session.send({ type: "unsubscribed", room, id });
 }
 
+/** Bytes that are sent before it is seen whether the reader keeps up. */
+const CHUNK_BYTES = 64 * 1024;
+
 /** Answers `subscribed`, sends what was missed, and puts the member where live messages reach it. */
 async function attach(
   membership: Membership,
@@ -79,7 +86,8 @@ async function attach(
   id?: string,
 ): Promise<void> {
   const { session, room, grant } = membership;
-  const epoch = session.edge.log.epoch!;
+  const { peer, edge } = session;
+  const epoch = edge.log.epoch!;
   const answer = (recovered: boolean) =>
     session.send({
       type: "subscribed",
@@ -87,7 +95,7 @@ async function attach(
       seq: room.head,
       epoch,
       recovered,
-      count: grant.count,
+      count: membership.seesPresence ? grant.count : undefined,
       id,
     });
   const start = (recovered: boolean) => {
@@ -95,7 +103,10 @@ async function attach(
     room.add(membership);
   };
 
-  if (since === undefined || !room.stored || since.epoch !== epoch) return start(false);
+  // What was missed is history: without that right there is none.
+  const mayRecover = room.stored && grant.rights.includes("history");
+  if (since === undefined || !mayRecover || since.epoch !== epoch) return start(false);
+  await room.becomeWhole();
   // Another gateway may have shown the client more than has reached this one.
   if (since.seq > room.head) await room.catchUp();
   if (since.seq > room.head) return start(false);
@@ -103,15 +114,23 @@ async function attach(
   let cursor = since.seq;
   let answered = false;
   while (!session.closed) {
+    // Several rooms catch up side by side; none may fill the socket for the others.
+    if (peer.behind) {
+      await peer.drained();
+      continue;
+    }
     const missed = room.window.since(cursor);
     if (missed !== null) {
-      // From here to the end nothing else runs, so no live message falls between.
       if (!answered) answer(true);
-      for (const { frame } of missed) session.peer.send(frame);
-      return room.add(membership);
+      answered = true;
+      const sent = sendChunk(peer, missed, cursor);
+      // Where all was sent nothing else has run since the look, so no live message falls between.
+      if (sent === (missed.at(-1)?.seq ?? cursor)) return room.add(membership);
+      cursor = sent;
+      continue;
     }
     const upTo = room.window.floor;
-    const page = await session.edge.history.frames(room.name, cursor, upTo);
+    const page = await edge.history.frames(room.name, cursor, upTo);
     if (page.epoch !== epoch || page.trimmedTo > cursor) {
       if (!answered) return start(false);
       // Retention overtook us half-way. What was called recovered must be whole.
@@ -119,15 +138,49 @@ async function attach(
     }
     if (!answered) answer(true);
     answered = true;
-    for (const { seq, frame } of page.frames) {
-      if (seq > cursor) session.peer.send(frame);
-      cursor = Math.max(cursor, seq);
+    const last = page.frames.at(-1)?.seq ?? cursor;
+    while (cursor < last && !session.closed) {
+      if (peer.behind) await peer.drained();
+      else cursor = sendChunk(peer, page.frames, cursor);
     }
-    if (!page.more) {
-      cursor = Math.max(cursor, upTo);
-      // Who comes back next finds it there: a thousand members cost one read.
-      if (upTo === room.window.floor) room.window.prepend(page.frames, page.after);
+    if (page.more) continue;
+    cursor = Math.max(cursor, upTo);
+    // Who comes back next finds it there: a thousand members cost one read.
+    if (upTo === room.window.floor) {
+      room.window.prepend(page.frames, Math.max(page.after, page.trimmedTo));
     }
-    await session.peer.drained();
+  }
+}
+
+/** Sends what follows `cursor`, about {@link CHUNK_BYTES} of it. Gives the last seq sent. */
+function sendChunk(peer: Peer, entries: readonly Delivered[], cursor: number): number {
+  let bytes = 0;
+  for (const { seq, frame } of entries) {
+    if (seq <= cursor) continue;
+    peer.send(frame);
+    cursor = seq;
+    bytes += frame.wire.length;
+    if (bytes >= CHUNK_BYTES) break;
+  }
+  return cursor;
+}
+
+/**
+ * Asks for the grants of every room anew: the session's token says something else about rooms now.
+ * A room that it may not be in any more is left, with an `error` that says so.
+ */
+export async function renewGrants(session: Session, identity: Identity): Promise<void> {
+  const { edge } = session;
+  for (const membership of [...session.rooms.values()]) {
+    const { room } = membership;
+    try {
+      const grant = await edge.presence.renew(room.name, identity);
+      membership.grant = grant;
+      membership.seesPresence = grant.rights.includes("presence");
+    } catch (error) {
+      if (session.closed) return;
+      edge.leave(membership, false);
+      session.refuse(faultOf(error), { room: room.name });
+    }
   }
 }

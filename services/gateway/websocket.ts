@@ -28,8 +28,9 @@ const TICK_MS = 1_000;
 class WebSocketPeer implements Peer {
   readonly #ws: WebSocket;
   readonly outbox: Outbox;
-  lastSeen = performance.now();
   pinged = false;
+  #lastSeen = performance.now();
+  #paused = false;
 
   constructor(ws: WebSocket, socket: Duplex, maxBytes: number, overflowed: () => void) {
     this.#ws = ws;
@@ -44,16 +45,28 @@ class WebSocketPeer implements Peer {
     this.outbox.pushDroppable(frame);
   }
 
+  get behind(): boolean {
+    return this.outbox.behind;
+  }
+
   drained(): Promise<void> {
     return this.outbox.drained();
   }
 
   pause(): void {
+    this.#paused = true;
     this.#ws.pause();
   }
 
   resume(): void {
+    this.#paused = false;
+    this.seen();
     this.#ws.resume();
+  }
+
+  /** How long nothing has come from the client though we read, milliseconds. */
+  silence(now: number): number {
+    return this.#paused ? 0 : now - this.#lastSeen;
   }
 
   close(name: CloseName): void {
@@ -66,17 +79,17 @@ class WebSocketPeer implements Peer {
 
   /** Something has come from the client. */
   seen(): void {
-    this.lastSeen = performance.now();
+    this.#lastSeen = performance.now();
     this.pinged = false;
   }
 }
 
-/** Serves `/ws` on an HTTP server. Gives back what closes every session (see {@link drain}). */
+/** Serves `/ws` on an HTTP server. Gives back how it comes to an end. */
 export function serveWebSocket(
   server: Server,
   edge: Edge,
   newId: () => string,
-): { drain(): Promise<void> } {
+): { stopReading(): void; drain(): Promise<void> } {
   const { config } = edge;
   const peers = new Map<Session, WebSocketPeer>();
   let draining = false;
@@ -136,7 +149,7 @@ export function serveWebSocket(
     const wallClock = Date.now();
     for (const [session, peer] of peers) {
       session.tick(now, wallClock);
-      const silent = now - peer.lastSeen;
+      const silent = peer.silence(now);
       if (session.closed || silent < config.PING_INTERVAL_MS) continue;
       if (silent >= config.PING_INTERVAL_MS + config.PONG_TIMEOUT_MS) session.close("no_pong");
       else if (!peer.pinged) {
@@ -147,6 +160,11 @@ export function serveWebSocket(
   }, Math.min(TICK_MS, config.PING_INTERVAL_MS, config.AUTH_DEADLINE_MS));
 
   return {
+    /** Takes nothing more from anybody, so that what is under way comes to an end. */
+    stopReading() {
+      draining = true;
+      for (const peer of peers.values()) peer.pause();
+    },
     /** Takes no new connection, tells everybody to come back elsewhere, and closes them. */
     async drain() {
       draining = true;
@@ -166,5 +184,7 @@ export function serveWebSocket(
 }
 
 function refuseUpgrade(socket: Duplex, status: string): void {
+  // The client may never close its side.
+  socket.once("finish", () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -61,8 +61,9 @@ export class Window {
       this.#count(-oldest.frame.wire.length);
       this.#floor = oldest.seq;
     }
-    // Moved down only now and then, so that a push costs the same however full the window is.
-    if (this.#first > MAX_MESSAGES) this.#compact();
+    // Moved down only when as many are gone as are left, so that a push costs the same on average and
+    // what is gone is soon free.
+    if (this.#first > this.size) this.#compact();
   }
 
   /**

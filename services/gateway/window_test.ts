@@ -44,6 +44,19 @@ Deno.test("it keeps bounded bytes, and the newest however large", () => {
   assert.deepEqual(seqs(window.since(100)), [101]);
 });
 
+Deno.test("what it no longer keeps is free", () => {
+  const window = windowFrom(0);
+  const kept: WeakRef<Delivered>[] = [];
+  for (const entry of range(1, 1_000, 30_000)) {
+    kept.push(new WeakRef(entry));
+    window.push(entry);
+  }
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) return assert.ok(window.size < 20);
+  gc();
+  assert.ok(kept.filter((one) => one.deref() !== undefined).length < 50);
+});
+
 Deno.test("many windows together keep bounded bytes, and give them back", () => {
   const budget = createWindowBudget(100_000);
   const windows = Array.from({ length: 50 }, () => windowFrom(0, budget));

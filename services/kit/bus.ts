@@ -9,6 +9,7 @@ import {
   type MsgHdrs,
   type NatsConnection,
 } from "@nats-io/transport-node";
+import { Buffer } from "node:buffer";
 import { natsUrl } from "./config.ts";
 import { errorText, type Logger } from "./log.ts";
 
@@ -128,7 +129,7 @@ export async function connectBus(options: {
         log.error("publish failed", { subject, error: errorText(error) });
         return false;
       }
-      unconfirmed += payload.length + 256;
+      unconfirmed += Buffer.byteLength(payload) + 256;
       if (!flushing) confirm();
       return true;
     },

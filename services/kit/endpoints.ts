@@ -15,6 +15,7 @@ import {
   describeIssue,
   type Endpoint,
   type ErrorCode,
+  ERRORS,
   type Fault,
   HEADERS,
   isErrorCode,
@@ -201,13 +202,13 @@ export async function requestRaw(
     throw new FaultError("unavailable", undefined, 1_000);
   }
   const refusal = message.headers?.get(HEADERS.error);
-  if (refusal) {
-    const code = message.headers!.get(HEADERS.errorCode);
+  const code = message.headers?.get(HEADERS.errorCode);
+  if (refusal || code) {
     const retryAfter = message.headers!.get(HEADERS.retryAfter);
     throw FaultError.from({
-      code: isErrorCode(code) ? code : "service_failed",
-      message: refusal,
-      ...(retryAfter ? { retryAfter: Number(retryAfter) } : {}),
+      code: code && isErrorCode(code) ? code : "service_failed",
+      message: refusal || ERRORS.service_failed,
+      ...(/^\d{1,9}$/.test(retryAfter) ? { retryAfter: Number(retryAfter) } : {}),
     });
   }
   return message;

@@ -10,7 +10,13 @@
  *
  * @module
  */
-import { bucketOf, PresenceEvent, subjectToken } from "../contract/mod.ts";
+import {
+  bucketOf,
+  gatewayLostSubject,
+  MAX_REQUEST_AGE_MS,
+  PresenceEvent,
+  subjectToken,
+} from "../contract/mod.ts";
 import { type Bus, errorText, FaultError } from "../kit/mod.ts";
 import { PresenceLog } from "./presence_log.ts";
 import { memberKey, type Roster } from "./roster.ts";
@@ -24,6 +30,9 @@ const SETTLE_AGE_MS = 1_000;
 /** How often leases and half-done changes are looked at, milliseconds. */
 const SWEEP_MS = 500;
 
+/** A NATS that takes longer to answer was standing still, and with it what gateways said, ms. */
+const SLOW_FLUSH_MS = 500;
+
 /** A sweep that comes so late means that this process was stopped, milliseconds. */
 const LATE_MS = 3 * SWEEP_MS;
 
@@ -34,8 +43,16 @@ const EVICT_AT_A_TIME = 64;
  * When deletion markers are taken out of the bucket, milliseconds, and how many a sweep. Each costs
  * a request to JetStream; every instance adds up to half of the age, so that mostly one does it.
  */
-const PURGE_AGE_MS = 30_000;
+const PURGE_AGE_MS = 3 * MAX_REQUEST_AGE_MS;
 const PURGE_BATCH = 256;
+
+/** Who holds whom where, and in which turn of the gateway. */
+export interface HoldRequest {
+  room: string;
+  userId: string;
+  gateway: string;
+  turn: number;
+}
 
 /** Options of {@link openPresence}. */
 export interface PresenceOptions {
@@ -105,17 +122,16 @@ export class Presences {
    * A gateway holds a user in a room from now on. Doing it again changes nothing.
    *
    * @returns the members of the room now, and the revision that has this in it
-   * @throws {FaultError} `unavailable` where it could not be stored
+   * @throws {FaultError} `unavailable` where it could not be stored, or was overtaken
    */
   async join(
-    room: string,
-    userId: string,
+    { room, userId, gateway, turn }: HoldRequest,
     username: string,
-    gateway: string,
   ): Promise<{ count: number; revision: number }> {
     const user = subjectToken(userId);
     if (!this.#lastSeen.has(gateway)) this.alive(gateway);
-    await this.#log.write(memberKey(user, gateway, room), { username });
+    const written = await this.#hold(room, user, gateway, { username, turn }, false);
+    if (written === null) throw new FaultError("unavailable", "the join was overtaken", 0);
     // Written even where the user is announced already: whoever is about to say that the user has
     // left (having seen no gateway before ours) then loses the compare-and-set.
     const revision = await this.#announce(room, user, userId, username);
@@ -128,11 +144,32 @@ export class Presences {
    *
    * @throws {FaultError} `unavailable` where it could not be stored
    */
-  async leave(room: string, userId: string, gateway: string): Promise<void> {
+  async leave({ room, userId, gateway, turn }: HoldRequest): Promise<void> {
     const user = subjectToken(userId);
-    const revision = await this.#log.write(memberKey(user, gateway, room), null);
-    await this.#log.caughtUp(revision!);
+    const written = await this.#hold(room, user, gateway, { username: "", turn }, true);
+    // Overtaken by a join: the user is there.
+    if (written === null) return;
+    await this.#log.caughtUp(written);
     await this.#retract(room, user);
+  }
+
+  /** Writes a gateway's own key, unless one of a later turn is there: then null. */
+  async #hold(
+    room: string,
+    user: string,
+    gateway: string,
+    value: { username: string; turn: number },
+    deleted: boolean,
+  ): Promise<number | null> {
+    const key = memberKey(user, gateway, room);
+    let known = this.roster.get(room, user)?.gateways.get(gateway) ?? { revision: 0, turn: 0 };
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (known.turn > value.turn) return null;
+      const written = await this.#log.write(key, value, known.revision, deleted);
+      if (written !== null) return written;
+      known = await this.#log.read(key);
+    }
+    throw new FaultError("unavailable", "presence changes too fast", 1_000);
   }
 
   /** Lets go of dead gateways' members, finishes what others left half done, tidies up. */
@@ -170,21 +207,30 @@ export class Presences {
       return seen !== undefined && performance.now() - seen > this.#leaseMs;
     };
     if (!expired()) return;
+    const asked = performance.now();
+    await this.#bus.nats.flush();
+    if (performance.now() - asked > SLOW_FLUSH_MS) return this.#grantGrace();
+    if (!expired()) return;
     const held = this.roster.heldBy(gateway);
     this.#bus.log.warn("a gateway is gone", { gateway, members: held.length });
     for (let i = 0; i < held.length && expired(); i += EVICT_AT_A_TIME) {
-      await Promise.all(
-        held.slice(i, i + EVICT_AT_A_TIME).map(async ({ user, room }) => {
-          const revision = this.roster.get(room, user)?.gateways.get(gateway);
-          if (revision === undefined) return;
-          // Compare-and-set here too: a gateway that comes back and joins again stays.
-          const deleted = await this.#log.write(memberKey(user, gateway, room), null, { revision });
-          if (deleted === null) return;
-          await this.#log.caughtUp(deleted);
-          await this.#retract(room, user);
-        }),
-      );
+      const some = held.slice(i, i + EVICT_AT_A_TIME);
+      await Promise.all(some.map(({ user, room }) => this.#evict(gateway, user, room)));
     }
+    // It may be alive after all, and only have been cut off.
+    this.#bus.send(gatewayLostSubject(gateway), "{}");
+  }
+
+  async #evict(gateway: string, user: string, room: string): Promise<void> {
+    const known = this.roster.get(room, user)?.gateways.get(gateway);
+    if (known === undefined) return;
+    const { revision, turn } = known;
+    const value = { username: "", turn };
+    // A gateway that comes back and has joined again meanwhile stays.
+    const deleted = await this.#log.write(memberKey(user, gateway, room), value, revision, true);
+    if (deleted === null) return;
+    await this.#log.caughtUp(deleted);
+    await this.#retract(room, user);
   }
 
   /** Every gateway counts as heard right now. */
@@ -204,7 +250,7 @@ export class Presences {
       const change = present ? "seen" : "joined";
       const count = this.roster.count(room) + (present ? 0 : 1);
       const event: PresenceEvent = { change, userId, username, count };
-      const written = await this.#log.write(key, event, { revision });
+      const written = await this.#log.write(key, event, revision);
       if (written !== null) return written;
       ({ present, revision } = await this.#log.read(key));
     }
@@ -220,7 +266,7 @@ export class Presences {
       const { userId, username, revision } = presence;
       const count = Math.max(0, this.roster.count(room) - 1);
       const event: PresenceEvent = { change: "left", userId, username, count };
-      if (await this.#log.write(key, event, { revision, deleted: true }) !== null) return;
+      if (await this.#log.write(key, event, revision, true) !== null) return;
       await this.#log.caughtUp((await this.#log.read(key)).revision);
     }
   }

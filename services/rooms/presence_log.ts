@@ -125,30 +125,26 @@ export class PresenceLog {
   }
 
   /**
-   * Writes a key: only where its last revision is `revision`, if that is given. A value of null, or
-   * `deleted`, makes it a deletion (with a payload, which key-value clients pass over).
+   * Writes a key, if its last revision is the one expected (0: it was never there). `deleted` makes it
+   * a deletion, with a payload that key-value clients pass over.
    *
    * @returns the new revision; null where the last one was not the one expected
    * @throws {FaultError} `unavailable` where it could not be stored
    */
   async write(
     key: string,
-    value: object | null,
-    options: { revision?: number; deleted?: boolean } = {},
+    value: object,
+    revision: number,
+    deleted = false,
   ): Promise<number | null> {
     if (!this.#bus.connected) throw new FaultError("unavailable", undefined, 1_000);
     const headers = createHeaders();
-    if (options.deleted ?? value === null) headers.set("KV-Operation", "DEL");
-    const { revision } = options;
+    if (deleted) headers.set("KV-Operation", "DEL");
     try {
       const ack = await this.#js.publish(
         `$KV.${PRESENCE_BUCKET}.${key}`,
-        value === null ? "" : JSON.stringify(value),
-        {
-          headers,
-          retries: 0,
-          expect: revision === undefined ? undefined : { lastSubjectSequence: revision },
-        },
+        JSON.stringify(value),
+        { headers, retries: 0, expect: { lastSubjectSequence: revision } },
       );
       return ack.seq;
     } catch (error) {
@@ -159,9 +155,16 @@ export class PresenceLog {
   }
 
   /** What the bucket itself says of a key now; a revision of 0 where it has nothing of it. */
-  async read(key: string): Promise<{ present: boolean; revision: number }> {
-    const entry = await this.#kv!.get(key);
-    return { present: entry?.operation === "PUT", revision: entry?.revision ?? 0 };
+  async read(key: string): Promise<{ present: boolean; revision: number; turn: number }> {
+    if (!this.#bus.connected) throw new FaultError("unavailable", undefined, 1_000);
+    try {
+      const entry = await this.#kv!.get(key);
+      if (entry === null) return { present: false, revision: 0, turn: 0 };
+      const { deleted, revision, turn } = changeOf(entry);
+      return { present: !deleted, revision, turn };
+    } catch (error) {
+      throw new FaultError("unavailable", `presence could not be read: ${errorText(error)}`, 1_000);
+    }
   }
 
   /** Takes deletion markers out of the bucket. */
@@ -195,11 +198,12 @@ export class PresenceLog {
 
 function changeOf(entry: KvEntry): KeyChange {
   const deleted = entry.operation !== "PUT";
-  let username = "";
+  let value: { username?: string; turn?: number } = {};
   try {
-    if (!deleted) username = entry.json<{ username?: string }>().username ?? "";
+    if (entry.length > 0) value = entry.json();
   } catch {
     // Not ours; the roster passes over keys that it does not know.
   }
-  return { key: entry.key, deleted, revision: entry.revision, username };
+  const { username = "", turn = 0 } = value;
+  return { key: entry.key, deleted, revision: entry.revision, username, turn };
 }

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
+import * as z from "zod";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until, within } from "../../tests/harness/wait.ts";
 import { PresenceEvent, presenceSubject } from "../contract/mod.ts";
 import { type Bus, connectBus, createHeaders, createLogger, subscribe } from "../kit/mod.ts";
 import { openPresence, type Presences } from "./presence.ts";
+import { PresenceLog } from "./presence_log.ts";
 
 const OPTIONS = { leaseMs: 1_000, maxBytes: 16 * 1024 * 1024 };
 const log = createLogger("test", { write: () => {} });
+
+let turn = 0;
+
+/** The next request of a gateway about a user in the lobby. */
+function hold(userId: string, gateway: string) {
+  return { room: "lobby", userId, gateway, turn: ++turn };
+}
 
 /** A bus, so many instances of presence on buses of their own, and what was announced. */
 async function setUp(instances: number) {
@@ -41,12 +50,12 @@ async function setUp(instances: number) {
 Deno.test("a join and a leave are announced once, and counted", async () => {
   await using set = await setUp(1);
   const [presence] = set.presences as [Presences];
-  const { count, revision } = await presence.join("lobby", "ann", "Ann", "g1");
+  const { count, revision } = await presence.join(hold("ann", "g1"), "Ann");
   assert.equal(count, 1);
-  await presence.join("lobby", "bob.b", "Bob", "g1");
+  await presence.join(hold("bob.b", "g1"), "Bob");
   await presence.caughtUp(revision);
   await until("both", () => presence.roster.count("lobby") === 2);
-  await presence.leave("lobby", "ann", "g1");
+  await presence.leave(hold("ann", "g1"));
   await until("the events", () => set.events.length === 3);
   assert.deepEqual(set.events, ["ann joined", "bob.b joined", "ann left"]);
   assert.deepEqual(presence.roster.page("lobby", undefined, 9).members, [
@@ -57,12 +66,12 @@ Deno.test("a join and a leave are announced once, and counted", async () => {
 Deno.test("two gateways of one user are one member until the last has let go", async () => {
   await using set = await setUp(2);
   const [one, two] = set.presences as [Presences, Presences];
-  await one.join("lobby", "ann", "Ann", "g1");
-  const { revision } = await two.join("lobby", "ann", "Ann", "g2");
+  await one.join(hold("ann", "g1"), "Ann");
+  const { revision } = await two.join(hold("ann", "g2"), "Ann");
   await one.caughtUp(revision);
   assert.equal(one.roster.count("lobby"), 1);
-  await two.leave("lobby", "ann", "g1");
-  await one.leave("lobby", "ann", "g2");
+  await two.leave(hold("ann", "g1"));
+  await one.leave(hold("ann", "g2"));
   await until("the leave", () => set.events.includes("ann left"));
   assert.deepEqual(set.events, ["ann joined", "ann left"]);
 });
@@ -73,14 +82,10 @@ Deno.test("many instances at once announce each change once", async () => {
   const gateways = ["g1", "g2", "g3"];
   const pick = (i: number) => set.presences[i % 3]!;
   await Promise.all(
-    users.flatMap((user) =>
-      gateways.map((gateway, i) => pick(i).join("lobby", user, user, gateway))
-    ),
+    users.flatMap((user) => gateways.map((gateway, i) => pick(i).join(hold(user, gateway), user))),
   );
   await Promise.all(
-    users.flatMap((user) =>
-      gateways.map((gateway, i) => pick(i + 1).leave("lobby", user, gateway))
-    ),
+    users.flatMap((user) => gateways.map((gateway, i) => pick(i + 1).leave(hold(user, gateway)))),
   );
   await until("all to have left", () => users.every((user) => set.events.includes(`${user} left`)));
   assert.equal(set.events.length, users.length * 2);
@@ -92,10 +97,10 @@ Deno.test("many instances at once announce each change once", async () => {
 Deno.test("a gateway that falls silent loses its members, once, whoever watches", async () => {
   await using set = await setUp(2);
   const [one, two] = set.presences as [Presences, Presences];
-  await one.join("lobby", "ann", "Ann", "dead");
-  await one.join("lobby", "bob", "Bob", "alive");
-  await two.join("lobby", "ann", "Ann", "alive");
-  await one.join("lobby", "cid", "Cid", "dead");
+  await one.join(hold("ann", "dead"), "Ann");
+  await one.join(hold("bob", "alive"), "Bob");
+  await two.join(hold("ann", "alive"), "Ann");
+  await one.join(hold("cid", "dead"), "Cid");
   const beat = setInterval(() => {
     one.alive("alive");
     two.alive("alive");
@@ -119,7 +124,7 @@ Deno.test("what an instance left half done another finishes", async () => {
   const beat = setInterval(() => presence.alive("g1"), 100);
   try {
     // A join that died between its two keys.
-    nats.publish("$KV.PRESENCE.m.ann.g1.lobby", JSON.stringify({ username: "Ann" }));
+    nats.publish("$KV.PRESENCE.m.ann.g1.lobby", JSON.stringify({ username: "Ann", turn: ++turn }));
     await until("the join to be finished", () => set.events.includes("ann joined"));
     assert.deepEqual(presence.roster.page("lobby", undefined, 9).members, [
       { userId: "ann", username: "Ann" },
@@ -141,13 +146,13 @@ Deno.test("presence goes on after NATS was killed, with what it held", async () 
   const [presence] = set.presences as [Presences];
   const beat = setInterval(() => presence.alive("g1"), 100);
   try {
-    await presence.join("lobby", "ann", "Ann", "g1");
+    await presence.join(hold("ann", "g1"), "Ann");
     const back = set.buses.map((bus) => new Promise<void>((resolve) => bus.onReconnect(resolve)));
     await set.nats.restart();
     await within("all to be back", Promise.all(back));
     const { revision } = await until(
       "a join after the restart",
-      () => presence.join("lobby", "bob", "Bob", "g1").catch(() => null),
+      () => presence.join(hold("bob", "g1"), "Bob").catch(() => null),
     );
     await until("the view", () => presence.roster.revision >= revision);
     assert.equal(presence.roster.count("lobby"), 2);
@@ -164,11 +169,80 @@ Deno.test("a full bucket refuses a join with unavailable", async () => {
   const presence = await openPresence(bus, { leaseMs: 60_000, maxBytes: 4_096 });
   let refused: unknown;
   for (let i = 0; i < 100 && refused === undefined; i++) {
-    await presence.join("lobby", `user${i}`, "x".repeat(100), "g1").catch((error) => {
+    await presence.join(hold(`user${i}`, "g1"), "x".repeat(100)).catch((error) => {
       refused = error;
     });
   }
   assert.match(String(refused), /Temporarily unavailable/);
   presence.stop();
+  await bus.drain();
+});
+
+Deno.test("a request that was overtaken changes nothing any more", async () => {
+  await using set = await setUp(2);
+  const [one, two] = set.presences as [Presences, Presences];
+  const beat = setInterval(() => set.presences.forEach((presence) => presence.alive("g1")), 100);
+  try {
+    const [join, leave, late] = [hold("ann", "g1"), hold("ann", "g1"), hold("ann", "g1")];
+    await one.join(join, "Ann");
+    await two.leave(leave);
+    // The first join was sent twice, and its other copy comes only now.
+    await assert.rejects(two.join(join, "Ann"), /overtaken/);
+    await one.join(late, "Ann");
+    await two.leave(leave);
+    await until("the view", () => two.roster.count("lobby") === 1);
+    assert.deepEqual(set.events, ["ann joined", "ann left", "ann joined"]);
+  } finally {
+    clearInterval(beat);
+  }
+});
+
+Deno.test("a NATS that stands still for longer than a lease lets nobody go", async () => {
+  await using set = await setUp(1);
+  const [presence] = set.presences as [Presences];
+  const gateway = set.buses[0]!;
+  const rooms = set.buses[1]!;
+  subscribe(rooms, "gateway.alive", z.unknown(), () => presence.alive("g1"));
+  await presence.join(hold("ann", "g1"), "Ann");
+  const beat = setInterval(() => gateway.send("gateway.alive", "{}"), 100);
+  try {
+    set.nats.process.signal("SIGSTOP");
+    const stopped = performance.now();
+    await until("three leases", () => performance.now() - stopped > 3 * OPTIONS.leaseMs);
+    set.nats.process.signal("SIGCONT");
+    await presence.join(hold("bob", "g1"), "Bob");
+    await until("bob", () => set.events.includes("bob joined"));
+    assert.equal(presence.roster.count("lobby"), 2);
+    assert.deepEqual(set.events, ["ann joined", "bob joined"]);
+  } finally {
+    clearInterval(beat);
+  }
+});
+
+Deno.test("deletion markers are taken out of the bucket; nothing else is", async () => {
+  await using nats = await startNats();
+  const bus = await connectBus({ url: nats.url, name: "test", log });
+  const bucket = new PresenceLog(bus, OPTIONS.maxBytes);
+  await bucket.follow();
+  const value = { username: "x", turn: 1 };
+  const gone = (await bucket.write("m.a.g.lobby", value, 0))!;
+  const kept = (await bucket.write("m.b.g.lobby", value, 0))!;
+  await bucket.caughtUp((await bucket.write("m.a.g.lobby", value, gone, true))!);
+  await bucket.purge(bucket.roster.takeMarkers(0, Infinity, 10));
+  assert.deepEqual(await bucket.read("m.a.g.lobby"), { present: false, revision: 0, turn: 0 });
+  assert.deepEqual(await bucket.read("m.b.g.lobby"), { present: true, revision: kept, turn: 1 });
+  bucket.stop();
+  await bus.drain();
+});
+
+Deno.test("a bounded number may wait for the view, and not for ever", async () => {
+  await using nats = await startNats();
+  const bus = await connectBus({ url: nats.url, name: "test", log });
+  const bucket = new PresenceLog(bus, OPTIONS.maxBytes, 3);
+  await bucket.follow();
+  const waiting = [1, 2, 3].map(() => bucket.caughtUp(1_000).then(() => "here", () => "late"));
+  await assert.rejects(bucket.caughtUp(1_000), /presence is behind/);
+  assert.deepEqual(await within("the wait", Promise.all(waiting)), ["late", "late", "late"]);
+  bucket.stop();
   await bus.drain();
 });

@@ -6,6 +6,13 @@
  */
 import { type Member, subjectTokenText } from "../contract/mod.ts";
 
+/** A gateway's key of a user in a room. */
+export interface Held {
+  revision: number;
+  /** See the contract: what was overtaken has a lower one. */
+  turn: number;
+}
+
 /** A user's state in one room. */
 export interface Presence {
   userId: string;
@@ -14,8 +21,8 @@ export interface Presence {
   announced: boolean;
   /** The last revision of the user's own key, its deletion included; 0 where there is none. */
   revision: number;
-  /** The gateways that hold the user there, each with the revision of its key. */
-  gateways: Map<string, number>;
+  /** The gateways that hold the user there, each with its key's revision and turn. */
+  gateways: Map<string, Held>;
 }
 
 /** A change of the log: one key put or deleted. */
@@ -24,6 +31,8 @@ export interface KeyChange {
   deleted: boolean;
   revision: number;
   username: string;
+  /** Of a gateway's key; else 0. */
+  turn: number;
 }
 
 /** What a key says; see `presence.ts`. */
@@ -52,6 +61,8 @@ export class Roster {
   /** The last revision seen. */
   revision = 0;
   readonly #rooms = new Map<string, Map<string, Presence>>();
+  /** How many users of each room are announced, and their tokens in order once they were asked for. */
+  readonly #counts = new Map<string, number>();
   readonly #sorted = new Map<string, string[]>();
   readonly #gateways = new Map<string, Map<string, { user: string; room: string }>>();
   /** Keys that are deleted, with the revision of the marker that says so. */
@@ -72,16 +83,20 @@ export class Roster {
     if (parsed.kind === "user") {
       if (change.revision < presence.revision) return;
       presence.revision = change.revision;
-      presence.announced = !change.deleted;
+      if (presence.announced === change.deleted) {
+        presence.announced = !change.deleted;
+        this.#counts.set(room, (this.#counts.get(room) ?? 0) + (change.deleted ? -1 : 1));
+        this.#sorted.delete(room);
+      }
       if (!change.deleted) presence.username = change.username;
-      this.#sorted.delete(room);
     } else if (change.deleted) {
       presence.gateways.delete(parsed.gateway);
       const held = this.#gateways.get(parsed.gateway);
       held?.delete(`${user} ${room}`);
       if (held?.size === 0) this.#gateways.delete(parsed.gateway);
     } else {
-      presence.gateways.set(parsed.gateway, change.revision);
+      const { revision, turn } = change;
+      presence.gateways.set(parsed.gateway, { revision, turn });
       if (!presence.announced) presence.username = change.username;
       let held = this.#gateways.get(parsed.gateway);
       if (held === undefined) this.#gateways.set(parsed.gateway, held = new Map());
@@ -97,7 +112,7 @@ export class Roster {
 
   /** How many members a room has. */
   count(room: string): number {
-    return this.#sortedOf(room).length;
+    return this.#counts.get(room) ?? 0;
   }
 
   /** One page of the members, in the order of their tokens, after the token `after`. */
@@ -158,8 +173,10 @@ export class Roster {
   #forget(room: string, user: string): void {
     const users = this.#rooms.get(room)!;
     users.delete(user);
+    if (users.size > 0) return;
+    this.#rooms.delete(room);
+    this.#counts.delete(room);
     this.#sorted.delete(room);
-    if (users.size === 0) this.#rooms.delete(room);
   }
 
   #presenceOf(room: string, user: string): Presence | null {

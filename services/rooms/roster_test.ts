@@ -4,12 +4,15 @@ import { memberKey, parseKey, Roster } from "./roster.ts";
 let revision = 0;
 
 function put(roster: Roster, key: string, username = "name"): number {
-  roster.apply({ key, deleted: false, revision: ++revision, username }, revision);
+  roster.apply({ key, deleted: false, revision: ++revision, username, turn: revision }, revision);
   return revision;
 }
 
 function del(roster: Roster, key: string): number {
-  roster.apply({ key, deleted: true, revision: ++revision, username: "" }, revision);
+  roster.apply(
+    { key, deleted: true, revision: ++revision, username: "", turn: revision },
+    revision,
+  );
   return revision;
 }
 

@@ -6,6 +6,7 @@
 import {
   GATEWAY_ALIVE,
   GatewayAlive,
+  MAX_REQUEST_AGE_MS,
   type Namespace,
   namespaceOf,
   RoomsJoin,
@@ -26,17 +27,20 @@ export function serveRooms(
   const subscriptions = [
     subscribe(bus, GATEWAY_ALIVE, GatewayAlive, ({ gateway }) => presences.alive(gateway)),
 
-    serve(bus, RoomsJoin, "rooms", async ({ room, userId, username, rooms, gateway }) => {
+    serve(bus, RoomsJoin, "rooms", async ({ username, rooms, sentAt, ...asked }) => {
+      requireYoung(sentAt);
+      const { room } = asked;
       const namespace = namespaceOf(namespaces, room);
       const rights = grantRights(namespace, rooms, room);
       const { stored, presence } = namespace;
       if (presence === "off") return { rights, stored, presence, revision: 0 };
-      const joined = await presences.join(room, userId, username, gateway);
+      const joined = await presences.join(asked, username);
       return { rights, stored, presence, ...joined };
     }),
 
-    serve(bus, RoomsLeave, "rooms", async ({ room, userId, gateway }) => {
-      await presences.leave(room, userId, gateway);
+    serve(bus, RoomsLeave, "rooms", async ({ sentAt, ...asked }) => {
+      requireYoung(sentAt);
+      await presences.leave(asked);
       return {};
     }),
 
@@ -54,4 +58,9 @@ export function serveRooms(
   return async () => {
     await Promise.all(subscriptions.map((subscription) => subscription.drain()));
   };
+}
+
+/** Refuses what was sent so long ago that nothing is left to show whether it was overtaken. */
+function requireYoung(sentAt: number): void {
+  if (Date.now() - sentAt > MAX_REQUEST_AGE_MS) throw new FaultError("unavailable", "too late", 0);
 }

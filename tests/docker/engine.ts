@@ -47,7 +47,7 @@ export interface Engine extends AsyncDisposable {
  */
 export async function startEngine(): Promise<Engine> {
   if (await answers({})) {
-    say("an engine answers: the images are the registry's");
+    say("an engine answers: the images are those that it has or pulls");
     return { env: {}, [Symbol.asyncDispose]: async () => {} };
   }
   say("no engine answers: starting one, with images that stand in for the registry's");

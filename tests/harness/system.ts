@@ -20,6 +20,8 @@ export interface TestService extends AsyncDisposable {
   readonly name: ServiceName;
   readonly port: number;
   readonly process: ChildProcess;
+  /** Those before it, too. */
+  readonly processes: readonly ChildProcess[];
   /** Waits until `/readyz` says so. */
   ready(): Promise<void>;
   kill(): Promise<void>;
@@ -87,30 +89,30 @@ export function startService(
       ["run", "--frozen", ...flagsOf(name, variables), `services/${name}/main.ts`],
       { env: variables, cwd: ROOT },
     );
-  let process = launch();
+  const processes = [launch()];
   return {
     name,
     port,
+    processes,
     get process() {
-      return process;
+      return processes.at(-1)!;
     },
     async ready() {
       await until(`${name} to be ready`, async () => {
-        if (process.ended !== undefined) {
-          throw new Error(`it ended (${process.ended.code}):\n${process.output.join("\n")}`);
-        }
+        const { ended, output } = processes.at(-1)!;
+        if (ended !== undefined) throw new Error(`it ended (${ended.code}):\n${output.join("\n")}`);
         const response = await fetch(`http://127.0.0.1:${port}/readyz`);
         const text = await response.text();
         if (!response.ok) throw new Error(text);
         return true;
       });
     },
-    kill: () => process.kill(),
+    kill: () => processes.at(-1)!.kill(),
     async restart() {
-      await process.kill();
-      process = launch();
+      await processes.at(-1)!.kill();
+      processes.push(launch());
     },
-    [Symbol.asyncDispose]: () => process.kill(),
+    [Symbol.asyncDispose]: () => processes.at(-1)!.kill(),
   };
 }
 

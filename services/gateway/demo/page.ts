@@ -43,6 +43,7 @@ let token = "";
 let room = "";
 let lastSeq = 0;
 let epoch = "";
+let early: Message[] | null = null;
 let tries = 0;
 
 function show(state: "offline" | "online" | "error", words: string): void {
@@ -100,6 +101,7 @@ function receive(frame: Frame): void {
       epoch = frame.epoch ?? "";
       if (!frame.recovered) {
         lastSeq = 0;
+        early = [];
         send({ type: "history", room, limit: 50, id: "first" });
       }
       send({ type: "presence", room, id: "who" });
@@ -107,9 +109,13 @@ function receive(frame: Frame): void {
     case "history":
       messages.replaceChildren();
       for (const message of frame.messages!.toReversed()) addMessage(message);
+      for (const message of early ?? []) addMessage(message);
+      early = null;
       break;
     case "room-message":
-      addMessage(frame as Message);
+      // Live messages wait until the history before them is on the page.
+      if (early !== null) early.push(frame as Message);
+      else addMessage(frame as Message);
       break;
     case "presence":
       // A room of many tells only how many.

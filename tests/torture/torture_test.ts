@@ -1,0 +1,21 @@
+/** Two minutes of torture, with a seed of the day: each run of the tests tries another schedule. */
+import assert from "node:assert/strict";
+import { createRandom } from "./random.ts";
+import { torture } from "./torture.ts";
+
+Deno.test("equal seeds give equal schedules", () => {
+  const draw = (seed: number) => {
+    const random = createRandom(seed);
+    return Array.from({ length: 5 }, () => random.between(0, 1_000));
+  };
+  assert.deepEqual(draw(7), draw(7));
+  assert.notDeepEqual(draw(7), draw(8));
+});
+
+Deno.test("two minutes of torture: everything that was promised holds", async () => {
+  const seed = Math.floor(Date.now() / 1_000);
+  const lines: string[] = [];
+  const { verdict, counts } = await torture({ seed, minutes: 2, say: (line) => lines.push(line) });
+  assert.deepEqual(verdict, [], `seed ${seed}\n${lines.join("\n")}\n${JSON.stringify(counts)}`);
+  assert.ok(counts.acked! > 500 && counts.recovered! > 20, JSON.stringify(counts));
+});
