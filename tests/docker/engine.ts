@@ -68,6 +68,10 @@ export async function startEngine(): Promise<Engine> {
   ]);
   const env = { DOCKER_HOST: socket };
   const dispose = async () => {
+    // An engine that ends leaves the bridges of its networks to the machine.
+    const { stdout } = await tryRun(["docker", "ps", "-aq"], env);
+    await tryRun(["docker", "rm", "-f", ...stdout.split("\n")], env);
+    await tryRun(["docker", "network", "prune", "-f"], env);
     daemon.signal("SIGTERM");
     await daemon.status(60_000).catch(() => daemon.kill());
     await unmountBelow(folder);

@@ -11,9 +11,10 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   : "${POSTGRES_PASSWORD:?superuser password is not specified}"
   user="${POSTGRES_USER:-postgres}"
   database="${POSTGRES_DB:-$user}"
-  printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/pwfile
-  initdb --username="$user" --pwfile=/tmp/pwfile --auth-local=trust --auth-host=scram-sha-256 -E UTF8
-  rm /tmp/pwfile
+  password="$(mktemp)"
+  printf '%s\n' "$POSTGRES_PASSWORD" > "$password"
+  initdb --username="$user" --pwfile="$password" --auth-local=trust --auth-host=scram-sha-256 -E UTF8
+  rm "$password"
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
   pg_ctl -w start -o "-c listen_addresses=''"
   [ "$database" = postgres ] || createdb -U "$user" "$database"
