@@ -32,9 +32,14 @@ const ALIVE_MS = 1_000;
 /** A beat that comes so late means that the lease may have run out meanwhile, milliseconds. */
 const LATE_MS = 2_500;
 
-/** How long one request to rooms may take, and how often it is tried. */
+/** How long a leave may take, milliseconds; it is tried again until it succeeds. */
 const REQUEST_TIMEOUT_MS = 2_000;
-const TRIES = 3;
+
+/**
+ * How long each try of a join may take, milliseconds. Two writes to JetStream take about 2; the first
+ * is short because an instance that stands still is still given its share of the requests.
+ */
+const JOIN_TIMEOUTS_MS = [500, 1_000, 2_000, 2_000];
 
 /** Wait before a join is tried again, milliseconds: an instance that dies is replaced in no time. */
 const JOIN_RETRY_MS = 250;
@@ -178,16 +183,18 @@ export class PresenceKeeper {
   async #join(holding: Holding, identity: Identity, context?: Context): Promise<Grant> {
     const { room } = holding;
     const { userId, username, rooms } = identity;
-    for (let tries = 1;; tries++) {
+    for (const [tried, timeout] of JOIN_TIMEOUTS_MS.entries()) {
       const asked = { room, userId, username, rooms, gateway: this.#gateway, ...this.#next() };
       try {
-        return await request(this.#bus, RoomsJoin, asked, { timeout: REQUEST_TIMEOUT_MS, context });
+        return await request(this.#bus, RoomsJoin, asked, { timeout, context });
       } catch (error) {
         const code = error instanceof FaultError ? error.fault.code : undefined;
-        if (code !== "unavailable" || tries >= TRIES || !this.#bus.connected) throw error;
+        const last = tried === JOIN_TIMEOUTS_MS.length - 1;
+        if (code !== "unavailable" || last || !this.#bus.connected) throw error;
         await new Promise((resolve) => setTimeout(resolve, JOIN_RETRY_MS));
       }
     }
+    throw new FaultError("unavailable", undefined, 1_000);
   }
 
   async #leave(holding: Holding): Promise<void> {
