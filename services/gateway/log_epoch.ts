@@ -18,6 +18,8 @@ const CHECK_MS = 1_000;
 export interface Log {
   /** The epoch, or null while the stream is not there. */
   readonly epoch: string | null;
+  /** Resolves when the stream has been found, or after `deadline` milliseconds without it. */
+  found(deadline: number): Promise<void>;
   /** Called each time NATS came back and the log was found to be the same one. */
   onReturn(callback: () => void): void;
   /** Called, with why, when the log is not what it was: another one, or shorter than it was. */
@@ -36,6 +38,7 @@ export function followLog(bus: Bus, delivered: () => number): Log {
   let stopped = false;
   let turn = 0;
   let checked = -Infinity;
+  const first = Promise.withResolvers<void>();
   const onReturn: (() => void)[] = [];
   const onChange: ((why: string) => void)[] = [];
 
@@ -48,6 +51,7 @@ export function followLog(bus: Bus, delivered: () => number): Log {
     if (mine !== turn) return true;
     const before = epoch;
     epoch = epochOf(String(info.created));
+    first.resolve();
     const why = before !== null && before !== epoch
       ? "the log was made anew"
       : info.state.last_seq < highest
@@ -74,6 +78,13 @@ export function followLog(bus: Bus, delivered: () => number): Log {
   return {
     get epoch() {
       return epoch;
+    },
+    async found(deadline) {
+      if (epoch !== null) return;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadline));
+      await Promise.race([first.promise, late]);
+      clearTimeout(timer);
     },
     onReturn: (callback) => void onReturn.push(callback),
     onChange: (callback) => void onChange.push(callback),

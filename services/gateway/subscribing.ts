@@ -39,6 +39,7 @@ export async function subscribe(
   });
   let granted: Grant | undefined;
   try {
+    await edge.log.found(FIND_LOG_MS);
     if (edge.log.epoch === null) throw new FaultError("unavailable", "the log is not there", 1_000);
     let membership = known;
     if (membership === undefined) {
@@ -75,6 +76,9 @@ export function unsubscribe(session: Session, { room, id }: ClientFrameOf<"unsub
   session.edge.leave(membership, false);
   session.send({ type: "unsubscribed", room, id });
 }
+
+/** How long a client that comes as soon as the gateway listens waits for the log to be found, ms. */
+const FIND_LOG_MS = 2_000;
 
 /** Bytes that are sent before it is seen whether the reader keeps up. */
 const CHUNK_BYTES = 64 * 1024;

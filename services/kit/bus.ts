@@ -69,6 +69,8 @@ export async function connectBus(options: {
     pingInterval: 5_000,
     maxPingOut: 2,
     noAsyncTraces: true,
+    // A name that the client resolved by itself would become an address that --allow-net does not list.
+    resolve: false,
     ...(first.protocol === "tls:" ? { tls: {} } : {}),
     ...(password ? { user, pass: password } : user ? { token: user } : {}),
   }).finally(() => clearTimeout(waiting));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startNats } from "../../tests/harness/nats.ts";
+import { startProcess } from "../../tests/harness/process.ts";
 import { until } from "../../tests/harness/wait.ts";
 import { connectBus, createHeaders } from "./bus.ts";
 import { createLogger } from "./log.ts";
@@ -47,4 +48,24 @@ Deno.test("a NATS that refuses our credentials ends it with the reason", async (
   await bus.drain();
   const wrong = nats.url.replace("nats://", "nats://a:wrong@");
   await assert.rejects(connectBus({ url: wrong, name: "test", log }), /[Aa]uthorization/);
+});
+
+Deno.test("a NATS that is given by its name is reached with leave for that name alone", async () => {
+  await using nats = await startNats();
+  const url = nats.url.replace("127.0.0.1", "localhost");
+  const script = `
+    import { connectBus, createLogger } from ${
+    JSON.stringify(new URL("mod.ts", import.meta.url).href)
+  };
+    const log = createLogger("test", { write: () => {} });
+    const bus = await connectBus({ url: ${JSON.stringify(url)}, name: "test", log });
+    await bus.drain();
+  `;
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/main.ts`, script);
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const flags = ["--no-prompt", `--allow-net=localhost:${nats.port}`, "--ignore-env", "-c", config];
+  await using child = startProcess(Deno.execPath(), ["run", ...flags, `${folder}/main.ts`]);
+  assert.equal((await child.status()).code, 0, child.output.join("\n"));
+  await Deno.remove(folder, { recursive: true });
 });

@@ -13,6 +13,7 @@ Deno.test("without any variable it is SQLite, a day and a GiB", () => {
     STREAM_MAX_BYTES: 2 ** 30,
     ARCHIVE_BATCH: 500,
     ARCHIVE_BATCH_MS: 20,
+    RETENTION_MS: 60_000,
   });
 });
 

@@ -175,6 +175,8 @@ async function environmentsOf(
     // Deno's default ignores what the parent decided.
     telemetry.OTEL_TRACES_SAMPLER ??= "parentbased_traceidratio";
     telemetry.OTEL_TRACES_SAMPLER_ARG ??= "1";
+    // Milliseconds: a collector that hangs must not hold up the end of a service.
+    telemetry.OTEL_EXPORTER_OTLP_TIMEOUT ??= "2000";
   }
   const keys = ["AUTH_SECRET", "AUTH_PUBLIC_KEY", "AUTH_PUBLIC_KEY_FILE", "AUTH_JWKS_URL"];
   const ownKeys = keys.some((name) => given[name]);

@@ -117,5 +117,6 @@ export async function connectClient(
 }
 
 function summary(frames: ServerFrame[]): string {
-  return JSON.stringify(frames.slice(-5)).slice(0, 500);
+  const errors = frames.filter(({ type }) => type === "error");
+  return JSON.stringify([...errors.slice(-3), ...frames.slice(-3)]).slice(0, 800);
 }

@@ -13,6 +13,8 @@ interface Message {
 interface Frame extends Partial<Message> {
   type: string;
   room?: string;
+  id?: string;
+  code?: string;
   message?: string;
   messages?: Message[];
   members?: { userId: string; username: string }[];
@@ -88,13 +90,16 @@ function send(frame: object): void {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 
+function subscribe(): void {
+  const since = epoch === "" ? undefined : { seq: lastSeq, epoch };
+  send({ type: "subscribe", room, since, id: "join" });
+}
+
 function receive(frame: Frame): void {
   switch (frame.type) {
-    case "authenticated": {
-      const since = epoch === "" ? undefined : { seq: lastSeq, epoch };
-      send({ type: "subscribe", room, since });
+    case "authenticated":
+      subscribe();
       break;
-    }
     case "subscribed":
       tries = 0;
       show("online", `in ${room}`);
@@ -139,6 +144,8 @@ function receive(frame: Frame): void {
       break;
     case "error":
       addLine(null, frame.message ?? "error");
+      // Not in the room for a reason that passes: asked again a little later.
+      if (frame.id === "join" && frame.code === "unavailable") setTimeout(subscribe, RETRY_MIN_MS);
       break;
   }
 }
