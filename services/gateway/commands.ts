@@ -22,6 +22,7 @@ import {
 import {
   contextOf,
   createHeaders,
+  FaultError,
   faultOf,
   natsAttributes,
   request,
@@ -30,7 +31,6 @@ import {
   startHop,
   traceparentOf,
 } from "../kit/mod.ts";
-import { FaultError } from "../kit/mod.ts";
 import { textFrame } from "./frame.ts";
 import type { Membership } from "./membership.ts";
 import { about, MAX_ASKING, type Session } from "./session.ts";

@@ -9,7 +9,7 @@ Deno.test("what is sent while NATS is stopped is bounded, and taken again afterw
   await using nats = await startNats();
   const log = createLogger("test", { write: () => {} });
   const bus = await connectBus({ url: nats.url, name: "test", log, maxOutboundBytes: 100_000 });
-  nats.process.signal("SIGSTOP");
+  await nats.process.stop();
   const payload = "x".repeat(1_000);
   let sent = 0;
   while (bus.send("test.flood", payload)) {

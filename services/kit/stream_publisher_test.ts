@@ -78,7 +78,7 @@ Deno.test("what no stream takes, and what a full one refuses, is unavailable", a
 
 Deno.test("while JetStream is stopped publishes wait, bounded in number and time", async () => {
   await using set = await setUp({ maxPending: 10, ackTimeout: 300 });
-  set.nats.process.signal("SIGSTOP");
+  await set.nats.process.stop();
   for (let i = 0; i < 15; i++) set.publish();
   assert.equal(set.outcomes.length, 5, "what is too much is told at once");
   assert.match(set.outcomes[0]!.failure!.message, /too much is waiting/);
@@ -91,7 +91,7 @@ Deno.test("while JetStream is stopped publishes wait, bounded in number and time
 
 Deno.test("when NATS dies all that is pending is told", async () => {
   await using set = await setUp();
-  set.nats.process.signal("SIGSTOP");
+  await set.nats.process.stop();
   for (let i = 0; i < 20; i++) set.publish();
   await set.nats.kill();
   await until("the answers", () => set.outcomes.length === 20);

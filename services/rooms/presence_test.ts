@@ -206,7 +206,7 @@ Deno.test("a NATS that stands still for longer than a lease lets nobody go", asy
   await presence.join(hold("ann", "g1"), "Ann");
   const beat = setInterval(() => gateway.send("gateway.alive", "{}"), 100);
   try {
-    set.nats.process.signal("SIGSTOP");
+    await set.nats.process.stop();
     const stopped = performance.now();
     await until("three leases", () => performance.now() - stopped > 3 * OPTIONS.leaseMs);
     set.nats.process.signal("SIGCONT");

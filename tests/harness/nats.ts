@@ -19,22 +19,25 @@ export interface NatsServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** Starts a nats-server. `config` is added to its configuration file. */
+/** Starts a nats-server. `config` is added to its configuration file, `jetstream` to that block. */
 export async function startNats(
-  options: { config?: string; port?: number } = {},
+  options: { config?: string; jetstream?: string; port?: number } = {},
 ): Promise<NatsServer> {
   const binary = await findNatsServer();
   const folder = await Deno.makeTempDir({ prefix: "hopwire-nats-" });
   const port = options.port ?? freePort();
   await Deno.writeTextFile(
     `${folder}/nats.conf`,
-    `listen: 127.0.0.1:${port}\njetstream { store_dir: "${folder}/data" }\n${
-      options.config ?? ""
-    }\n`,
+    `listen: 127.0.0.1:${port}\njetstream { store_dir: "${folder}/data"\n${
+      options.jetstream ?? ""
+    } }\n${options.config ?? ""}\n`,
   );
   const launch = async () => {
     const process = startProcess(binary, ["-c", `${folder}/nats.conf`]);
-    await process.line("Server is ready");
+    await process.line("Server is ready").catch(async (error) => {
+      await process.kill();
+      throw error;
+    });
     await until("nats-server to accept", async () => {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
       return true;

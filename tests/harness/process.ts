@@ -18,6 +18,8 @@ export interface ChildProcess extends AsyncDisposable {
   /** Waits for a line that holds `text` (or fits the expression) and gives it. */
   line(text: string | RegExp, deadline?: number): Promise<string>;
   signal(signal: Deno.Signal): void;
+  /** Stops it (SIGSTOP) and waits until it stands still; SIGCONT lets it go on. */
+  stop(): Promise<void>;
   /** Ends it with SIGKILL and waits until it has gone. */
   kill(): Promise<void>;
   /** Waits for its own end. */
@@ -80,6 +82,13 @@ export function startProcess(
       }, deadline);
     },
     signal,
+    async stop() {
+      signal("SIGSTOP");
+      await until(
+        `${command} to stand still`,
+        async () => /\) T /.test(await Deno.readTextFile(`/proc/${child.pid}/stat`)),
+      );
+    },
     kill,
     async status(deadline) {
       await until(`${command} to end`, () => ended, deadline);

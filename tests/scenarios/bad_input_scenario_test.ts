@@ -54,7 +54,7 @@ Deno.test("bad input", async (t) => {
       const refused = await client.take("error");
       assert.deepEqual([refused.code, refused.id], ["unauthorized", "early"]);
       // Auth is held up, so that all of it arrives during the verification.
-      system.auths[0]!.process.signal("SIGSTOP");
+      await system.auths[0]!.process.stop();
       client.send({ type: "auth", token: await tokenFor("ann") });
       client.send({ type: "subscribe", room: "early" });
       for (let i = 0; i < 40; i++) {

@@ -75,7 +75,10 @@ Deno.test("a thousand members who come back to a room cost one read", async () =
 });
 
 Deno.test("who joins while much is said gets each message once, in order", async () => {
-  await using system = await startSystem({ gateways: 2 });
+  await using system = await startSystem({
+    gateways: 2,
+    env: { gateway: { RATE_BURST: "10000" } },
+  });
   const ann = await system.client({ user: "ann" });
   const { epoch } = await join(ann, "busy");
   await say(ann, "busy", 700, "early");
@@ -108,7 +111,7 @@ Deno.test("a gateway that NATS drops as a slow consumer repairs its rooms", asyn
   const bob = await system.client({ user: "bob", gateway: 1 });
   await join(ann, "flood");
   await join(bob, "flood");
-  system.gateways[1]!.process.signal("SIGSTOP");
+  await system.gateways[1]!.process.stop();
   const text = "x".repeat(30_000);
   // In portions: more than 1 MiB at once would make ann herself a slow consumer.
   for (let i = 0; i < 300; i += 10) {
@@ -245,7 +248,7 @@ Deno.test("a full log refuses what it cannot store, and nothing of that is acked
   const ann = await system.client({ user: "ann" });
   await join(ann, "full");
   // The archive stands still, so nothing can be let go.
-  system.persistences[0]!.process.signal("SIGSTOP");
+  await system.persistences[0]!.process.stop();
   const text = "x".repeat(20_000);
   const acked: string[] = [];
   let refused: ServerFrameOf<"error"> | undefined;

@@ -196,7 +196,7 @@ Deno.test("a stalled rooms instance leaves no ghosts behind", async () => {
   const watcher = await system.client({ user: "watcher" });
   const rooms = Array.from({ length: 8 }, (_, i) => `g${i}`);
   for (const room of rooms) await join(watcher, room);
-  system.rooms[1]!.process.signal("SIGSTOP");
+  await system.rooms[1]!.process.stop();
   for (const room of rooms) {
     // Half of the requests go to the instance that stands still, maybe every try.
     await until(`to be in ${room}`, async () => {
