@@ -74,7 +74,8 @@ export function followLog(bus: Bus, delivered: () => number): Log {
     }
   };
   bus.onReconnect(() => void find());
-  void find();
+  // Not before the caller has wired up what `delivered` asks.
+  queueMicrotask(() => void find());
   return {
     get epoch() {
       return epoch;

@@ -104,7 +104,8 @@ Deno.test("who joins while much is said gets each message once, in order", async
 Deno.test("a gateway that NATS drops as a slow consumer repairs its rooms", async () => {
   await using system = await startSystem({
     gateways: 2,
-    natsConfig: 'max_pending: 1MB\nwrite_deadline: "500ms"',
+    // Above what the archive may be sent at once (500 of these messages).
+    natsConfig: 'max_pending: 20MB\nwrite_deadline: "500ms"',
     env: { rooms: { GATEWAY_LEASE_MS: "60000" }, gateway: { SEND_BUFFER_BYTES: "67108864" } },
   });
   const ann = await system.client({ user: "ann", gateway: 0 });
@@ -114,15 +115,15 @@ Deno.test("a gateway that NATS drops as a slow consumer repairs its rooms", asyn
   await system.gateways[1]!.process.stop();
   const text = "x".repeat(30_000);
   // In portions: more than 1 MiB at once would make ann herself a slow consumer.
-  for (let i = 0; i < 300; i += 10) {
+  for (let i = 0; i < 1_000; i += 10) {
     for (let j = i; j < i + 10; j++) {
       ann.send({ type: "message", room: "flood", content: text, id: `f${j}` });
     }
     await ann.takeMany("ack", 10);
   }
   system.gateways[1]!.process.signal("SIGCONT");
-  await bob.take("room-message", ({ id }) => id === "f299");
-  assert.equal(chainOf(bob, "flood").length, 300);
+  await bob.take("room-message", ({ id }) => id === "f999");
+  assert.equal(chainOf(bob, "flood").length, 1_000);
   assert.ok(
     system.gateways[1]!.process.output.some((line) => line.includes("NATS is gone")),
     "NATS has not dropped the gateway: the test shows nothing",
