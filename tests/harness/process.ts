@@ -98,10 +98,20 @@ export function startProcess(
   };
 }
 
-/** A TCP port that was free a moment ago. */
+/** Below the range that the system takes ports of outgoing connections from (32768 on). */
+const PORTS = { first: 20_000, count: 12_000 };
+
+let nextPort = Math.floor(Math.random() * PORTS.count);
+
+/** A TCP port that was free a moment ago, and that nobody here is given again soon. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = PORTS.first + nextPort++ % PORTS.count;
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
