@@ -149,9 +149,12 @@ async function attach(
     }
     if (page.more) continue;
     cursor = Math.max(cursor, upTo);
-    // Who comes back next finds it there: a thousand members cost one read.
-    if (upTo === room.window.floor) {
-      room.window.prepend(page.frames, Math.max(page.after, page.trimmedTo));
+    // Who comes back next finds it there: a thousand members cost one read. The floor may have sunk
+    // meanwhile, by a read that did not reach as far back.
+    const { floor } = room.window;
+    const reach = Math.max(page.after, page.trimmedTo);
+    if (reach < floor && floor <= upTo) {
+      room.window.prepend(page.frames.filter(({ seq }) => seq <= floor), reach);
     }
   }
 }

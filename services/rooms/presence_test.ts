@@ -191,6 +191,7 @@ Deno.test("a request that was overtaken changes nothing any more", async () => {
     await one.join(late, "Ann");
     await two.leave(leave);
     await until("the view", () => two.roster.count("lobby") === 1);
+    await until("the events", () => set.events.length === 3);
     assert.deepEqual(set.events, ["ann joined", "ann left", "ann joined"]);
   } finally {
     clearInterval(beat);
