@@ -198,7 +198,7 @@ async function history(session: Session, frame: ClientFrameOf<"history">): Promi
   // Up to 640 KiB each, and several may have been asked for: one after the other.
   while (session.peer.behind && !session.closed) await session.peer.drained();
   if (session.closed) return;
-  session.peer.send(
+  session.sendFrame(
     textFrame(JSON.stringify({ type: "history", room: name, messages, more: page.more, id })),
   );
 }

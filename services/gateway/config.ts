@@ -25,6 +25,11 @@ export const GATEWAY_CONFIG = {
   RATE_BURST: integer(1, 1_000_000).default(1_000),
   /** Bytes that may wait for a slow reader; above it is closed with 4101. A page of history fits. */
   SEND_BUFFER_BYTES: integer(786_432, 1_073_741_824).default(1_048_576),
+  /**
+   * How long frames may wait for others to go out with in one write while the gateway is busy, ms; 0:
+   * never. While it is not busy nothing waits.
+   */
+  FLUSH_WINDOW_MS: integer(0, 1_000).default(10),
   /** Silence after which a connection is pinged, and after which it is closed with 4103, ms. */
   PING_INTERVAL_MS: integer(100, 3_600_000).default(25_000),
   PONG_TIMEOUT_MS: integer(100, 3_600_000).default(10_000),

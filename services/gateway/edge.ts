@@ -6,6 +6,7 @@
 import type { Identity } from "../contract/mod.ts";
 import type { Bus, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { FlushSchedule } from "./flush_schedule.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { Log } from "./log_epoch.ts";
 import type { Membership } from "./membership.ts";
@@ -27,6 +28,7 @@ export interface Edge {
   readonly history: HistoryReader;
   readonly users: UserTable;
   readonly stats: Stats;
+  readonly flushes: FlushSchedule;
   readonly sessions: Set<Session>;
   /** Asks auth who the bearer of a token is; throws a FaultError. */
   verify(token: string): Promise<Identity>;

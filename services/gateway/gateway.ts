@@ -8,6 +8,7 @@ import { AuthVerify } from "../contract/mod.ts";
 import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Edge } from "./edge.ts";
+import { FlushSchedule } from "./flush_schedule.ts";
 import { createHistoryReader } from "./history_reader.ts";
 import { followLog, type Log } from "./log_epoch.ts";
 import { PresenceKeeper } from "./presence_keeper.ts";
@@ -30,7 +31,12 @@ export function startGateway(
   const publisher = new StreamPublisher(bus);
   const log: Log = followLog(bus, () => rooms.head);
   const history = createHistoryReader(bus, () => log.epoch);
-  const rooms: RoomTable = new RoomTable({ bus, history, stats }, log, config.MAX_ROOMS_SERVED);
+  const flushes = new FlushSchedule(config.FLUSH_WINDOW_MS);
+  const rooms: RoomTable = new RoomTable(
+    { bus, history, stats, flushes },
+    log,
+    config.MAX_ROOMS_SERVED,
+  );
   const presence = new PresenceKeeper(bus, id, config.PRESENCE_LINGER_MS);
   let messages = 0;
   let connections = 0;
@@ -44,6 +50,7 @@ export function startGateway(
     presence,
     history,
     stats,
+    flushes,
     users: new UserTable(bus),
     sessions: new Set(),
     verify: (token) => request(bus, AuthVerify, { token }),

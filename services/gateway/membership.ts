@@ -17,4 +17,6 @@ export interface Membership {
   seesPresence: boolean;
   /** Its place in the room's list of members; -1 while it is not in it. */
   index: number;
+  /** Frames of the room's feed that it has been given already, or that came before it. */
+  fed: number;
 }

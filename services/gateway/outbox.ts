@@ -1,12 +1,13 @@
 /**
- * What waits to be written to sockets. A frame is appended to each receiver's pending ones; all
- * that is pending for a socket when the turn ends goes out in one write, because the send system
- * call (7 to 10 us) is what a delivery costs.
+ * What waits to be written to a socket: what is for its client alone, and what rooms have for it, in
+ * order. All that is pending when the schedule flushes goes out in one write.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import type { Batch } from "./batch.ts";
+import type { FlushSchedule } from "./flush_schedule.ts";
 import type { Frame } from "./frame.ts";
 
 /** Frames that may be dropped are, once so many bytes wait. */
@@ -15,19 +16,10 @@ const DROP_ABOVE_BYTES = 64 * 1024;
 /** Below this a socket counts as drained. */
 const DRAINED_BYTES = 64 * 1024;
 
-/** The outboxes with something pending, flushed together at the end of the turn. */
-const dirty: Outbox[] = [];
-let scheduled = false;
-
-function flushAll(): void {
-  scheduled = false;
-  for (let i = 0; i < dirty.length; i++) dirty[i]!.flush();
-  dirty.length = 0;
-}
-
 /** One socket's pending frames, bounded. */
 export class Outbox {
   readonly #socket: Duplex;
+  readonly #schedule: FlushSchedule;
   readonly #maxBytes: number;
   readonly #overflowed: () => void;
   #pending: Uint8Array[] = [];
@@ -36,8 +28,14 @@ export class Outbox {
   #queued = false;
 
   /** `overflowed` is called once, when more than `maxBytes` wait for a reader that is too slow. */
-  constructor(socket: Duplex, maxBytes: number, overflowed: () => void) {
+  constructor(
+    socket: Duplex,
+    schedule: FlushSchedule,
+    maxBytes: number,
+    overflowed: () => void,
+  ) {
     this.#socket = socket;
+    this.#schedule = schedule;
     this.#maxBytes = maxBytes;
     this.#overflowed = overflowed;
   }
@@ -52,27 +50,29 @@ export class Outbox {
     return !this.#closed && !this.#socket.destroyed && this.waiting >= DRAINED_BYTES;
   }
 
+  /** Whether the reader is so far behind that what may be dropped is. */
+  get dropping(): boolean {
+    return this.#closed || this.waiting > DROP_ABOVE_BYTES;
+  }
+
   /** Appends a frame. */
   push(frame: Frame): void {
-    if (this.#closed) return;
-    const { wire } = frame;
+    this.#append(frame.wire);
+  }
+
+  /** Appends what a room has for all of its members. */
+  pushBatch(batch: Batch): void {
+    this.#append(batch.wire);
+  }
+
+  #append(wire: Uint8Array): void {
+    if (this.#closed || wire.length === 0) return;
     this.#pending.push(wire);
     this.#pendingBytes += wire.length;
     if (this.waiting > this.#maxBytes) return this.#overflow();
     if (this.#queued) return;
     this.#queued = true;
-    dirty.push(this);
-    if (!scheduled) {
-      scheduled = true;
-      setImmediate(flushAll);
-    }
-  }
-
-  /** Appends a frame unless the reader is behind. Says whether it was appended. */
-  pushDroppable(frame: Frame): boolean {
-    if (this.#closed || this.waiting > DROP_ABOVE_BYTES) return false;
-    this.push(frame);
-    return true;
+    this.#schedule.addOutbox(this);
   }
 
   /** Writes what is pending, in one write. */

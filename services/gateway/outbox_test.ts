@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { until } from "../../tests/harness/wait.ts";
+import { FlushSchedule } from "./flush_schedule.ts";
 import { textFrame } from "./frame.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -24,7 +25,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 Deno.test("all frames of a turn go out in one write, in order", async () => {
   const { duplex, writes } = socket();
-  const outbox = new Outbox(duplex, 1_000_000, () => assert.fail("overflow"));
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => assert.fail("overflow"));
   const frames = ["1", "2", "3"].map(textFrame);
   for (const frame of frames) outbox.push(frame);
   assert.equal(writes.length, 0);
@@ -39,7 +40,7 @@ Deno.test("all frames of a turn go out in one write, in order", async () => {
 Deno.test("a reader that never reads costs a bounded number of bytes, then overflows once", async () => {
   const { duplex } = socket({ stuck: true });
   let overflows = 0;
-  const outbox = new Outbox(duplex, 100_000, () => overflows++);
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, () => overflows++);
   const frame = textFrame(JSON.stringify("x".repeat(1_000)));
   let most = 0;
   for (let i = 0; i < 1_000; i++) {
@@ -53,11 +54,14 @@ Deno.test("a reader that never reads costs a bounded number of bytes, then overf
 
 Deno.test("what may be dropped is, before anything else, when the reader is behind", async () => {
   const { duplex } = socket({ stuck: true });
-  const outbox = new Outbox(duplex, 1_000_000, () => assert.fail("overflow"));
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => assert.fail("overflow"));
   const frame = textFrame(JSON.stringify("x".repeat(10_000)));
   let kept = 0;
   for (let i = 0; i < 100; i++) {
-    if (outbox.pushDroppable(frame)) kept++;
+    if (!outbox.dropping) {
+      outbox.push(frame);
+      kept++;
+    }
     await turn();
   }
   assert.ok(kept >= 6 && kept <= 8, String(kept));
@@ -66,7 +70,7 @@ Deno.test("what may be dropped is, before anything else, when the reader is behi
 
 Deno.test("drained resolves when the reader has caught up, or has gone", async () => {
   const { duplex, release, writes } = socket({ stuck: true });
-  const outbox = new Outbox(duplex, 1_000_000, () => {});
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => {});
   outbox.push(textFrame(JSON.stringify("x".repeat(100_000))));
   let drained = false;
   const waiting = outbox.drained().then(() => drained = true);
@@ -77,7 +81,7 @@ Deno.test("drained resolves when the reader has caught up, or has gone", async (
   assert.equal(writes.length, 1);
 
   const gone = socket({ stuck: true });
-  const other = new Outbox(gone.duplex, 1_000_000, () => {});
+  const other = new Outbox(gone.duplex, new FlushSchedule(0), 1_000_000, () => {});
   other.push(textFrame(JSON.stringify("x".repeat(100_000))));
   const closing = other.drained();
   gone.duplex.destroy();
@@ -86,7 +90,7 @@ Deno.test("drained resolves when the reader has caught up, or has gone", async (
 
 Deno.test("closing writes what is pending and takes nothing more", async () => {
   const { duplex, writes } = socket();
-  const outbox = new Outbox(duplex, 1_000_000, () => {});
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => {});
   outbox.push(textFrame("1"));
   outbox.close();
   outbox.push(textFrame("2"));

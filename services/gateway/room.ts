@@ -24,7 +24,9 @@ import {
   SpanKind,
   startHop,
 } from "../kit/mod.ts";
-import { type Frame, messageFrame, signalFrame } from "./frame.ts";
+import { Feed } from "./feed.ts";
+import type { FlushSchedule } from "./flush_schedule.ts";
+import { messageFrame, signalFrame } from "./frame.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { Membership } from "./membership.ts";
 import { RoomPresence } from "./room_presence.ts";
@@ -49,6 +51,7 @@ export interface RoomDeps {
   history: HistoryReader;
   stats: Stats;
   windows: WindowBudget;
+  flushes: FlushSchedule;
   /** See {@link LastSeq}. Throws a FaultError `unavailable` where the log is not reached. */
   lastSeq(room: string): Promise<LastSeq>;
   /** Something shows that the log may be another one than it was. */
@@ -62,6 +65,7 @@ export class Room {
   readonly members: Membership[] = [];
   readonly window: Window;
   readonly #deps: RoomDeps;
+  readonly #feed: Feed;
   readonly #sequencer: Sequencer;
   readonly #presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
@@ -72,6 +76,7 @@ export class Room {
     this.stored = stored;
     this.window = new Window(deps.windows);
     this.#deps = deps;
+    this.#feed = new Feed(this.members, deps.flushes);
     this.#sequencer = new Sequencer({
       deliver: (entry, prev) => this.#deliver(entry, prev),
       read: (after, upTo) => deps.history.entries(name, after, upTo),
@@ -150,13 +155,23 @@ export class Room {
     // What came before the last await may have ended the session.
     if (membership.session.closed) return;
     membership.index = this.members.length;
+    // What waits to be given out came before it.
+    membership.fed = this.#feed.length;
     this.members.push(membership);
+  }
+
+  /** Gives a member what waits for it, since something follows that is for it alone. */
+  pull(index: number): void {
+    this.#feed.pull(this.members[index]!);
   }
 
   /** Takes a member out; the last one takes its place. */
   remove(membership: Membership): void {
     const { index } = membership;
     if (index < 0) return;
+    if (!membership.session.closed) this.#feed.pull(membership);
+    // That may have been too much for its reader, and have taken it out.
+    if (membership.index < 0) return;
     membership.index = -1;
     const last = this.members.pop()!;
     if (last === membership) return;
@@ -243,15 +258,9 @@ export class Room {
       )
       : null;
     if (this.stored) this.window.push({ seq: entry.seq, frame });
-    this.#fanOut(frame);
+    this.#deps.stats.deliveries += this.members.length;
+    this.#feed.push(frame);
     hop?.end();
-  }
-
-  #fanOut(frame: Frame): void {
-    const { members } = this;
-    this.#deps.stats.deliveries += members.length;
-    // Backwards: a member whose socket overflows leaves at once, and the last one takes its place.
-    for (let i = members.length - 1; i >= 0; i--) members[i]!.session.peer.send(frame);
   }
 
   #signal(message: Msg): void {
@@ -264,8 +273,7 @@ export class Room {
         subject: message.subject,
       });
     }
-    const { members } = this;
-    for (let i = members.length - 1; i >= 0; i--) members[i]!.session.peer.sendDroppable(frame);
+    this.#feed.push(frame, true);
   }
 }
 

@@ -76,7 +76,7 @@ export class RoomPresence {
     for (let i = members.length - 1; i >= 0; i--) {
       const { session, seesPresence } = members[i]!;
       // A user's own connections are not told of themselves.
-      if (seesPresence && session.identity?.userId !== userId) session.peer.send(frame);
+      if (seesPresence && session.identity?.userId !== userId) session.sendFrame(frame);
     }
   }
 
@@ -108,7 +108,7 @@ export class RoomPresence {
       const members = this.#members;
       for (let i = members.length - 1; i >= 0; i--) {
         const { session, seesPresence } = members[i]!;
-        if (seesPresence) session.peer.send(frame);
+        if (seesPresence) session.sendFrame(frame);
       }
     } catch (error) {
       this.#bus.log.debug("presence could not be told", { room, error: errorText(error) });

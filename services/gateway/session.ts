@@ -16,6 +16,7 @@ import {
   type ServerFrame,
 } from "../contract/mod.ts";
 import { faultOf } from "../kit/mod.ts";
+import type { Batch } from "./batch.ts";
 import { run } from "./commands.ts";
 import type { Edge } from "./edge.ts";
 import { encodeFrame, type Frame } from "./frame.ts";
@@ -25,10 +26,12 @@ import { renewGrants } from "./subscribing.ts";
 
 /** A transport, as a session sees it. */
 export interface Peer {
-  /** Sends a frame; never blocks and never throws. */
+  /** Sends a frame; never blocks and never throws. Sessions send by {@link Session.sendFrame}. */
   send(frame: Frame): void;
-  /** Sends a frame unless the reader is behind. */
-  sendDroppable(frame: Frame): void;
+  /** Sends what a room has for all of its members. */
+  sendBatch(batch: Batch): void;
+  /** Whether the reader is so far behind that what may be dropped is. */
+  readonly dropping: boolean;
   /** Whether so much waits to be sent that whoever can wait should. */
   readonly behind: boolean;
   /** Resolves when the reader has taken nearly all that was sent, or is gone. */
@@ -146,7 +149,17 @@ export class Session {
 
   /** Sends one frame. */
   send(frame: ServerFrame): void {
-    if (!this.closed) this.peer.send(encodeFrame(frame));
+    if (!this.closed) this.sendFrame(encodeFrame(frame));
+  }
+
+  /** Sends one frame that is built already, in its place among what the client's rooms have for it. */
+  sendFrame(frame: Frame): void {
+    if (this.edge.flushes.feedsOpen) this.#pull();
+    this.peer.send(frame);
+  }
+
+  #pull(): void {
+    for (const { room, index } of this.rooms.values()) if (index >= 0) room.pull(index);
   }
 
   /** Sends an `error` frame. */
@@ -197,6 +210,9 @@ export class Session {
 
   /** Closes the connection from this side. */
   close(name: CloseName): void {
+    if (this.closed) return;
+    this.#pull();
+    // What was given last may have been too much, and have closed it.
     if (this.closed) return;
     this.peer.close(name);
     this.ended();

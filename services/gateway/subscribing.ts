@@ -13,7 +13,7 @@ import {
 } from "../contract/mod.ts";
 import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../kit/mod.ts";
 import type { Membership } from "./membership.ts";
-import type { Peer, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { Delivered } from "./window.ts";
 
 /** Runs a `subscribe` frame. Never throws: what goes wrong is told to the client. */
@@ -46,7 +46,7 @@ export async function subscribe(
       const grant = granted = await edge.presence.enter(name, identity, hop.context);
       const room = await edge.rooms.acquire(name, grant);
       const seesPresence = grant.rights.includes("presence");
-      membership = { session, room, grant, seesPresence, index: -1 };
+      membership = { session, room, grant, seesPresence, index: -1, fed: 0 };
       session.rooms.set(name, membership);
       granted = undefined;
     } else {
@@ -127,7 +127,7 @@ async function attach(
     if (missed !== null) {
       if (!answered) answer(true);
       answered = true;
-      const sent = sendChunk(peer, missed, cursor);
+      const sent = sendChunk(session, missed, cursor);
       // Where all was sent nothing else has run since the look, so no live message falls between.
       if (sent === (missed.at(-1)?.seq ?? cursor)) return room.add(membership);
       cursor = sent;
@@ -145,7 +145,7 @@ async function attach(
     const last = page.frames.at(-1)?.seq ?? cursor;
     while (cursor < last && !session.closed) {
       if (peer.behind) await peer.drained();
-      else cursor = sendChunk(peer, page.frames, cursor);
+      else cursor = sendChunk(session, page.frames, cursor);
     }
     if (page.more) continue;
     cursor = Math.max(cursor, upTo);
@@ -160,11 +160,11 @@ async function attach(
 }
 
 /** Sends what follows `cursor`, about {@link CHUNK_BYTES} of it. Gives the last seq sent. */
-function sendChunk(peer: Peer, entries: readonly Delivered[], cursor: number): number {
+function sendChunk(session: Session, entries: readonly Delivered[], cursor: number): number {
   let bytes = 0;
   for (const { seq, frame } of entries) {
     if (seq <= cursor) continue;
-    peer.send(frame);
+    session.sendFrame(frame);
     cursor = seq;
     bytes += frame.wire.length;
     if (bytes >= CHUNK_BYTES) break;

@@ -33,7 +33,7 @@ export class UserTable {
       const sessions = new Set<Session>();
       const deliver = ({ topic, data }: UserEvent) => {
         const frame = encodeFrame({ type: "event", topic, data });
-        for (const { peer } of sessions) peer.send(frame);
+        for (const session of sessions) session.sendFrame(frame);
       };
       const revoke = () => {
         for (const one of [...sessions]) one.close("revoked");

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
 import { type CloseName, CLOSES, MAX_FRAME_BYTES } from "../contract/mod.ts";
+import type { Batch } from "./batch.ts";
 import type { Edge } from "./edge.ts";
 import { type Frame, PING_FRAME } from "./frame.ts";
 import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
@@ -32,17 +33,21 @@ class WebSocketPeer implements Peer {
   #lastSeen = performance.now();
   #paused = false;
 
-  constructor(ws: WebSocket, socket: Duplex, maxBytes: number, overflowed: () => void) {
+  constructor(ws: WebSocket, outbox: Outbox) {
     this.#ws = ws;
-    this.outbox = new Outbox(socket, maxBytes, overflowed);
+    this.outbox = outbox;
   }
 
   send(frame: Frame): void {
     this.outbox.push(frame);
   }
 
-  sendDroppable(frame: Frame): void {
-    this.outbox.pushDroppable(frame);
+  sendBatch(batch: Batch): void {
+    this.outbox.pushBatch(batch);
+  }
+
+  get dropping(): boolean {
+    return this.outbox.dropping;
   }
 
   get behind(): boolean {
@@ -105,10 +110,11 @@ export function serveWebSocket(
   );
 
   const opened = (ws: WebSocket, socket: Duplex, request: IncomingMessage) => {
-    const peer = new WebSocketPeer(ws, socket, config.SEND_BUFFER_BYTES, () => {
+    const outbox = new Outbox(socket, edge.flushes, config.SEND_BUFFER_BYTES, () => {
       edge.stats.slowConsumers++;
       session.close("slow_consumer");
     });
+    const peer = new WebSocketPeer(ws, outbox);
     const session = new Session(newId(), peer, edge, performance.now());
     ws.on("message", (data: Buffer, isBinary: boolean) => {
       peer.seen();

@@ -1,0 +1,159 @@
+/**
+ * Sending at a rate, whatever comes back: each message carries the time it was due, so that a server
+ * that falls behind is not measured by the few messages that it let through.
+ *
+ * @module
+ */
+import { Histogram } from "./histogram.ts";
+import { cpuOf, type Usage, usageOf } from "./processes.ts";
+import { clock, type Swarm } from "./swarm.ts";
+import type { Target } from "./targets.ts";
+
+/** Messages sent between two looks at what has come, at most. */
+const BURST = 64;
+
+/** How long what is on its way after a step may take to arrive, milliseconds. */
+const SETTLE_MS = 20_000;
+
+/** A latency beyond which a step counts as overload, microseconds. */
+const OVERLOAD_US = 1_000_000;
+
+/** A share of what should have been delivered below which a step counts as overload. */
+const KEPT_UP = 0.97;
+
+/** What one step at one rate showed. */
+export interface Step {
+  /** Messages a second: asked for, and truly sent. */
+  rate: number;
+  sent: number;
+  /** Deliveries a second. */
+  deliveries: number;
+  /** Of deliveries, milliseconds from the time a message was due. */
+  p50: number;
+  p95: number;
+  p99: number;
+  p999: number;
+  /** CPU microseconds a delivery, by group of processes. */
+  cpu: Usage;
+  /** Shares of a core: all of the server side, and the load client. */
+  serverCore: number;
+  loadCore: number;
+  /** Connections that the server has closed so far, by its code. */
+  lost: Record<string, number>;
+  /** Whether the server side kept up. */
+  keptUp: boolean;
+}
+
+/** How a step is driven. */
+export interface Drive {
+  target: Target;
+  swarm: Swarm;
+  /** Sends the nth message, due at a time (see {@link clock}). */
+  send(n: number, due: number): void;
+  /** Deliveries that one message makes. */
+  fanOut: number;
+  /** Seconds that are measured, after a quarter as many (at least one) that are not. */
+  seconds: number;
+}
+
+/** Runs one step, and waits for what it left under way. */
+export async function runStep(drive: Drive, rate: number): Promise<Step> {
+  const { target, swarm } = drive;
+  const interval = 1_000_000 / rate;
+  let next = clock();
+  let n = 0;
+  const work = () => {
+    let now = clock();
+    for (let burst = 0; next <= now && burst < BURST; burst++) {
+      drive.send(n++, Math.round(next));
+      next += interval;
+      if (burst % 16 === 15) now = clock();
+    }
+    return next - now > 1_000 ? 1 : 0;
+  };
+  const phase = async (seconds: number) => {
+    const end = clock() + seconds * 1_000_000;
+    await swarm.run("a step", () => clock() >= end, seconds * 1_000 + 30_000, work);
+  };
+  const before = swarm.delivered;
+  await phase(Math.max(1, drive.seconds / 4));
+  const histogram = swarm.latency = new Histogram();
+  const [began, cpu, load, delivered, sent] = [
+    clock(),
+    usageOf(target.groups),
+    cpuOf(Deno.pid),
+    swarm.delivered,
+    n,
+  ];
+  await phase(drive.seconds);
+  const elapsed = (clock() - began) / 1_000_000;
+  const used = usageOf(target.groups);
+  const loadUsed = cpuOf(Deno.pid) - load;
+  const count = swarm.delivered - delivered;
+  const sentCount = n - sent;
+  swarm.latency = null;
+  const all = before + n * drive.fanOut;
+  await swarm.run("what is under way", () => swarm.delivered >= all, SETTLE_MS).catch(() => {});
+  const milliseconds = (share: number) => histogram.quantile(share) / 1_000;
+  const per = Object.entries(used).map(([name, value]) => [name, (value - cpu[name]!) / count]);
+  const server = Object.entries(used).reduce((sum, [name, value]) => sum + value - cpu[name]!, 0);
+  return {
+    rate,
+    sent: sentCount / elapsed,
+    deliveries: count / elapsed,
+    p50: milliseconds(0.5),
+    p95: milliseconds(0.95),
+    p99: milliseconds(0.99),
+    p999: milliseconds(0.999),
+    cpu: Object.fromEntries(per),
+    serverCore: server / elapsed / 1_000_000,
+    loadCore: loadUsed / elapsed / 1_000_000,
+    lost: Object.fromEntries(swarm.lost),
+    keptUp: count >= rate * elapsed * drive.fanOut * KEPT_UP &&
+      histogram.quantile(0.99) < OVERLOAD_US && swarm.delivered >= all,
+  };
+}
+
+/** What a search for the limit found. */
+export interface Ramp {
+  steps: Step[];
+  /** The step with the most deliveries a second. */
+  best: Step;
+  /** The fastest step whose p99 was below {@link Ramp.bound}, if any was. */
+  within: Step | null;
+  /** Milliseconds. */
+  bound: number;
+}
+
+/** Raises the rate until the server side does not keep up, then narrows down where p99 passes `bound` ms. */
+export async function ramp(
+  drive: Drive,
+  options: { from: number; factor: number; bound: number; maxSteps: number },
+  say: (step: Step) => void,
+): Promise<Ramp> {
+  const steps: Step[] = [];
+  const run = async (rate: number) => {
+    const step = await runStep(drive, rate);
+    steps.push(step);
+    say(step);
+    return step;
+  };
+  let rate = options.from;
+  for (let i = 0; i < options.maxSteps; i++) {
+    if (!(await run(Math.round(rate))).keptUp) break;
+    rate *= options.factor;
+  }
+  const fits = (step: Step) => step.keptUp && step.p99 < options.bound;
+  const within = () => steps.filter(fits).reduce<Step | null>(faster, null);
+  const beyond = Math.min(...steps.filter((step) => !fits(step)).map((step) => step.rate));
+  const low = within();
+  if (low !== null && Number.isFinite(beyond) && beyond > low.rate * 1.1) {
+    await run(Math.round((low.rate + beyond) / 2));
+  }
+  const best = steps.reduce((a, b) => b.deliveries > a.deliveries ? b : a);
+  return { steps, best, within: within(), bound: options.bound };
+}
+
+function faster(a: Step | null, b: Step): Step {
+  return a === null || b.rate > a.rate ? b : a;
+}

@@ -1,0 +1,353 @@
+/**
+ * What is measured, each against any target.
+ *
+ * @module
+ */
+import { Histogram } from "./histogram.ts";
+import { cpuOf, rssOf, usageOf } from "./processes.ts";
+import { type Drive, type Ramp, ramp, runStep, type Step } from "./rate.ts";
+import { clock, type Connection, stamp, Swarm } from "./swarm.ts";
+import { handshake, type Target } from "./targets.ts";
+
+/** How long connecting may take, milliseconds. */
+const CONNECT_MS = 120_000;
+
+/** How large things are: the sizes that are reported, and small ones to see that all of it works. */
+export interface Sizes {
+  seconds: number;
+  maxSteps: number;
+  hotMembers: number;
+  rooms: number;
+  roomMembers: number;
+  manyRooms: number;
+  idle: number;
+  storm: number;
+  publishers: number;
+  comingBack: number;
+  missed: number;
+}
+
+export const FULL: Sizes = {
+  seconds: 4,
+  maxSteps: 14,
+  hotMembers: 1_000,
+  rooms: 200,
+  roomMembers: 5,
+  manyRooms: 1_000,
+  idle: 10_000,
+  storm: 5_000,
+  publishers: 100,
+  comingBack: 1_000,
+  missed: 200,
+};
+
+export const QUICK: Sizes = {
+  seconds: 1,
+  maxSteps: 2,
+  hotMembers: 50,
+  rooms: 5,
+  roomMembers: 3,
+  manyRooms: 10,
+  idle: 100,
+  storm: 100,
+  publishers: 10,
+  comingBack: 20,
+  missed: 10,
+};
+
+/** Clients in rooms: `rooms` by `members`, each in one room. */
+export interface Crowd extends Disposable {
+  swarm: Swarm;
+  target: Target;
+  connections: Connection[];
+  roomOf(connection: Connection): string;
+  /** The last frame of each client that answered its subscribe. */
+  subscribed: string[];
+}
+
+/** Connects clients and has each enter its room. */
+export async function gather(target: Target, rooms: number, members: number): Promise<Crowd> {
+  const swarm = new Swarm();
+  const count = rooms * members;
+  const requests = await Promise.all(
+    Array.from({ length: count }, (_, index) => handshake(`user-${index}`)),
+  );
+  const roomOf = ({ index }: Connection) => `bench.room-${index % rooms}`;
+  const subscribed: string[] = [];
+  swarm.onText = (connection, text) => {
+    if (text.startsWith('{"type":"authenticated"')) {
+      swarm.send(connection, target.subscribe(roomOf(connection)));
+    } else if (text.startsWith('{"type":"subscribed"')) subscribed[connection.index] = text;
+    else if (text.startsWith('{"type":"error"')) throw new Error(`the server refused: ${text}`);
+  };
+  try {
+    await swarm.openAll(
+      count,
+      (index) => swarm.open(target.port, requests[index]!),
+      ({ index }) => subscribed[index] !== undefined,
+      CONNECT_MS,
+    );
+  } catch (error) {
+    swarm[Symbol.dispose]();
+    throw error;
+  }
+  swarm.onText = () => {};
+  return {
+    swarm,
+    target,
+    connections: swarm.connections,
+    roomOf,
+    subscribed,
+    [Symbol.dispose]: () => swarm[Symbol.dispose](),
+  };
+}
+
+/** A drive in which the clients say something in turn, `senders` of them. */
+export function talk(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
+  const { swarm, target, connections } = crowd;
+  const rooms = new Set(connections.map(crowd.roomOf)).size;
+  const names = connections.map(crowd.roomOf);
+  return {
+    target,
+    swarm,
+    fanOut: connections.length / rooms,
+    seconds,
+    send(n, due) {
+      const connection = connections[n % senders]!;
+      const time = stamp(due);
+      const id = acks ? `${time}-${n.toString(36)}` : undefined;
+      // About as long as what people say.
+      const content = `the quick brown fox jumps over the lazy dog, and so on ${time}`;
+      swarm.send(connection, target.message(names[connection.index]!, id, content));
+    },
+  };
+}
+
+/** The results of one room with many members. */
+export interface HotRoom {
+  quiet: Step;
+  ramp: Ramp;
+}
+
+/** One room; ten of its members speak. First 50 messages a second, then ever more. */
+export async function hotRoom(
+  target: Target,
+  sizes: Sizes,
+  options: { from: number; say: (step: Step) => void },
+): Promise<HotRoom> {
+  using crowd = await gather(target, 1, sizes.hotMembers);
+  const drive = talk(crowd, Math.min(10, sizes.hotMembers), false, sizes.seconds);
+  const quiet = await runStep(drive, 50);
+  options.say(quiet);
+  const { from, say } = options;
+  return {
+    quiet,
+    ramp: await ramp(drive, { from, factor: 1.25, bound: 50, maxSteps: sizes.maxSteps }, say),
+  };
+}
+
+/** Many small rooms; every member speaks in turn, and is acked. */
+export async function manyRooms(
+  target: Target,
+  sizes: Sizes,
+  options: { rooms: number; members: number; from: number; say: (step: Step) => void },
+): Promise<Ramp> {
+  using crowd = await gather(target, options.rooms, options.members);
+  const drive = talk(crowd, crowd.connections.length, true, sizes.seconds);
+  const { from, say } = options;
+  return await ramp(drive, { from, factor: 1.25, bound: 50, maxSteps: sizes.maxSteps }, say);
+}
+
+/** What connections cost that do nothing. */
+export interface Idle {
+  connections: number;
+  /** Bytes of the gateway(s): at rest before, with all connected, and what each adds. */
+  before: number;
+  after: number;
+  each: number;
+  /** The share of a core that they take while nothing is said. */
+  core: number;
+}
+
+/** Connections that have each entered one room (of ten members) and do nothing. */
+export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
+  const rss = () => target.groups.gateway!.reduce((sum, pid) => sum + rssOf(pid), 0);
+  // What is made for the first connections is there for good: it is not theirs.
+  {
+    using first = await gather(target, 2, 10);
+    void first;
+  }
+  const before = rss();
+  using crowd = await gather(target, Math.max(1, sizes.idle / 10), 10);
+  const quiet = sizes.seconds * 2_500;
+  let end = performance.now() + quiet;
+  await crowd.swarm.run("coming to rest", () => performance.now() > end, quiet * 3);
+  const used = usageOf(target.groups).gateway!;
+  end = performance.now() + quiet;
+  await crowd.swarm.run("resting", () => performance.now() > end, quiet * 3);
+  const after = rss();
+  return {
+    connections: sizes.idle,
+    before,
+    after,
+    each: (after - before) / sizes.idle,
+    core: (usageOf(target.groups).gateway! - used) / 1_000 / quiet,
+  };
+}
+
+/** What connecting costs. */
+export interface Storm {
+  connections: number;
+  /** Connections a second that were opened and authenticated. */
+  perSecond: number;
+  /** CPU microseconds each, by group. */
+  cpu: Record<string, number>;
+  loadCore: number;
+}
+
+/** As many connections as can be, each with a token of its own. */
+export async function connectStorm(target: Target, sizes: Sizes): Promise<Storm> {
+  const requests = await Promise.all(
+    Array.from({ length: sizes.storm }, (_, index) => handshake(`storm-${index}`)),
+  );
+  using swarm = new Swarm();
+  const authenticated = new Set<Connection>();
+  swarm.onText = (connection, text) => {
+    if (text.startsWith('{"type":"authenticated"')) authenticated.add(connection);
+  };
+  const [began, used, load] = [clock(), usageOf(target.groups), cpuOf(Deno.pid)];
+  await swarm.openAll(
+    sizes.storm,
+    (index) => swarm.open(target.port, requests[index]!),
+    (connection) => authenticated.has(connection),
+    CONNECT_MS,
+  );
+  const elapsed = (clock() - began) / 1_000_000;
+  const after = usageOf(target.groups);
+  const each = Object.keys(after).map((name) => [name, (after[name]! - used[name]!) / sizes.storm]);
+  return {
+    connections: sizes.storm,
+    perSecond: sizes.storm / elapsed,
+    cpu: Object.fromEntries(each),
+    loadCore: (cpuOf(Deno.pid) - load) / elapsed / 1_000_000,
+  };
+}
+
+/** What storing costs. */
+export interface Publish {
+  perSecond: number;
+  p50: number;
+  p99: number;
+  cpu: Record<string, number>;
+}
+
+/** Publishers alone in their rooms, each with ten messages that await their ack at any time. */
+export async function durablePublish(target: Target, sizes: Sizes): Promise<Publish> {
+  using crowd = await gather(target, sizes.publishers, 1);
+  const { swarm, connections } = crowd;
+  const names = connections.map(crowd.roomOf);
+  const inFlight = 10 * sizes.publishers;
+  let n = 0;
+  const work = () => {
+    while (n - swarm.acked < inFlight) {
+      const connection = connections[n % connections.length]!;
+      const time = stamp(clock());
+      const id = `${time}-${(n++).toString(36)}`;
+      if (!swarm.send(connection, target.message(names[connection.index]!, id, time))) break;
+    }
+    return 1;
+  };
+  const phase = async (seconds: number) => {
+    const end = clock() + seconds * 1_000_000;
+    await swarm.run("publishing", () => clock() >= end, seconds * 1_000 + 30_000, work);
+  };
+  await phase(Math.max(1, sizes.seconds / 4));
+  const histogram = swarm.ackLatency = new Histogram();
+  const [began, acked, used] = [clock(), swarm.acked, usageOf(target.groups)];
+  await phase(sizes.seconds);
+  const count = swarm.acked - acked;
+  const elapsed = (clock() - began) / 1_000_000;
+  const after = usageOf(target.groups);
+  return {
+    perSecond: count / elapsed,
+    p50: histogram.quantile(0.5) / 1_000,
+    p99: histogram.quantile(0.99) / 1_000,
+    cpu: Object.fromEntries(
+      Object.keys(after).map((name) => [name, (after[name]! - used[name]!) / count]),
+    ),
+  };
+}
+
+/** What coming back costs. */
+export interface CatchUp {
+  connections: number;
+  missed: number;
+  /** Milliseconds until each had everything it missed: the middle one, and the last. */
+  p50: number;
+  last: number;
+  /** Deliveries too many or too few. */
+  wrong: number;
+}
+
+/** A room whose members all go, miss messages, and all come back at once. */
+export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
+  const room = "bench.room-0";
+  using crowd = await gather(target, 1, 2);
+  const { swarm, connections } = crowd;
+  const [speaker] = connections as [Connection];
+  let last = "";
+  let asking = false;
+  swarm.onText = (_, text) => last = text;
+  const say = async (count: number) => {
+    const acked = swarm.acked + count;
+    for (let i = 0; i < count; i++) {
+      const time = stamp(clock());
+      swarm.send(speaker, target.message(room, asking ? `ask-${time}` : `${time}-x`, time));
+    }
+    await swarm.run("acks", () => swarm.acked >= acked, CONNECT_MS);
+  };
+  await say(5);
+  // The ack of one more message is read, to know the place in the log.
+  asking = true;
+  swarm.onAck = (text) => last = text;
+  await say(1);
+  swarm.onAck = null;
+  asking = false;
+  const since = target.placeOf(crowd.subscribed[0]!, last);
+  await say(sizes.missed);
+
+  const requests = await Promise.all(
+    Array.from({ length: sizes.comingBack }, (_, index) => handshake(`back-${index}`)),
+  );
+  swarm.onText = (connection, text) => {
+    if (text.startsWith('{"type":"authenticated"')) {
+      swarm.send(connection, target.subscribe(room, since));
+    }
+  };
+  const began = clock();
+  const took = new Histogram();
+  let longest = 0;
+  const back: Connection[] = [];
+  await swarm.openAll(
+    sizes.comingBack,
+    (index) => {
+      const connection = swarm.open(target.port, requests[index]!);
+      back.push(connection);
+      return connection;
+    },
+    ({ delivered }) => {
+      if (delivered < sizes.missed) return false;
+      longest = clock() - began;
+      took.add(longest);
+      return true;
+    },
+    CONNECT_MS,
+  );
+  return {
+    connections: sizes.comingBack,
+    missed: sizes.missed,
+    p50: took.quantile(0.5) / 1_000,
+    last: longest / 1_000,
+    wrong: back.reduce((sum, { delivered }) => sum + Math.abs(delivered - sizes.missed), 0),
+  };
+}
