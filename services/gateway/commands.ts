@@ -21,7 +21,7 @@ import {
 } from "../contract/mod.ts";
 import {
   contextOf,
-  createHeaders,
+  encodeHeaders,
   FaultError,
   faultOf,
   natsAttributes,
@@ -132,15 +132,16 @@ function message(session: Session, identity: Identity, frame: ClientFrameOf<"mes
         "messaging.message.body.size": payload.length,
       },
     );
-    const headers = createHeaders();
-    headers.set(HEADERS.checked, "1");
-    const traceparent = traceparentOf(send.context);
-    if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
-    if (stored) {
+    const headers = encodeHeaders(
+      HEADERS.checked,
+      "1",
+      HEADERS.traceparent,
+      traceparentOf(send.context),
+      HEADERS.messageId,
       // A resend within the stream's window is stored once: the scope makes an id the user's own.
-      if (id !== undefined) {
-        headers.set(HEADERS.messageId, `${encodeURIComponent(userId)}:${room}:${id}`);
-      }
+      stored && id !== undefined ? `${encodeURIComponent(userId)}:${room}:${id}` : undefined,
+    );
+    if (stored) {
       edge.publisher.publish(subject, payload, headers, (done, failure) => {
         send.end(failure?.code);
         if (failure !== null) return session.refuse(failure, { id, room });
@@ -149,7 +150,7 @@ function message(session: Session, identity: Identity, frame: ClientFrameOf<"mes
         session.send({ type: "ack", id, room, seq, ...(duplicate ? { duplicate } : {}) });
       });
     } else {
-      const sent = edge.bus.send(subject, payload, { headers });
+      const sent = edge.bus.sendSoon(subject, payload, { headers });
       send.end(sent ? undefined : "unavailable");
       if (!sent) throw new FaultError("unavailable", undefined, 1_000);
       if (id !== undefined) session.send({ type: "ack", id, room, seq: 0 });
@@ -162,14 +163,14 @@ function message(session: Session, identity: Identity, frame: ClientFrameOf<"mes
   }
 }
 
+const CHECKED = encodeHeaders(HEADERS.checked, "1");
+
 function signal(session: Session, { userId, username }: Identity, frame: ClientFrameOf<"signal">) {
   const { room } = frame;
   memberOf(session, room, "publish");
   const payload = eventJson({ room, userId, username }, contentJson(frame.content));
   // Not acked and dropped first: where the bus is away, or behind, it is gone.
-  const headers = createHeaders();
-  headers.set(HEADERS.checked, "1");
-  session.edge.bus.send(signalSubject(room), payload, { headers });
+  session.edge.bus.sendSoon(signalSubject(room), payload, { headers: CHECKED });
 }
 
 /** Runs what is answered later, a bounded number at a time; a failure becomes the error frame. */

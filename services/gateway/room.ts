@@ -19,10 +19,13 @@ import {
   contextOf,
   errorText,
   FaultError,
+  headerName,
   isSampled,
   natsAttributes,
   SpanKind,
   startHop,
+  wireHeader,
+  wireHeaderNumber,
 } from "../kit/mod.ts";
 import { Feed } from "./feed.ts";
 import type { FlushSchedule } from "./flush_schedule.ts";
@@ -44,6 +47,11 @@ export interface LastSeq {
 
 /** How long a room may take to be whole before who waits for it is told `unavailable`, ms. */
 const SETTLE_MS = 4_000;
+
+const SEQUENCE = headerName(HEADERS.sequence);
+const LAST_SEQUENCE = headerName(HEADERS.lastSequence);
+const CHECKED = headerName(HEADERS.checked);
+const TRACEPARENT = headerName(HEADERS.traceparent);
 
 /** What a room needs of its gateway. */
 export interface RoomDeps {
@@ -222,23 +230,21 @@ export class Room {
   }
 
   #live(message: Msg): void {
-    const headers = message.headers;
-    const sequence = headers?.get(HEADERS.sequence);
-    const traceparent = headers?.get(HEADERS.traceparent) || undefined;
-    const own = headers?.get(HEADERS.checked);
+    const seq = wireHeaderNumber(message, SEQUENCE);
+    const own = wireHeader(message, CHECKED) !== undefined;
     const event = own ? message.data : checked(message.data, this.name, RoomEvent);
+    const traceparent = wireHeader(message, TRACEPARENT);
     if (!this.stored) {
       if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
-    } else if (event === null) {
-      if (!sequence) return;
-      // Stored all the same, so it keeps its place: the archive shows it the same way.
-      this.#deps.bus.log.warn("an invalid event was published", { subject: message.subject });
-      const entry = invalidEntry(this.name, Number(sequence), Date.now());
-      this.#sequencer.accept({ ...entry, prev: Number(headers!.get(HEADERS.lastSequence)) });
-    } else if (sequence) {
-      const prev = Number(headers!.get(HEADERS.lastSequence));
-      this.#sequencer.accept({ seq: Number(sequence), prev, event, traceparent });
+      return;
     }
+    // Not by way of the stream.
+    if (Number.isNaN(seq)) return;
+    const prev = wireHeaderNumber(message, LAST_SEQUENCE);
+    if (event !== null) return this.#sequencer.accept({ seq, prev, event, traceparent });
+    // Stored all the same, so it keeps its place: the archive shows it the same way.
+    this.#deps.bus.log.warn("an invalid event was published", { subject: message.subject });
+    this.#sequencer.accept({ ...invalidEntry(this.name, seq, Date.now()), prev });
   }
 
   #deliver(entry: Entry, prev: number): void {
@@ -265,7 +271,7 @@ export class Room {
 
   #signal(message: Msg): void {
     const { data } = message;
-    const own = message.headers?.get(HEADERS.checked);
+    const own = wireHeader(message, CHECKED) !== undefined;
     const event = own ? data : checked(data, this.name, SignalEvent);
     const frame = event === null ? null : signalFrame(event);
     if (frame === null) {

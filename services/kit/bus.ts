@@ -19,6 +19,12 @@ import { errorText, type Logger } from "./log.ts";
  */
 const MAX_OUTBOUND_BYTES = 16 * 1024 * 1024;
 
+/** What headers of a message may take, and what a message costs beside its payload, bytes. */
+const MAX_HEADER_BYTES = 1_024;
+
+/** What is to be published. */
+type Sending = Parameters<Bus["send"]>;
+
 /** A connection to NATS. */
 export interface Bus {
   readonly nats: NatsConnection;
@@ -38,6 +44,11 @@ export interface Bus {
     payload: string | Uint8Array,
     options?: { headers?: MsgHdrs; reply?: string },
   ): boolean;
+  /**
+   * As {@link Bus.send}, at the end of this turn of the event loop, together with all that others
+   * send so: one write for many. Keeps the order among them.
+   */
+  sendSoon: Bus["send"];
   /** Finishes what is under way and closes. */
   drain(): Promise<void>;
 }
@@ -57,7 +68,7 @@ export async function connectBus(options: {
   const urls = options.url.split(",").map((part) => natsUrl(part.trim())!);
   const [first] = urls as [URL];
   const [user, password] = [first.username, first.password].map(decodeURIComponent);
-  const waiting = setTimeout(() => log.warn("waiting for NATS", { url: hosts(urls) }), 1_000);
+  const patience = setTimeout(() => log.warn("waiting for NATS", { url: hosts(urls) }), 1_000);
   const nats = await connect({
     servers: urls.map((url) => `${url.hostname}:${url.port || 4222}`),
     name: options.name,
@@ -73,7 +84,7 @@ export async function connectBus(options: {
     resolve: false,
     ...(first.protocol === "tls:" ? { tls: {} } : {}),
     ...(password ? { user, pass: password } : user ? { token: user } : {}),
-  }).finally(() => clearTimeout(waiting));
+  }).finally(() => clearTimeout(patience));
 
   let connected = true;
   let closing = false;
@@ -115,6 +126,36 @@ export async function connectBus(options: {
     });
   };
 
+  /** What this costs, if it can be sent now; else 0. */
+  const costOf = (subject: string, payload: string | Uint8Array) => {
+    if (!connected || unconfirmed + waiting >= maxOutboundBytes) return 0;
+    const bytes = Buffer.byteLength(payload) + MAX_HEADER_BYTES;
+    if (bytes <= (nats.info?.max_payload ?? Infinity)) return bytes;
+    log.error("too large to be published", { subject, bytes });
+    return 0;
+  };
+  const publish = (...[subject, payload, sendOptions]: Sending) => {
+    try {
+      nats.publish(subject, payload, sendOptions);
+    } catch (error) {
+      log.error("publish failed", { subject, error: errorText(error) });
+    }
+  };
+  /** Counts what has been published, to be confirmed. */
+  const published = (bytes: number) => {
+    unconfirmed += bytes;
+    if (!flushing) confirm();
+  };
+  const soon: Sending[] = [];
+  let waiting = 0;
+  const sendAll = () => {
+    if (soon.length === 0) return;
+    for (const sending of soon) publish(...sending);
+    soon.length = 0;
+    published(waiting);
+    waiting = 0;
+  };
+
   return {
     nats,
     log,
@@ -124,19 +165,22 @@ export async function connectBus(options: {
     onDisconnect: (callback) => void onDisconnect.push(callback),
     onReconnect: (callback) => void onReconnect.push(callback),
     send(subject, payload, sendOptions) {
-      if (!connected || unconfirmed >= maxOutboundBytes) return false;
-      try {
-        nats.publish(subject, payload, sendOptions);
-      } catch (error) {
-        log.error("publish failed", { subject, error: errorText(error) });
-        return false;
-      }
-      unconfirmed += Buffer.byteLength(payload) + 256;
-      if (!flushing) confirm();
+      const bytes = costOf(subject, payload);
+      if (bytes === 0) return false;
+      publish(subject, payload, sendOptions);
+      published(bytes);
+      return true;
+    },
+    sendSoon(subject, payload, sendOptions) {
+      const bytes = costOf(subject, payload);
+      if (bytes === 0) return false;
+      waiting += bytes;
+      if (soon.push([subject, payload, sendOptions]) === 1) setImmediate(sendAll);
       return true;
     },
     async drain() {
       closing = true;
+      sendAll();
       if (!nats.isClosed()) await nats.drain().catch(() => nats.close());
     },
   };

@@ -69,3 +69,32 @@ Deno.test("a NATS that is given by its name is reached with leave for that name 
   assert.equal((await child.status()).code, 0, child.output.join("\n"));
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("what is sent soon goes out together, in order, within the same bounds", async () => {
+  await using nats = await startNats();
+  const log = createLogger("test", { write: () => {} });
+  const bus = await connectBus({ url: nats.url, name: "test", log, maxOutboundBytes: 20_000 });
+  const came: string[] = [];
+  bus.nats.subscribe("test.soon", { callback: (_, message) => void came.push(message.string()) });
+  const sent: string[] = [];
+  while (bus.sendSoon("test.soon", String(sent.length))) {
+    sent.push(String(sent.length));
+    assert.ok(sent.length < 100, "there is no bound");
+  }
+  assert.ok(sent.length > 5);
+  await until("all of it", () => came.length === sent.length);
+  assert.deepEqual(came, sent);
+  await until("it to be confirmed", () => bus.sendSoon("test.soon", "more"));
+  // What waits is sent before the connection is drained.
+  await bus.drain();
+});
+
+Deno.test("what is larger than NATS takes is refused at once", async () => {
+  await using nats = await startNats({ config: "max_payload: 10000" });
+  const log = createLogger("test", { write: () => {} });
+  const bus = await connectBus({ url: nats.url, name: "test", log });
+  assert.equal(bus.send("test.x", "x".repeat(10_000)), false);
+  assert.equal(bus.sendSoon("test.x", "x".repeat(10_000)), false);
+  assert.equal(bus.send("test.x", "x".repeat(8_000)), true);
+  await bus.drain();
+});

@@ -10,6 +10,8 @@
 import {
   type Attributes,
   type Context,
+  INVALID_SPAN_CONTEXT,
+  INVALID_SPANID,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
@@ -17,6 +19,7 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  TraceFlags,
 } from "@opentelemetry/api";
 import { HEADERS } from "../contract/mod.ts";
 
@@ -71,7 +74,27 @@ export interface Hop {
 }
 
 /**
- * Starts a hop. `attributes` follow the messaging conventions of OpenTelemetry; see
+ * Whether spans are recorded at all: without Deno's exporter a span takes over its parent's context,
+ * with it even one that is not sampled has an id of its own.
+ */
+const recording = (() => {
+  const parent = contextOf("00-00000000000000000000000000000001-0000000000000001-00");
+  const id = tracer.startSpan("", {}, parent).spanContext().spanId;
+  return id !== "0000000000000001" && id !== INVALID_SPANID;
+})();
+
+/** What a hop costs that is not recorded: nothing, and the context travels on. */
+const NOT_RECORDED = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+const nothing = () => {};
+
+/** Whether a hop under this parent is recorded for certain not: its trace was not sampled. */
+function unsampled(parent: Context): boolean {
+  const spanContext = trace.getSpanContext(parent);
+  return spanContext !== undefined && (spanContext.traceFlags & TraceFlags.SAMPLED) === 0;
+}
+
+/**
+ * Starts a hop; where its trace is not recorded, one that costs nothing. `attributes` follow the messaging conventions of OpenTelemetry; see
  * {@link natsAttributes}. `startTime` is milliseconds since 1970.
  */
 export function startHop(
@@ -81,6 +104,7 @@ export function startHop(
   attributes: Attributes,
   startTime?: number,
 ): Hop {
+  if (!recording || unsampled(parent)) return { context: parent, span: NOT_RECORDED, end: nothing };
   const span = tracer.startSpan(name, { kind, attributes, startTime }, parent);
   return {
     context: trace.setSpan(parent, span),

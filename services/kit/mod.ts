@@ -14,3 +14,4 @@ export * from "./log.ts";
 export * from "./namespaces.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";
+export * from "./wire_headers.ts";

@@ -73,7 +73,7 @@ export class StreamPublisher {
     }
     const number = this.#next;
     const reply = this.#prefix + number.toString(36);
-    if (!this.#bus.send(subject, payload, { headers, reply })) {
+    if (!this.#bus.sendSoon(subject, payload, { headers, reply })) {
       return done(null, fault("unavailable", "the message bus is not reached", 1_000));
     }
     this.#next++;

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { headers as createHeaders, type Msg } from "@nats-io/transport-node";
+import { startNats } from "../../tests/harness/nats.ts";
+import { connectBus } from "./bus.ts";
+import { createLogger } from "./log.ts";
+import { encodeHeaders, headerName, wireHeader, wireHeaderNumber } from "./wire_headers.ts";
+
+Deno.test("headers are the library's own, sent and read", async () => {
+  await using nats = await startNats();
+  const bus = await connectBus({
+    url: nats.url,
+    name: "test",
+    log: createLogger("test", { write: () => {} }),
+  });
+  const came: Msg[] = [];
+  const two = Promise.withResolvers<void>();
+  bus.nats.subscribe("x", {
+    callback: (_, message) => {
+      came.push(message);
+      if (came.length === 3) two.resolve();
+    },
+  });
+  bus.nats.publish("x", "1", {
+    headers: encodeHeaders("Nats-Msg-Id", "a:b", "left-out", undefined, "traceparent", "00-é"),
+  });
+  const theirs = createHeaders();
+  theirs.set("Nats-Sequence", "9007199254740991");
+  theirs.set("Nats-Sequence-Not", "1");
+  theirs.set("empty", "");
+  bus.nats.publish("x", "a: b\r\nlater: 1\r\n", { headers: theirs });
+  bus.nats.publish("x", "later: 1\r\n");
+  await two.promise;
+  const [ours, second, bare] = came as [Msg, Msg, Msg];
+  assert.equal(ours.headers!.get("Nats-Msg-Id"), "a:b");
+  assert.equal(ours.headers!.get("traceparent"), "00-é");
+  assert.equal(ours.headers!.has("left-out"), false);
+  assert.equal(wireHeader(ours, headerName("Nats-Msg-Id")), "a:b");
+  assert.equal(wireHeader(ours, headerName("Nats-Msg")), undefined);
+  assert.equal(wireHeaderNumber(second, headerName("Nats-Sequence")), 9_007_199_254_740_991);
+  assert.equal(wireHeader(second, headerName("Nats-Sequence")), "9007199254740991");
+  assert.equal(wireHeader(second, headerName("empty")), undefined);
+  assert.equal(wireHeader(second, headerName("later")), undefined, "the body is no header");
+  assert.ok(Number.isNaN(wireHeaderNumber(second, headerName("a"))));
+  assert.equal(wireHeader(bare, headerName("later")), undefined);
+  // What another release of the library would give.
+  const plain = { headers: second.headers } as Msg;
+  assert.equal(wireHeaderNumber(plain, headerName("Nats-Sequence")), 9_007_199_254_740_991);
+  assert.equal(wireHeader(plain, headerName("empty")), undefined);
+  await bus.drain();
+});
