@@ -91,7 +91,8 @@ function contentJson(content: unknown): string {
   } catch {
     throw new FaultError("invalid_format", "content: nested too deep");
   }
-  if (json.length > MAX_CONTENT_BYTES || Buffer.byteLength(json) > MAX_CONTENT_BYTES) {
+  // A text has at most three times as many bytes as it is long.
+  if (json.length * 3 > MAX_CONTENT_BYTES && Buffer.byteLength(json) > MAX_CONTENT_BYTES) {
     throw new FaultError("too_large", `more than ${MAX_CONTENT_BYTES} bytes of JSON`);
   }
   return json;

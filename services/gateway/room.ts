@@ -19,6 +19,7 @@ import {
   contextOf,
   errorText,
   FaultError,
+  hasWireHeader,
   headerName,
   isSampled,
   natsAttributes,
@@ -231,7 +232,7 @@ export class Room {
 
   #live(message: Msg): void {
     const seq = wireHeaderNumber(message, SEQUENCE);
-    const own = wireHeader(message, CHECKED) !== undefined;
+    const own = hasWireHeader(message, CHECKED);
     const event = own ? message.data : checked(message.data, this.name, RoomEvent);
     const traceparent = wireHeader(message, TRACEPARENT);
     if (!this.stored) {
@@ -271,7 +272,7 @@ export class Room {
 
   #signal(message: Msg): void {
     const { data } = message;
-    const own = wireHeader(message, CHECKED) !== undefined;
+    const own = hasWireHeader(message, CHECKED);
     const event = own ? data : checked(data, this.name, SignalEvent);
     const frame = event === null ? null : signalFrame(event);
     if (frame === null) {

@@ -129,8 +129,10 @@ export async function connectBus(options: {
   /** What this costs, if it can be sent now; else 0. */
   const costOf = (subject: string, payload: string | Uint8Array) => {
     if (!connected || unconfirmed + waiting >= maxOutboundBytes) return 0;
-    const bytes = Buffer.byteLength(payload) + MAX_HEADER_BYTES;
-    if (bytes <= (nats.info?.max_payload ?? Infinity)) return bytes;
+    // Of a text at most: counting exactly costs more than it is worth.
+    const bytes = payload.length * (typeof payload === "string" ? 3 : 1) + MAX_HEADER_BYTES;
+    const most = nats.info?.max_payload ?? Infinity;
+    if (bytes <= most || Buffer.byteLength(payload) + MAX_HEADER_BYTES <= most) return bytes;
     log.error("too large to be published", { subject, bytes });
     return 0;
   };

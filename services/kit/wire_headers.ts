@@ -22,6 +22,13 @@ export function headerName(name: string): Uint8Array {
   return Buffer.from(`${name}:`, "latin1");
 }
 
+/** Whether a message has a header. */
+export function hasWireHeader(message: Msg, name: Uint8Array): boolean {
+  const { _rdata: bytes, _msg: info } = message as unknown as RawMessage;
+  if (bytes === undefined || info === undefined) return slowHeader(message, name) !== undefined;
+  return valueAt(bytes, info.hdr, name) >= 0;
+}
+
 /** The value of a message's header; undefined where there is none, or an empty one. */
 export function wireHeader(message: Msg, name: Uint8Array): string | undefined {
   const { _rdata: bytes, _msg: info } = message as unknown as RawMessage;

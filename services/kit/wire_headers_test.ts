@@ -3,7 +3,13 @@ import { headers as createHeaders, type Msg } from "@nats-io/transport-node";
 import { startNats } from "../../tests/harness/nats.ts";
 import { connectBus } from "./bus.ts";
 import { createLogger } from "./log.ts";
-import { encodeHeaders, headerName, wireHeader, wireHeaderNumber } from "./wire_headers.ts";
+import {
+  encodeHeaders,
+  hasWireHeader,
+  headerName,
+  wireHeader,
+  wireHeaderNumber,
+} from "./wire_headers.ts";
 
 Deno.test("headers are the library's own, sent and read", async () => {
   await using nats = await startNats();
@@ -36,6 +42,9 @@ Deno.test("headers are the library's own, sent and read", async () => {
   assert.equal(ours.headers!.has("left-out"), false);
   assert.equal(wireHeader(ours, headerName("Nats-Msg-Id")), "a:b");
   assert.equal(wireHeader(ours, headerName("Nats-Msg")), undefined);
+  assert.equal(hasWireHeader(ours, headerName("Nats-Msg-Id")), true);
+  assert.equal(hasWireHeader(ours, headerName("Nats-Msg")), false);
+  assert.equal(hasWireHeader(bare, headerName("later")), false);
   assert.equal(wireHeaderNumber(second, headerName("Nats-Sequence")), 9_007_199_254_740_991);
   assert.equal(wireHeader(second, headerName("Nats-Sequence")), "9007199254740991");
   assert.equal(wireHeader(second, headerName("empty")), undefined);

@@ -110,14 +110,13 @@ class SqliteArchive implements Archive {
     return this.#write(() => {
       const insert = this.#statement(`
         INSERT INTO message (epoch, room, seq, stored_at, event)
-        SELECT :epoch, :room, :seq, :storedAt, :event
-        WHERE NOT EXISTS (
-          SELECT 1 FROM trimmed WHERE epoch = :epoch AND room = :room AND seq >= :seq
-        )
+        SELECT ?1, ?2, ?3, ?4, ?5
+        WHERE NOT EXISTS (SELECT 1 FROM trimmed WHERE epoch = ?1 AND room = ?2 AND seq >= ?3)
         ON CONFLICT DO NOTHING`);
       let last = 0;
       for (const { room, seq, storedAt, event } of rows) {
-        insert.run({ epoch, room, seq, storedAt, event });
+        // By place: an object of names costs a fifth more a row.
+        insert.run(epoch, room, seq, storedAt, event);
         last = Math.max(last, seq);
       }
       this.#raiseLog(epoch, last, 0);
