@@ -38,7 +38,7 @@ import { subscribe, unsubscribe } from "./subscribing.ts";
 
 /** Runs one frame. Frames for a room that is being entered wait until that is done. */
 export function run(session: Session, identity: Identity, frame: ClientFrame): void {
-  const entering = "room" in frame ? session.entering.get(frame.room) : undefined;
+  const entering = "room" in frame ? session.enteringOf(frame.room) : undefined;
   if (entering !== undefined) return session.hold(entering, frame);
   try {
     switch (frame.type) {

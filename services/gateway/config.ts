@@ -15,6 +15,8 @@ export const GATEWAY_CONFIG = {
   ALLOWED_ORIGINS: list().default([]),
   /** Whether `?token=` is taken. Off: tokens in URLs end up in logs. */
   TOKEN_IN_QUERY: flag().default(false),
+  /** Whether other gateways may listen on the same port: Linux spreads connections between them. */
+  REUSE_PORT: flag().default(false),
   /** Connections at a time; one more is answered 503. */
   MAX_CONNECTIONS: integer(1, 1_000_000).default(15_000),
   /** Rooms one connection may be in, and rooms one gateway may serve. */

@@ -14,6 +14,8 @@ import { followLog, type Log } from "./log_epoch.ts";
 import { PresenceKeeper } from "./presence_keeper.ts";
 import { RoomTable } from "./room_table.ts";
 import { createStats } from "./stats.ts";
+import { keepTidy } from "./tidy.ts";
+import { TokenCache } from "./token_cache.ts";
 import { UserTable } from "./user_table.ts";
 import { serveWebSocket } from "./websocket.ts";
 
@@ -38,6 +40,10 @@ export function startGateway(
     config.MAX_ROOMS_SERVED,
   );
   const presence = new PresenceKeeper(bus, id, config.PRESENCE_LINGER_MS);
+  const tokens = new TokenCache((token) => request(bus, AuthVerify, { token }));
+  // What was revoked meanwhile was not heard of.
+  bus.onReconnect(() => tokens.clear());
+  const users = new UserTable(bus, (user) => tokens.revoke(user));
   let messages = 0;
   let connections = 0;
   const edge: Edge = {
@@ -51,9 +57,9 @@ export function startGateway(
     history,
     stats,
     flushes,
-    users: new UserTable(bus),
+    users,
     sessions: new Set(),
-    verify: (token) => request(bus, AuthVerify, { token }),
+    verify: (token) => tokens.verify(token),
     messageId: () => `${id}-${(messages++).toString(36)}`,
     leave(membership, linger) {
       const { session, room } = membership;
@@ -70,14 +76,17 @@ export function startGateway(
     for (const session of [...edge.sessions]) session.close("unavailable");
     rooms.clear();
   });
+  const endTidying = keepTidy(stats);
   const sockets = serveWebSocket(server, edge, () => `${id}-c${(connections++).toString(36)}`);
   health.require("stream", () => log.epoch !== null);
   onDrain(async () => {
+    endTidying();
     sockets.stopReading();
     await publisher.idle(DRAIN_ACKS_MS);
     await sockets.drain();
     presence.stop();
     rooms.close();
+    users.close();
     log.stop();
     publisher.close();
   });

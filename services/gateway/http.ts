@@ -7,12 +7,21 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Server } from "node:http";
 
-/** Makes the server and listens. Rejects when the port is taken. */
-export async function listen(app: Hono, host: string, port: number): Promise<Server> {
+/** Connections that may wait to be accepted: after a restart everybody comes back at once. */
+const BACKLOG = 4_096;
+
+/**
+ * Makes the server and listens. Rejects when the port is taken; with `reusePort` by other than gateways
+ * of the same user, between which Linux spreads the connections.
+ */
+export async function listen(
+  app: Hono,
+  options: { host: string; port: number; reusePort: boolean },
+): Promise<Server> {
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => resolve());
+    server.listen({ ...options, backlog: BACKLOG }, () => resolve());
   });
   return server;
 }

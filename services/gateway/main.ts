@@ -17,7 +17,11 @@ await runService({
   config: GATEWAY_CONFIG,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
-    server = await listen(app, config.HOST, config.PORT);
+    server = await listen(app, {
+      host: config.HOST,
+      port: config.PORT,
+      reusePort: config.REUSE_PORT,
+    });
     log.info("listening", { address: server.address() });
     return () => void server.close();
   },

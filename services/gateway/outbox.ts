@@ -16,28 +16,29 @@ const DROP_ABOVE_BYTES = 64 * 1024;
 /** Below this a socket counts as drained. */
 const DRAINED_BYTES = 64 * 1024;
 
+/** Whom an outbox belongs to. */
+export interface OutboxOwner {
+  /** More waits than may; nothing more is taken. Called once. */
+  overflowed(): void;
+}
+
 /** One socket's pending frames, bounded. */
 export class Outbox {
   readonly #socket: Duplex;
   readonly #schedule: FlushSchedule;
   readonly #maxBytes: number;
-  readonly #overflowed: () => void;
+  readonly #owner: OutboxOwner;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #closed = false;
   #queued = false;
 
-  /** `overflowed` is called once, when more than `maxBytes` wait for a reader that is too slow. */
-  constructor(
-    socket: Duplex,
-    schedule: FlushSchedule,
-    maxBytes: number,
-    overflowed: () => void,
-  ) {
+  /** The owner is told when more than `maxBytes` wait for a reader that is too slow. */
+  constructor(socket: Duplex, schedule: FlushSchedule, maxBytes: number, owner: OutboxOwner) {
     this.#socket = socket;
     this.#schedule = schedule;
     this.#maxBytes = maxBytes;
-    this.#overflowed = overflowed;
+    this.#owner = owner;
   }
 
   /** Bytes that wait: pending here, or in the socket's own buffer. */
@@ -111,7 +112,7 @@ export class Outbox {
 
   #overflow(): void {
     this.#drop();
-    this.#overflowed();
+    this.#owner.overflowed();
   }
 
   #drop(): void {

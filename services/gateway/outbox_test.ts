@@ -21,11 +21,13 @@ function socket(options: { stuck?: boolean } = {}) {
   return { duplex, writes, release: () => release() };
 }
 
+const NEVER = { overflowed: () => assert.fail("overflow") };
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 Deno.test("all frames of a turn go out in one write, in order", async () => {
   const { duplex, writes } = socket();
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => assert.fail("overflow"));
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   const frames = ["1", "2", "3"].map(textFrame);
   for (const frame of frames) outbox.push(frame);
   assert.equal(writes.length, 0);
@@ -40,7 +42,9 @@ Deno.test("all frames of a turn go out in one write, in order", async () => {
 Deno.test("a reader that never reads costs a bounded number of bytes, then overflows once", async () => {
   const { duplex } = socket({ stuck: true });
   let overflows = 0;
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, () => overflows++);
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, {
+    overflowed: () => overflows++,
+  });
   const frame = textFrame(JSON.stringify("x".repeat(1_000)));
   let most = 0;
   for (let i = 0; i < 1_000; i++) {
@@ -54,7 +58,7 @@ Deno.test("a reader that never reads costs a bounded number of bytes, then overf
 
 Deno.test("what may be dropped is, before anything else, when the reader is behind", async () => {
   const { duplex } = socket({ stuck: true });
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => assert.fail("overflow"));
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   const frame = textFrame(JSON.stringify("x".repeat(10_000)));
   let kept = 0;
   for (let i = 0; i < 100; i++) {
@@ -70,7 +74,7 @@ Deno.test("what may be dropped is, before anything else, when the reader is behi
 
 Deno.test("drained resolves when the reader has caught up, or has gone", async () => {
   const { duplex, release, writes } = socket({ stuck: true });
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => {});
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   outbox.push(textFrame(JSON.stringify("x".repeat(100_000))));
   let drained = false;
   const waiting = outbox.drained().then(() => drained = true);
@@ -81,7 +85,7 @@ Deno.test("drained resolves when the reader has caught up, or has gone", async (
   assert.equal(writes.length, 1);
 
   const gone = socket({ stuck: true });
-  const other = new Outbox(gone.duplex, new FlushSchedule(0), 1_000_000, () => {});
+  const other = new Outbox(gone.duplex, new FlushSchedule(0), 1_000_000, NEVER);
   other.push(textFrame(JSON.stringify("x".repeat(100_000))));
   const closing = other.drained();
   gone.duplex.destroy();
@@ -90,7 +94,7 @@ Deno.test("drained resolves when the reader has caught up, or has gone", async (
 
 Deno.test("closing writes what is pending and takes nothing more", async () => {
   const { duplex, writes } = socket();
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, () => {});
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   outbox.push(textFrame("1"));
   outbox.close();
   outbox.push(textFrame("2"));

@@ -50,6 +50,9 @@ const LEAVE_RETRY_MS = 500;
 /** Requests under way at a time while everything is said again. */
 const RENEW_AT_A_TIME = 32;
 
+/** Nothing is under way. */
+const NOTHING = Promise.resolve();
+
 interface Holding {
   room: string;
   identity: Identity;
@@ -161,7 +164,7 @@ export class PresenceKeeper {
         identity,
         sessions: 0,
         told: false,
-        busy: Promise.resolve(),
+        busy: NOTHING,
         timer: undefined,
       };
       this.#holdings.set(key, holding);
@@ -176,7 +179,11 @@ export class PresenceKeeper {
 
   #inTurn<T>(holding: Holding, work: () => Promise<T>): Promise<T> {
     const result = holding.busy.then(work);
-    holding.busy = result.catch(() => {});
+    const busy = result.catch(() => {}).then(() => {
+      // One promise for all that rest, not one kept for each user and room.
+      if (holding.busy === busy) holding.busy = NOTHING;
+    });
+    holding.busy = busy;
     return result;
   }
 

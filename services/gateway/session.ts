@@ -64,7 +64,8 @@ export class Session {
   readonly peer: Peer;
   readonly edge: Edge;
   readonly rooms = new Map<string, Membership>();
-  readonly entering = new Map<string, Entering>();
+  /** Made with the first: most sessions enter few rooms and then stay, and a map is 200 bytes. */
+  #entering: Map<string, Entering> | null = null;
   identity: Identity | null = null;
   closed = false;
   /** Answers under way; see {@link MAX_ASKING}. */
@@ -72,7 +73,7 @@ export class Session {
   readonly since: number;
   lastFrame: number;
   #verifying = false;
-  #early: ClientFrame[] = [];
+  #early: ClientFrame[] | null = null;
   #heldCount = 0;
   #warned = false;
   #violations = 0;
@@ -141,8 +142,8 @@ export class Session {
       this.close(refusal.code === "token_expired" ? "token_expired" : "unauthorized");
     } finally {
       this.#verifying = false;
-      const early = this.#early;
-      this.#early = [];
+      const early = this.#early ?? [];
+      this.#early = null;
       for (const frame of early) this.#accept(frame);
     }
   }
@@ -167,6 +168,25 @@ export class Session {
     this.send({ type: "error", ...refusal, id, room });
   }
 
+  /** What is known of a room that is being entered. */
+  enteringOf(room: string): Entering | undefined {
+    return this.#entering?.get(room);
+  }
+
+  /** A room is being entered from now on, until {@link release}. */
+  enter(room: string): Entering {
+    const entering: Entering = { held: [] };
+    (this.#entering ??= new Map()).set(room, entering);
+    return entering;
+  }
+
+  /** Rooms that it is in or is entering. */
+  get roomCount(): number {
+    let count = this.rooms.size;
+    for (const room of this.#entering?.keys() ?? []) if (!this.rooms.has(room)) count++;
+    return count;
+  }
+
   /** Keeps a frame until the room it is for has been entered. */
   hold(entering: Entering, frame: ClientFrame): void {
     if (this.#heldCount >= MAX_FRAMES_BEFORE_JOIN) {
@@ -178,7 +198,8 @@ export class Session {
 
   /** Runs what waited for a room, in order, now that entering it has ended one way or another. */
   release(room: string, entering: Entering): void {
-    if (this.entering.get(room) === entering) this.entering.delete(room);
+    if (this.#entering?.get(room) === entering) this.#entering.delete(room);
+    if (this.#entering?.size === 0) this.#entering = null;
     if (entering.held.length === 0) return;
     this.#heldCount -= entering.held.length;
     for (const frame of entering.held) this.#accept(frame);
@@ -222,7 +243,7 @@ export class Session {
   ended(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#early = [];
+    this.#early = null;
     for (const membership of [...this.rooms.values()]) this.edge.leave(membership, true);
     if (this.identity !== null) this.edge.users.remove(this);
     this.edge.sessions.delete(this);
@@ -231,13 +252,14 @@ export class Session {
   #accept(frame: ClientFrame): void {
     if (this.closed) return;
     if (this.identity === null && this.#verifying) {
-      if (this.#early.length >= MAX_FRAMES_BEFORE_AUTH) {
+      const early = this.#early ??= [];
+      if (early.length >= MAX_FRAMES_BEFORE_AUTH) {
         return this.refuse(
           fault("rate_limited", "the token is still being verified", 100),
           about(frame),
         );
       }
-      this.#early.push(frame);
+      early.push(frame);
     } else if (frame.type === "auth") {
       void this.authenticate(frame.token, frame.id);
     } else if (frame.type === "ping") {

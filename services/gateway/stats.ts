@@ -8,7 +8,9 @@ import { metrics } from "@opentelemetry/api";
 
 /** The numbers of one gateway. */
 export interface Stats {
+  /** Now, and all that ever came. */
   connections: number;
+  connected: number;
   rooms: number;
   framesIn: number;
   messagesIn: number;
@@ -21,6 +23,7 @@ export interface Stats {
 export function createStats(): Stats {
   const stats: Stats = {
     connections: 0,
+    connected: 0,
     rooms: 0,
     framesIn: 0,
     messagesIn: 0,
@@ -35,6 +38,7 @@ export function createStats(): Stats {
     meter.createObservableCounter(name).addCallback((result) => result.observe(stats[key]));
   gauge("hopwire.connections", "connections");
   gauge("hopwire.rooms", "rooms");
+  counter("hopwire.connections.opened", "connected");
   counter("hopwire.frames.received", "framesIn");
   counter("hopwire.messages.received", "messagesIn");
   counter("hopwire.deliveries", "deliveries");

@@ -25,14 +25,11 @@ export async function subscribe(
   const { edge } = session;
   const { room: name, since, id } = frame;
   const known = session.rooms.get(name);
-  let rooms = session.rooms.size;
-  for (const one of session.entering.keys()) if (!session.rooms.has(one)) rooms++;
-  if (known === undefined && rooms >= edge.config.MAX_ROOMS) {
+  if (known === undefined && session.roomCount >= edge.config.MAX_ROOMS) {
     const detail = `${edge.config.MAX_ROOMS} on one connection`;
     return session.refuse(fault("too_many_rooms", detail), { id, room: name });
   }
-  const entering = { held: [] };
-  session.entering.set(name, entering);
+  const entering = session.enter(name);
   const hop = startHop("receive subscribe", SpanKind.SERVER, contextOf(undefined), {
     "hopwire.room": name,
     "hopwire.connection": session.id,

@@ -25,17 +25,30 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** How often sessions and sockets are looked at, milliseconds. */
 const TICK_MS = 1_000;
 
+/** Where a socket keeps its peer: handlers of the module find it there, and no closures are needed. */
+const PEER = Symbol("peer");
+type OwnedSocket = WebSocket & { [PEER]: WebSocketPeer };
+
 /** A session's socket. */
 class WebSocketPeer implements Peer {
   readonly #ws: WebSocket;
+  readonly #edge: Edge;
   readonly outbox: Outbox;
+  readonly session: Session;
   pinged = false;
   #lastSeen = performance.now();
   #paused = false;
 
-  constructor(ws: WebSocket, outbox: Outbox) {
+  constructor(ws: WebSocket, socket: Duplex, edge: Edge, id: string) {
     this.#ws = ws;
-    this.outbox = outbox;
+    this.#edge = edge;
+    this.outbox = new Outbox(socket, edge.flushes, edge.config.SEND_BUFFER_BYTES, this);
+    this.session = new Session(id, this, edge, this.#lastSeen);
+  }
+
+  overflowed(): void {
+    this.#edge.stats.slowConsumers++;
+    this.session.close("slow_consumer");
   }
 
   send(frame: Frame): void {
@@ -96,7 +109,7 @@ export function serveWebSocket(
   newId: () => string,
 ): { stopReading(): void; drain(): Promise<void> } {
   const { config } = edge;
-  const peers = new Map<Session, WebSocketPeer>();
+  const peers = new Set<WebSocketPeer>();
   let draining = false;
   const wss = new WebSocketServer(
     {
@@ -109,29 +122,25 @@ export function serveWebSocket(
     } as ConstructorParameters<typeof WebSocketServer>[0],
   );
 
+  function closed(this: WebSocket): void {
+    const peer = (this as OwnedSocket)[PEER];
+    peer.session.ended();
+    peers.delete(peer);
+    edge.stats.connections = peers.size;
+  }
+
   const opened = (ws: WebSocket, socket: Duplex, request: IncomingMessage) => {
-    const outbox = new Outbox(socket, edge.flushes, config.SEND_BUFFER_BYTES, () => {
-      edge.stats.slowConsumers++;
-      session.close("slow_consumer");
-    });
-    const peer = new WebSocketPeer(ws, outbox);
-    const session = new Session(newId(), peer, edge, performance.now());
-    ws.on("message", (data: Buffer, isBinary: boolean) => {
-      peer.seen();
-      if (isBinary) session.close("binary");
-      else session.receive(data.toString());
-    });
-    ws.on("pong", () => peer.seen());
-    ws.on("ping", () => peer.seen());
-    // ws has closed the socket with the fitting code (1007, 1009, 1002) when it reports one.
-    ws.on("error", () => session.ended());
-    ws.on("close", () => {
-      session.ended();
-      peers.delete(session);
-      edge.stats.connections = peers.size;
-    });
-    peers.set(session, peer);
+    const peer = new WebSocketPeer(ws, socket, edge, newId());
+    const { session } = peer;
+    (ws as OwnedSocket)[PEER] = peer;
+    ws.on("message", received);
+    ws.on("pong", seen);
+    ws.on("ping", seen);
+    ws.on("error", failed);
+    ws.on("close", closed);
+    peers.add(peer);
     edge.sessions.add(session);
+    edge.stats.connected++;
     edge.stats.connections = peers.size;
     if (!originAllowed(request.headers.origin, request.headers.host, config.ALLOWED_ORIGINS)) {
       return session.close("origin_refused");
@@ -141,7 +150,7 @@ export function serveWebSocket(
   };
 
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const path = URL.parse(request.url ?? "", "http://gateway")?.pathname;
     if (path !== PATH) return refuseUpgrade(socket, "404 Not Found");
     if (draining || peers.size >= config.MAX_CONNECTIONS) {
@@ -153,7 +162,8 @@ export function serveWebSocket(
   const timer = setInterval(() => {
     const now = performance.now();
     const wallClock = Date.now();
-    for (const [session, peer] of peers) {
+    for (const peer of peers) {
+      const { session } = peer;
       session.tick(now, wallClock);
       const silent = peer.silence(now);
       if (session.closed || silent < config.PING_INTERVAL_MS) continue;
@@ -169,13 +179,13 @@ export function serveWebSocket(
     /** Takes nothing more from anybody, so that what is under way comes to an end. */
     stopReading() {
       draining = true;
-      for (const peer of peers.values()) peer.pause();
+      for (const peer of peers) peer.pause();
     },
     /** Takes no new connection, tells everybody to come back elsewhere, and closes them. */
     async drain() {
       draining = true;
       clearInterval(timer);
-      const closing = [...peers.keys()];
+      const closing = [...peers].map(({ session }) => session);
       for (const session of closing) {
         // Spread over a second and a half, so that not all come back at once.
         session.send({ type: "reconnect", after: Math.floor(Math.random() * 1_500) });
@@ -187,6 +197,27 @@ export function serveWebSocket(
       }
     },
   };
+}
+
+function received(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  const peer = (this as OwnedSocket)[PEER];
+  peer.seen();
+  if (isBinary) peer.session.close("binary");
+  else peer.session.receive(data.toString());
+}
+
+function seen(this: WebSocket): void {
+  (this as OwnedSocket)[PEER].seen();
+}
+
+/** ws has closed the socket with the fitting code (1007, 1009, 1002) when it reports one. */
+function failed(this: WebSocket): void {
+  (this as OwnedSocket)[PEER].session.ended();
+}
+
+/** Of the module, not of the upgrade: a closure there would keep the whole request. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 function refuseUpgrade(socket: Duplex, status: string): void {

@@ -17,6 +17,8 @@ export const START_CONFIG = z.object({
   /** Where the gateway and the auth service listen. */
   HOST: z.string().default("127.0.0.1"),
   PORT: integer(1, 65_535).default(8080),
+  /** Gateway processes, all on PORT: one uses one core. Linux spreads connections between them. */
+  GATEWAYS: integer(1, 64).default(1),
   AUTH_PORT: integer(1, 65_535).default(8081),
   /** Where everything that is kept is kept. */
   DATA_DIR: z.string().default(".data"),

@@ -35,6 +35,9 @@ export function flagsOf(service: ServiceName, env: Record<string, string | undef
     // Libraries look at variables of their own (WS_NO_BUFFER_UTIL, PG...): to them nothing is set.
     "--ignore-env",
   ];
+  // A small young generation: tens of thousands of idle connections leave less behind in it. Measured at
+  // 10,000: 12.5 KB a connection instead of 17.8, and no message the slower.
+  if (service === "gateway") flags.push("--v8-flags=--max-semi-space-size=4");
   const reads = readsOf(service, env);
   if (reads.length > 0) flags.push(`--allow-read=${reads.join(",")}`);
   const writes = writesOf(service, env);

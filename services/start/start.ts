@@ -113,12 +113,18 @@ async function run(
   for (const service of SERVICES) {
     const env = environments[service];
     const flags = flagsOf(service, env);
-    keep(service, Deno.execPath(), ["run", ...flags, `services/${service}/main.ts`], env);
+    const count = service === "gateway" ? config.GATEWAYS : 1;
+    for (let number = 1; number <= count; number++) {
+      const name = number === 1 ? service : `${service}-${number}`;
+      keep(name, Deno.execPath(), ["run", ...flags, `services/${service}/main.ts`], env);
+    }
   }
   const hosts = (service: ServiceName) =>
     `${shownHost(environments[service].HOST!)}:${ports[service]}`;
   for (const service of SERVICES) {
-    await untilReady(service, `http://${hosts(service)}/readyz`, stopping);
+    // Several on one port answer in turn: more than a few that are ready are all of them, most likely.
+    const answers = service === "gateway" && config.GATEWAYS > 1 ? config.GATEWAYS * 8 : 1;
+    await untilReady(service, `http://${hosts(service)}/readyz`, stopping, answers);
   }
   saved.token = await developmentToken(`http://${hosts("auth")}/token`);
   await save();
@@ -187,6 +193,7 @@ async function environmentsOf(
     persistence: { SQLITE_PATH: `${config.DATA_DIR}/archive.db` },
     rooms: {},
     gateway: {
+      REUSE_PORT: String(config.GATEWAYS > 1),
       DEMO: "true",
       DEMO_TOKEN_URL: `http://${shownHost(config.HOST)}:${ports.auth}/token`,
     },
@@ -251,15 +258,23 @@ async function fetchPackages(say: (line: string) => void): Promise<void> {
   throw new Error(`the npm packages could not be fetched (is the npm registry reached?): ${words}`);
 }
 
-async function untilReady(name: string, url: string, stopping: () => boolean): Promise<void> {
+async function untilReady(
+  name: string,
+  url: string,
+  stopping: () => boolean,
+  answers: number,
+): Promise<void> {
   const end = performance.now() + READY_MS;
   let last = "it does not answer";
   for (;;) {
     if (stopping()) throw new Error("it is being ended");
     try {
-      const response = await fetch(url);
+      // A connection each: another may be answered by another process.
+      const response = await fetch(url, { headers: { connection: "close" } });
       const text = await response.text();
-      if (response.ok) return;
+      if (!response.ok) answers = Math.max(answers, 1);
+      else if (--answers <= 0) return;
+      else continue;
       last = text;
     } catch {
       // Not listening yet.
@@ -295,7 +310,7 @@ function shownHost(host: string): string {
 }
 
 function write(name: string, text: string): void {
-  const colour = Deno.stdout.isTerminal() ? COLOURS[name] ?? 1 : undefined;
+  const colour = Deno.stdout.isTerminal() ? COLOURS[name.split("-")[0]!] ?? 1 : undefined;
   const label = name.padEnd(WIDTH);
   const prefix = colour === undefined ? `${label} | ` : `\x1b[${colour}m${label} |\x1b[0m `;
   const lines = text.split("\n").map((line) => `${prefix}${line}\n`).join("");
