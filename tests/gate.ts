@@ -13,6 +13,7 @@ const PACKAGES: [program: string, name: string][] = [
   ["chromium", "chromium"],
   ["pg_ctlcluster", "postgresql"],
   ["docker-compose", "docker-compose"],
+  ["redis-server", "redis-server"],
 ];
 
 /** The page is for a browser: with the browser's types among them, other files would check wrongly. */

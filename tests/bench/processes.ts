@@ -13,6 +13,16 @@ export type Usage = Record<string, number>;
 /** Processes by what they are. */
 export type Groups = Record<string, number[]>;
 
+/** The cores that this process may run on. */
+export function allowedCores(): number[] {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  const list = /Cpus_allowed_list:\s+(\S+)/.exec(status)?.[1] ?? "0";
+  return list.split(",").flatMap((part) => {
+    const [first, last] = part.split("-").map(Number) as [number, number?];
+    return Array.from({ length: (last ?? first) - first + 1 }, (_, index) => first + index);
+  });
+}
+
 /** Ties processes (with all their threads) to one core. */
 export async function pin(pids: number[], core: number): Promise<void> {
   for (const pid of pids) {

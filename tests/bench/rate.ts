@@ -123,6 +123,8 @@ export interface Ramp {
   within: Step | null;
   /** Milliseconds. */
   bound: number;
+  /** Deliveries that one message makes. */
+  fanOut: number;
 }
 
 /** Raises the rate until the server side does not keep up, then narrows down where p99 passes `bound` ms. */
@@ -151,7 +153,7 @@ export async function ramp(
     await run(Math.round((low.rate + beyond) / 2));
   }
   const best = steps.reduce((a, b) => b.deliveries > a.deliveries ? b : a);
-  return { steps, best, within: within(), bound: options.bound };
+  return { steps, best, within: within(), bound: options.bound, fanOut: drive.fanOut };
 }
 
 function faster(a: Step | null, b: Step): Step {

@@ -103,7 +103,7 @@ export async function gather(target: Target, rooms: number, members: number): Pr
 }
 
 /** A drive in which the clients say something in turn, `senders` of them. */
-export function talk(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
+function talk(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
   const { swarm, target, connections } = crowd;
   const rooms = new Set(connections.map(crowd.roomOf)).size;
   const names = connections.map(crowd.roomOf);
@@ -295,24 +295,19 @@ export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
   using crowd = await gather(target, 1, 2);
   const { swarm, connections } = crowd;
   const [speaker] = connections as [Connection];
-  let last = "";
-  let asking = false;
-  swarm.onText = (_, text) => last = text;
   const say = async (count: number) => {
     const acked = swarm.acked + count;
     for (let i = 0; i < count; i++) {
       const time = stamp(clock());
-      swarm.send(speaker, target.message(room, asking ? `ask-${time}` : `${time}-x`, time));
+      swarm.send(speaker, target.message(room, `${time}-x`, time));
     }
     await swarm.run("acks", () => swarm.acked >= acked, CONNECT_MS);
   };
-  await say(5);
-  // The ack of one more message is read, to know the place in the log.
-  asking = true;
+  // The ack of the last message before they go is the place in the log from which they come back.
+  let last = "";
   swarm.onAck = (text) => last = text;
-  await say(1);
+  await say(5);
   swarm.onAck = null;
-  asking = false;
   const since = target.placeOf(crowd.subscribed[0]!, last);
   await say(sizes.missed);
 

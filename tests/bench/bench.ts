@@ -1,0 +1,159 @@
+/**
+ * Runs the scenarios against Hopwire and against the baseline, one after the other on the same
+ * cores: all of the server side on one, the load on another.
+ *
+ * @module
+ */
+import { pin } from "./processes.ts";
+import type { Step } from "./rate.ts";
+import { stepLine, type TargetResults } from "./report.ts";
+import * as run from "./scenarios.ts";
+import {
+  baselineMissing,
+  prepareBaseline,
+  startBaseline,
+  startHopwire,
+  type Target,
+} from "./targets.ts";
+
+/** Every scenario, in the order they are run. */
+export const SCENARIOS = [
+  "hot-room",
+  "many-rooms",
+  "many-rooms-large",
+  "idle",
+  "storm",
+  "publish",
+  "catch-up",
+  "tracing",
+] as const;
+export type Scenario = typeof SCENARIOS[number];
+
+/** What is run, and where. */
+export interface BenchOptions {
+  scenarios: readonly Scenario[];
+  sizes: run.Sizes;
+  baseline: boolean;
+  serverCore: number;
+  loadCore: number;
+  say: (line: string) => void;
+}
+
+/** Messages a second that ramps begin with: each target's own, since they end so far apart. */
+const FROM: Record<string, { hot: number; many: number }> = {
+  hopwire: { hot: 500, many: 4_000 },
+  baseline: { hot: 75, many: 4_000 },
+};
+
+/** With one message in a hundred traced and all metrics on; nobody listens, which costs as much. */
+const TRACED = {
+  OTEL_DENO: "true",
+  OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+  OTEL_TRACES_SAMPLER_ARG: "0.01",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+  OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
+};
+
+/** Runs it all. Gives the results by target: `hopwire`, and `baseline` where it could be run. */
+export async function bench(options: BenchOptions): Promise<Record<string, TargetResults>> {
+  const { say, sizes } = options;
+  await pin([Deno.pid], options.loadCore);
+  const core = options.serverCore;
+  const starts: Record<string, (env?: Record<string, string>) => Promise<Target>> = {
+    hopwire: (env) => startHopwire({ core, env }),
+  };
+  let folder: string | undefined;
+  if (options.baseline) {
+    const missing = await baselineMissing();
+    if (missing !== null) say(`no baseline: ${missing}`);
+    else {
+      const prepared = folder = await prepareBaseline();
+      starts.baseline = () => startBaseline(prepared, { core });
+    }
+  }
+  const results: Record<string, TargetResults> = {};
+  try {
+    for (const scenario of options.scenarios) {
+      for (const [name, start] of Object.entries(starts)) {
+        if (name === "baseline" && scenario === "tracing") continue;
+        say(`\n${scenario}, ${name}`);
+        await one(scenario, name, start, results[name] ??= {}, sizes, say);
+      }
+    }
+  } finally {
+    if (folder !== undefined) await Deno.remove(folder, { recursive: true });
+  }
+  return results;
+}
+
+async function one(
+  scenario: Scenario,
+  name: string,
+  start: (env?: Record<string, string>) => Promise<Target>,
+  results: TargetResults,
+  sizes: run.Sizes,
+  say: (line: string) => void,
+): Promise<void> {
+  const from = FROM[name]!;
+  const sayStep = (step: Step) => say(stepLine(step));
+  if (scenario === "tracing") {
+    results.traced = await tracing(start, sizes, from, sayStep);
+    const { hotRoom, plainHotRoom, manyRooms, plainManyRooms } = results.traced;
+    say(`traced / plain: hot room ${(hotRoom / plainHotRoom).toFixed(3)}`);
+    say(`traced / plain: many rooms ${(manyRooms / plainManyRooms).toFixed(3)}`);
+    return;
+  }
+  await using target = await start();
+  if (scenario === "hot-room") {
+    results.hotRoom = await run.hotRoom(target, sizes, { from: from.hot, say: sayStep });
+    return;
+  }
+  if (scenario === "many-rooms" || scenario === "many-rooms-large") {
+    const [rooms, members] = scenario === "many-rooms"
+      ? [sizes.rooms, sizes.roomMembers]
+      : [sizes.manyRooms, 10];
+    const ramp = await run.manyRooms(target, sizes, {
+      rooms,
+      members,
+      from: scenario === "many-rooms" ? from.many : from.many / 2,
+      say: sayStep,
+    });
+    if (scenario === "many-rooms") results.manyRooms = ramp;
+    else results.manyRoomsLarge = ramp;
+    return;
+  }
+  if (scenario === "idle") say(JSON.stringify(results.idle = await run.idleCrowd(target, sizes)));
+  if (scenario === "storm") {
+    say(JSON.stringify(results.storm = await run.connectStorm(target, sizes)));
+  }
+  if (scenario === "publish") {
+    say(JSON.stringify(results.publish = await run.durablePublish(target, sizes)));
+  }
+  if (scenario === "catch-up") {
+    say(JSON.stringify(results.catchUp = await run.catchUp(target, sizes)));
+  }
+}
+
+/** The most that is carried with tracing and without, by turns so that both have the same machine. */
+async function tracing(
+  start: (env?: Record<string, string>) => Promise<Target>,
+  sizes: run.Sizes,
+  from: { hot: number; many: number },
+  say: (step: Step) => void,
+): Promise<NonNullable<TargetResults["traced"]>> {
+  const most = { hotRoom: 0, manyRooms: 0, plainHotRoom: 0, plainManyRooms: 0 };
+  const { rooms, roomMembers: members } = sizes;
+  for (let turn = 0; turn < 2; turn++) {
+    for (const traced of [false, true]) {
+      await using target = await start(traced ? TRACED : {});
+      const hot = await run.hotRoom(target, sizes, { from: from.hot * 8, say });
+      const many = await run.manyRooms(target, sizes, { rooms, members, from: from.many * 2, say });
+      const [hotKey, manyKey] = traced
+        ? ["hotRoom", "manyRooms"] as const
+        : ["plainHotRoom", "plainManyRooms"] as const;
+      most[hotKey] = Math.max(most[hotKey], hot.ramp.best.deliveries);
+      most[manyKey] = Math.max(most[manyKey], many.best.deliveries);
+    }
+  }
+  return most;
+}

@@ -1,0 +1,40 @@
+/** A small bench, to see that all of it works: it says nothing of speed. */
+import assert from "node:assert/strict";
+import { bench } from "./bench.ts";
+import { allowedCores } from "./processes.ts";
+import { table } from "./report.ts";
+import { QUICK } from "./scenarios.ts";
+import { baselineMissing } from "./targets.ts";
+
+Deno.test("a short bench delivers everything, on both sides", async () => {
+  const cores = allowedCores();
+  const lines: string[] = [];
+  try {
+    const results = await bench({
+      scenarios: ["hot-room", "many-rooms", "idle", "storm", "publish", "catch-up"],
+      sizes: QUICK,
+      baseline: true,
+      serverCore: cores[0]!,
+      loadCore: cores.at(-1)!,
+      say: (line) => void lines.push(line),
+    });
+    const expected = await baselineMissing() === null ? ["hopwire", "baseline"] : ["hopwire"];
+    assert.deepEqual(Object.keys(results), expected);
+    for (
+      const [name, { hotRoom, manyRooms, idle, storm, publish, catchUp }] of Object.entries(results)
+    ) {
+      assert.equal(hotRoom!.quiet.keptUp, true, `${name}\n${lines.join("\n")}`);
+      assert.deepEqual(hotRoom!.quiet.lost, {}, name);
+      assert.ok(hotRoom!.quiet.p99 > 0 && hotRoom!.quiet.p50 <= hotRoom!.quiet.p99, name);
+      assert.ok(manyRooms!.best.deliveries > 0, name);
+      assert.equal(idle!.connections, QUICK.idle);
+      assert.ok(storm!.perSecond > 0 && publish!.perSecond > 0, name);
+      assert.equal(catchUp!.wrong, 0, name);
+    }
+    assert.match(table(results), /hot room: p99 at 50 msg\/s/);
+  } finally {
+    // The tests after this one have all cores again.
+    const args = ["-a", "-p", "-c", cores.join(","), String(Deno.pid)];
+    await new Deno.Command("taskset", { args }).output();
+  }
+});

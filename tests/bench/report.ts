@@ -1,0 +1,87 @@
+/**
+ * What was measured, as text for people.
+ *
+ * @module
+ */
+import type { Step } from "./rate.ts";
+import type { CatchUp, HotRoom, Idle, Publish, Storm } from "./scenarios.ts";
+import type { Ramp } from "./rate.ts";
+
+/** Everything measured of one target; what was not run is not there. */
+export interface TargetResults {
+  hotRoom?: HotRoom;
+  manyRooms?: Ramp;
+  manyRoomsLarge?: Ramp;
+  idle?: Idle;
+  storm?: Storm;
+  publish?: Publish;
+  catchUp?: CatchUp;
+  /** The hot room and many rooms with spans of one message in a hundred recorded, all metrics on. */
+  traced?: { hotRoom: number; manyRooms: number; plainHotRoom: number; plainManyRooms: number };
+}
+
+const whole = (value: number) => Math.round(value).toLocaleString("en-US");
+const cpuText = (cpu: Record<string, number>) =>
+  Object.entries(cpu).map(([name, value]) => `${name} ${value.toFixed(2)}`).join(", ");
+
+/** One line of a step. */
+export function stepLine(step: Step): string {
+  return [
+    `${whole(step.rate).padStart(7)} msg/s`,
+    `${whole(step.deliveries).padStart(10)} deliveries/s`,
+    `p50 ${step.p50.toFixed(1)} p95 ${step.p95.toFixed(1)} p99 ${step.p99.toFixed(1)} p99.9 ${
+      step.p999.toFixed(1)
+    } ms`,
+    `us/delivery: ${cpuText(step.cpu)}`,
+    `load ${(step.loadCore * 100).toFixed(0)} %`,
+    step.keptUp ? "" : `overloaded ${JSON.stringify(step.lost)}`,
+  ].join("  ").trimEnd();
+}
+
+/** A table with a row for each thing measured and a column for each target, and their ratios. */
+export function table(results: Record<string, TargetResults>): string {
+  const names = Object.keys(results);
+  const rows: [what: string, read: (of: TargetResults) => number | undefined, digits: number][] = [
+    ["hot room: most deliveries/s", (of) => of.hotRoom?.ramp.best.deliveries, 0],
+    ["hot room: deliveries/s with p99 < 50 ms", (of) => of.hotRoom?.ramp.within?.deliveries, 0],
+    ["hot room: p99 there, ms", (of) => of.hotRoom?.ramp.within?.p99, 1],
+    ["hot room: p99 at 50 msg/s, ms", (of) => of.hotRoom?.quiet.p99, 1],
+    ["many rooms: most messages/s in", (of) => bestIn(of.manyRooms), 0],
+    ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.within?.sent, 0],
+    ["1,000 rooms of 10: most messages/s in", (of) => bestIn(of.manyRoomsLarge), 0],
+    ["idle: gateway KB a connection", (of) => kilobytes(of.idle?.each), 1],
+    ["connect storm: connections/s", (of) => of.storm?.perSecond, 0],
+    ["durable publish: acks/s", (of) => of.publish?.perSecond, 0],
+    ["durable publish: p99, ms", (of) => of.publish?.p99, 1],
+    ["all back: last has caught up after, ms", (of) => of.catchUp?.last, 0],
+  ];
+  const lines = [
+    `| | ${names.join(" | ")} |${names.length === 2 ? " ratio |" : ""}`,
+    `|---|${names.map(() => "---:").join("|")}|${names.length === 2 ? "---:|" : ""}`,
+  ];
+  for (const [what, read, digits] of rows) {
+    const values = names.map((name) => read(results[name]!));
+    if (values.every((value) => value === undefined)) continue;
+    const texts = values.map((value) =>
+      value === undefined ? "-" : digits === 0 ? whole(value) : value.toFixed(digits)
+    );
+    const [first, second] = values;
+    const ratio = names.length !== 2
+      ? ""
+      : first === undefined || second === undefined
+      ? " - |"
+      : ` ${(first / second).toFixed(2)} |`;
+    lines.push(`| ${what} | ${texts.join(" | ")} |${ratio}`);
+  }
+  return lines.join("\n");
+}
+
+/** Messages a second that were truly delivered to everybody. */
+function bestIn(ramp: Ramp | undefined): number | undefined {
+  if (ramp === undefined) return undefined;
+  return ramp.best.deliveries / ramp.fanOut;
+}
+
+function kilobytes(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : bytes / 1_024;
+}
