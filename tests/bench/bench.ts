@@ -26,6 +26,7 @@ export const SCENARIOS = [
   "publish",
   "catch-up",
   "tracing",
+  "churn",
 ] as const;
 export type Scenario = typeof SCENARIOS[number];
 
@@ -129,6 +130,9 @@ async function one(
   if (scenario === "publish") {
     say(JSON.stringify(results.publish = await run.durablePublish(target, sizes)));
   }
+  if (scenario === "churn") {
+    say(JSON.stringify(results.churn = await run.churn(target, sizes)));
+  }
   if (scenario === "catch-up") {
     say(JSON.stringify(results.catchUp = await run.catchUp(target, sizes)));
   }
@@ -143,11 +147,13 @@ async function tracing(
 ): Promise<NonNullable<TargetResults["traced"]>> {
   const most = { hotRoom: 0, manyRooms: 0, plainHotRoom: 0, plainManyRooms: 0 };
   const { rooms, roomMembers: members } = sizes;
+  // Only the steps around the most are of interest.
+  const few = { ...sizes, maxSteps: Math.min(3, sizes.maxSteps) };
   for (let turn = 0; turn < 2; turn++) {
     for (const traced of [false, true]) {
       await using target = await start(traced ? TRACED : {});
-      const hot = await run.hotRoom(target, sizes, { from: from.hot * 8, say });
-      const many = await run.manyRooms(target, sizes, { rooms, members, from: from.many * 2, say });
+      const hot = await run.hotRoom(target, few, { from: from.hot * 14, say });
+      const many = await run.manyRooms(target, few, { rooms, members, from: from.many * 3, say });
       const [hotKey, manyKey] = traced
         ? ["hotRoom", "manyRooms"] as const
         : ["plainHotRoom", "plainManyRooms"] as const;

@@ -11,7 +11,7 @@ Deno.test("a short bench delivers everything, on both sides", async () => {
   const lines: string[] = [];
   try {
     const results = await bench({
-      scenarios: ["hot-room", "many-rooms", "idle", "storm", "publish", "catch-up"],
+      scenarios: ["hot-room", "many-rooms", "idle", "storm", "publish", "catch-up", "churn"],
       sizes: QUICK,
       baseline: true,
       serverCore: cores[0]!,
@@ -21,7 +21,9 @@ Deno.test("a short bench delivers everything, on both sides", async () => {
     const expected = await baselineMissing() === null ? ["hopwire", "baseline"] : ["hopwire"];
     assert.deepEqual(Object.keys(results), expected);
     for (
-      const [name, { hotRoom, manyRooms, idle, storm, publish, catchUp }] of Object.entries(results)
+      const [name, { hotRoom, manyRooms, idle, storm, publish, catchUp, churn }] of Object.entries(
+        results,
+      )
     ) {
       assert.equal(hotRoom!.quiet.keptUp, true, `${name}\n${lines.join("\n")}`);
       assert.deepEqual(hotRoom!.quiet.lost, {}, name);
@@ -30,6 +32,7 @@ Deno.test("a short bench delivers everything, on both sides", async () => {
       assert.equal(idle!.connections, QUICK.idle);
       assert.ok(storm!.perSecond > 0 && publish!.perSecond > 0, name);
       assert.equal(catchUp!.wrong, 0, name);
+      assert.ok(churn!.clients > QUICK.churning && churn!.rss.length > 10, name);
     }
     assert.match(table(results), /hot room: p99 at 50 msg\/s/);
   } finally {

@@ -1,5 +1,5 @@
 /**
- * `deno task bench [--scenario A,B] [--seconds N] [--quick] [--no-baseline] [--json FILE]`.
+ * `deno task bench [--scenario A,B] [--seconds N] [--minutes N] [--quick] [--no-baseline] [--json FILE]`.
  *
  * @module
  */
@@ -18,6 +18,7 @@ const { values } = parseArgs({
   options: {
     scenario: { type: "string", default: SCENARIOS.join(",") },
     seconds: { type: "string" },
+    minutes: { type: "string" },
     quick: { type: "boolean", default: false },
     "no-baseline": { type: "boolean", default: false },
     json: { type: "string" },
@@ -29,9 +30,10 @@ const scenarios = values.scenario.split(",") as Scenario[];
 const unknown = scenarios.filter((name) => !SCENARIOS.includes(name));
 const sizes = { ...(values.quick ? QUICK : FULL) };
 if (values.seconds !== undefined) sizes.seconds = Number(values.seconds);
-if (unknown.length > 0 || !(sizes.seconds > 0)) {
+if (values.minutes !== undefined) sizes.churn = Number(values.minutes) * 60;
+if (unknown.length > 0 || !(sizes.seconds > 0) || !(sizes.churn > 0)) {
   say(
-    `usage: deno task bench [--scenario A,B] [--seconds N] [--quick] [--no-baseline] [--json FILE]`,
+    `usage: deno task bench [--scenario A,B] [--seconds N] [--minutes N] [--quick] [--no-baseline] [--json FILE]`,
   );
   say(
     `scenarios: ${SCENARIOS.join(", ")}${unknown.length > 0 ? `; not ${unknown.join(", ")}` : ""}`,

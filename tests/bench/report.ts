@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Step } from "./rate.ts";
-import type { CatchUp, HotRoom, Idle, Publish, Storm } from "./scenarios.ts";
-import type { Ramp } from "./rate.ts";
+import type { Ramp, Step } from "./rate.ts";
+import type { CatchUp, Churn, HotRoom, Idle, Publish, Storm } from "./scenarios.ts";
 
 /** Everything measured of one target; what was not run is not there. */
 export interface TargetResults {
@@ -16,6 +15,7 @@ export interface TargetResults {
   storm?: Storm;
   publish?: Publish;
   catchUp?: CatchUp;
+  churn?: Churn;
   /** The hot room and many rooms with spans of one message in a hundred recorded, all metrics on. */
   traced?: { hotRoom: number; manyRooms: number; plainHotRoom: number; plainManyRooms: number };
 }
@@ -54,6 +54,7 @@ export function table(results: Record<string, TargetResults>): string {
     ["durable publish: acks/s", (of) => of.publish?.perSecond, 0],
     ["durable publish: p99, ms", (of) => of.publish?.p99, 1],
     ["all back: last has caught up after, ms", (of) => of.catchUp?.last, 0],
+    ["churn: memory of the gateway, late / early", (of) => of.churn?.growth, 2],
   ];
   const lines = [
     `| | ${names.join(" | ")} |${names.length === 2 ? " ratio |" : ""}`,

@@ -25,6 +25,9 @@ export interface Sizes {
   publishers: number;
   comingBack: number;
   missed: number;
+  /** Seconds of churn, and clients that are there at a time. */
+  churn: number;
+  churning: number;
 }
 
 export const FULL: Sizes = {
@@ -39,6 +42,8 @@ export const FULL: Sizes = {
   publishers: 100,
   comingBack: 1_000,
   missed: 200,
+  churn: 60,
+  churning: 500,
 };
 
 export const QUICK: Sizes = {
@@ -53,6 +58,8 @@ export const QUICK: Sizes = {
   publishers: 10,
   comingBack: 20,
   missed: 10,
+  churn: 2,
+  churning: 20,
 };
 
 /** Clients in rooms: `rooms` by `members`, each in one room. */
@@ -95,7 +102,7 @@ export async function gather(target: Target, rooms: number, members: number): Pr
   return {
     swarm,
     target,
-    connections: swarm.connections,
+    connections: [...swarm.connections],
     roomOf,
     subscribed,
     [Symbol.dispose]: () => swarm[Symbol.dispose](),
@@ -345,4 +352,57 @@ export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
     last: longest / 1_000,
     wrong: back.reduce((sum, { delivered }) => sum + Math.abs(delivered - sizes.missed), 0),
   };
+}
+
+/** What coming and going leaves behind. */
+export interface Churn {
+  seconds: number;
+  /** Clients that came, spoke once, and went. */
+  clients: number;
+  /** Bytes of the gateway, twenty times over the run. */
+  rss: number[];
+  /** The least of the last quarter beside the least of the second: what stays, as a ratio. */
+  growth: number;
+}
+
+/** Rooms that churning clients enter: so many that rooms, too, come and go. */
+const CHURN_ROOMS = 5_000;
+
+/** Clients that come, enter a room, say something and go again, without a pause. */
+export async function churn(target: Target, sizes: Sizes): Promise<Churn> {
+  using swarm = new Swarm();
+  const rss = () => target.groups.gateway!.reduce((sum, pid) => sum + rssOf(pid), 0);
+  // Users come back: as many as there are tokens, each several times a minute.
+  const requests = await Promise.all(
+    Array.from({ length: sizes.churning * 4 }, (_, index) => handshake(`churn-${index}`)),
+  );
+  const roomOf = ({ index }: Connection) => `churn.room-${index % CHURN_ROOMS}`;
+  const living: Connection[] = [];
+  const done = new Set<Connection>();
+  swarm.onText = (connection, text) => {
+    if (text.startsWith('{"type":"authenticated"')) {
+      swarm.send(connection, target.subscribe(roomOf(connection)));
+    } else if (text.startsWith('{"type":"subscribed"')) {
+      const time = stamp(clock());
+      swarm.send(connection, target.message(roomOf(connection), `${time}-x`, time));
+      done.add(connection);
+    }
+  };
+  let clients = 0;
+  const samples: number[] = [];
+  const began = clock();
+  const elapsed = () => (clock() - began) / 1_000_000;
+  await swarm.run("churning", () => elapsed() >= sizes.churn, sizes.churn * 1_000 + 30_000, () => {
+    while (living.length < sizes.churning && living.length - done.size < 64) {
+      living.push(swarm.open(target.port, requests[clients++ % requests.length]!));
+    }
+    // The oldest go once they have spoken.
+    while (living.length >= sizes.churning && done.delete(living[0]!)) {
+      swarm.close(living.shift()!);
+    }
+    if (samples.length < 20 * elapsed() / sizes.churn) samples.push(rss());
+    return 1;
+  });
+  const least = (from: number, to: number) => Math.min(...samples.slice(from, to));
+  return { seconds: sizes.churn, clients, rss: samples, growth: least(15, 20) / least(5, 10) };
 }

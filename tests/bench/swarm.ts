@@ -57,7 +57,8 @@ export function stamp(microseconds: number): string {
 
 /** See the module's doc. */
 export class Swarm implements Disposable {
-  readonly connections: Connection[] = [];
+  /** Those that are there, in the order they were opened. */
+  readonly connections = new Set<Connection>();
   /** Messages and acks that came, all in all. */
   delivered = 0;
   acked = 0;
@@ -77,6 +78,7 @@ export class Swarm implements Disposable {
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
   readonly #decoder = new TextDecoder();
   readonly #encoder = new TextEncoder();
+  #opened = 0;
   #yielded = 0;
 
   constructor() {
@@ -86,7 +88,7 @@ export class Swarm implements Disposable {
   /** Begins one connection; `request` is its whole HTTP request. */
   open(port: number, request: string): Connection {
     const fd = this.#sockets.connect(port);
-    const index = this.connections.length;
+    const index = this.#opened++;
     const connection: Connection = {
       fd,
       index,
@@ -96,7 +98,7 @@ export class Swarm implements Disposable {
       rest: null,
       unsent: null,
     };
-    this.connections.push(connection);
+    this.connections.add(connection);
     this.#byFd[fd] = connection;
     return connection;
   }
@@ -116,6 +118,7 @@ export class Swarm implements Disposable {
   close(connection: Connection): void {
     if (connection.state === "closed") return;
     connection.state = "closed";
+    this.connections.delete(connection);
     this.#byFd[connection.fd] = undefined;
     this.#sockets.close(connection.fd);
   }

@@ -1,7 +1,7 @@
 /** The start command: one command runs everything, and ends everything. */
 import assert from "node:assert/strict";
 import { RunFile } from "../../services/start/run_file.ts";
-import { connectClient } from "../harness/client.ts";
+import { connectClient, type TestClient } from "../harness/client.ts";
 import { type ChildProcess, freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { until } from "../harness/wait.ts";
@@ -146,4 +146,28 @@ Deno.test("what is wrong or missing is said in one line", async () => {
     assert.match(process.output.filter((line) => line.startsWith("hopwire")).at(-1)!, expected);
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("GATEWAYS=2 runs two gateways on one port, and both are one system", async () => {
+  await using system = await startAll({ GATEWAYS: "2" });
+  const { pids, websocket, token } = system.file;
+  assert.ok(pids.gateway !== undefined && pids["gateway-2"] !== undefined);
+  const byGateway = new Map<string, TestClient>();
+  // Linux spreads connections by their addresses: soon each has got one.
+  await until("a client on each", async () => {
+    const client = await connectClient(websocket);
+    client.send({ type: "auth", token: token! });
+    const [gateway] = (await client.take("authenticated")).connectionId.split("-") as [string];
+    if (byGateway.has(gateway)) client.close();
+    else byGateway.set(gateway, client);
+    return byGateway.size === 2;
+  });
+  const [one, other] = [...byGateway.values()] as [TestClient, TestClient];
+  for (const client of [one, other]) {
+    client.send({ type: "subscribe", room: "lobby" });
+    await client.take("subscribed");
+  }
+  one.send({ type: "message", room: "lobby", content: "from the other process", id: "1" });
+  assert.equal((await other.take("room-message")).content, "from the other process");
+  for (const client of [one, other]) client.close();
 });
