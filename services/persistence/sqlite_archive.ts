@@ -59,7 +59,7 @@ const SCHEMA = `
 `;
 
 /** How often, and milliseconds apart, opening is tried again while another process does the same. */
-const OPEN_TRIES = 20;
+const OPEN_TRIES = 100;
 const OPEN_RETRY_MS = 50;
 
 /** SQLite's code for "another process holds the lock". */
@@ -82,10 +82,10 @@ export async function openSqliteArchive(path: string): Promise<Archive> {
       return new SqliteArchive(database);
     } catch (error) {
       database.close();
-      // Turning a new file to WAL does not wait for others, whatever the timeout.
-      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || tries >= OPEN_TRIES) {
-        throw error;
-      }
+      // Turning a new file to WAL does not wait for others, whatever the timeout; nor does opening one
+      // whose WAL another process recovers after a crash, which is a code of its own (261: 5 + 1 << 8).
+      const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+      if (code !== SQLITE_BUSY || tries >= OPEN_TRIES) throw error;
       await new Promise((resolve) => setTimeout(resolve, OPEN_RETRY_MS));
     }
   }
