@@ -170,15 +170,15 @@ export class Room {
   }
 
   /** Gives a member what waits for it, since something follows that is for it alone. */
-  pull(index: number): void {
-    this.#feed.pull(this.members[index]!);
+  pull(membership: Membership): void {
+    if (membership.index >= 0) this.#feed.pull(membership);
   }
 
   /** Takes a member out; the last one takes its place. */
   remove(membership: Membership): void {
     const { index } = membership;
     if (index < 0) return;
-    if (!membership.session.closed) this.#feed.pull(membership);
+    if (!membership.session.closed) this.pull(membership);
     // That may have been too much for its reader, and have taken it out.
     if (membership.index < 0) return;
     membership.index = -1;

@@ -160,7 +160,7 @@ export class Session {
   }
 
   #pull(): void {
-    for (const { room, index } of this.rooms.values()) if (index >= 0) room.pull(index);
+    for (const membership of this.rooms.values()) membership.room.pull(membership);
   }
 
   /** Sends an `error` frame. */

@@ -94,7 +94,8 @@ function unsampled(parent: Context): boolean {
 }
 
 /**
- * Starts a hop; where its trace is not recorded, one that costs nothing. `attributes` follow the messaging conventions of OpenTelemetry; see
+ * Starts a hop; where its trace is not recorded, one that costs nothing. `attributes` follow the
+ * messaging conventions of OpenTelemetry; see
  * {@link natsAttributes}. `startTime` is milliseconds since 1970.
  */
 export function startHop(

@@ -258,6 +258,7 @@ async function fetchPackages(say: (line: string) => void): Promise<void> {
   throw new Error(`the npm packages could not be fetched (is the npm registry reached?): ${words}`);
 }
 
+/** Waits until so many answers in a row say that a service is ready. */
 async function untilReady(
   name: string,
   url: string,
@@ -266,15 +267,19 @@ async function untilReady(
 ): Promise<void> {
   const end = performance.now() + READY_MS;
   let last = "it does not answer";
+  let left = answers;
+  // A connection for each request: another may be another process's.
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   for (;;) {
     if (stopping()) throw new Error("it is being ended");
     try {
-      // A connection each: another may be answered by another process.
-      const response = await fetch(url, { headers: { connection: "close" } });
+      const response = await fetch(url, { client });
       const text = await response.text();
-      if (!response.ok) answers = Math.max(answers, 1);
-      else if (--answers <= 0) return;
-      else continue;
+      if (response.ok) {
+        if (--left === 0) return;
+        continue;
+      }
+      left = answers;
       last = text;
     } catch {
       // Not listening yet.

@@ -50,10 +50,14 @@ export async function handshake(user: string): Promise<string> {
   ].join("\r\n");
 }
 
-const frameOf = (room: string, id: string | undefined, content: string) =>
-  `{"type":"message","room":"${room}",${
-    id === undefined ? "" : `"id":"${id}",`
-  }"content":"${content}"}`;
+/** The frames of both: what is measured is not the format. */
+const FRAMES = {
+  subscribe: (room: string, since?: unknown) => JSON.stringify({ type: "subscribe", room, since }),
+  message(room: string, id: string | undefined, content: string): string {
+    const own = id === undefined ? "" : `"id":"${id}",`;
+    return `{"type":"message","room":"${room}",${own}"content":"${content}"}`;
+  },
+};
 
 /** Starts Hopwire: nats-server and one of each service, but as many gateways as asked for. */
 export async function startHopwire(options: TargetOptions): Promise<Target> {
@@ -82,8 +86,7 @@ export async function startHopwire(options: TargetOptions): Promise<Target> {
     name: "hopwire",
     port,
     groups,
-    subscribe: (room, since) => JSON.stringify({ type: "subscribe", room, since }),
-    message: frameOf,
+    ...FRAMES,
     placeOf: (subscribed, last) => ({
       seq: JSON.parse(last).seq,
       epoch: JSON.parse(subscribed).epoch,
@@ -144,8 +147,7 @@ export async function startBaseline(folder: string, options: TargetOptions): Pro
     name: "baseline",
     port,
     groups,
-    subscribe: (room, since) => JSON.stringify({ type: "subscribe", room, since }),
-    message: frameOf,
+    ...FRAMES,
     placeOf: (_subscribed, last) => JSON.parse(last).seq,
     async [Symbol.asyncDispose]() {
       await node.kill();
