@@ -20,5 +20,6 @@ await runService({
     health.require("presence", () => presences.following);
     onDrain(() => presences.stop());
     onDrain(serveRooms(bus, namespaces, presences));
+    onDrain(() => presences.stopSweeping());
   },
 });

@@ -83,6 +83,7 @@ export class Presences {
   readonly #timer: ReturnType<typeof setInterval>;
   #lastSweep = performance.now();
   #sweeping = false;
+  #ending = false;
 
   constructor(bus: Bus, log: PresenceLog, leaseMs: number) {
     this.#bus = bus;
@@ -107,10 +108,19 @@ export class Presences {
     return this.#log.caughtUp(revision);
   }
 
+  /**
+   * Stops sweeping. The first thing to do at the end: an instance that drains no longer hears gateways,
+   * and would take all of them for dead.
+   */
+  stopSweeping(): void {
+    this.#ending = true;
+    clearInterval(this.#timer);
+  }
+
   /** Stops following and sweeping. */
   stop(): void {
+    this.stopSweeping();
     this.#log.stop();
-    clearInterval(this.#timer);
   }
 
   /** A gateway has said that it lives. */
@@ -179,7 +189,7 @@ export class Presences {
     // nothing.
     if (now - this.#lastSweep > LATE_MS) this.#grantGrace();
     this.#lastSweep = now;
-    if (this.#sweeping || !this.#bus.connected || !this.following) return;
+    if (this.#ending || this.#sweeping || !this.#bus.connected || !this.following) return;
     this.#sweeping = true;
     try {
       for (const gateway of [...this.roster.gateways()]) await this.#checkLease(gateway);
@@ -202,6 +212,7 @@ export class Presences {
 
   async #checkLease(gateway: string): Promise<void> {
     const expired = () => {
+      if (this.#ending) return false;
       const seen = this.#lastSeen.get(gateway);
       if (seen === undefined) this.alive(gateway);
       return seen !== undefined && performance.now() - seen > this.#leaseMs;
@@ -211,22 +222,25 @@ export class Presences {
     await this.#bus.nats.flush();
     if (performance.now() - asked > SLOW_FLUSH_MS) return this.#grantGrace();
     if (!expired()) return;
-    const held = this.roster.heldBy(gateway);
+    const held = this.roster.heldBy(gateway).map(({ user, room }) => {
+      const { revision, turn } = this.roster.get(room, user)!.gateways.get(gateway)!;
+      return { user, room, revision, turn };
+    });
     this.#bus.log.warn("a gateway is gone", { gateway, members: held.length });
-    for (let i = 0; i < held.length && expired(); i += EVICT_AT_A_TIME) {
-      const some = held.slice(i, i + EVICT_AT_A_TIME);
-      await Promise.all(some.map(({ user, room }) => this.#evict(gateway, user, room)));
-    }
-    // It may be alive after all, and only have been cut off.
+    // It may be alive after all, and only have been cut off: then it joins everybody again. Said before
+    // anybody is let go, since this instance may die at any point, and nobody else would know; what has
+    // been joined again by then has another revision, and stays.
     this.#bus.send(gatewayLostSubject(gateway), "{}");
+    for (let i = 0; i < held.length && expired(); i += EVICT_AT_A_TIME) {
+      await Promise.all(held.slice(i, i + EVICT_AT_A_TIME).map((one) => this.#evict(gateway, one)));
+    }
   }
 
-  async #evict(gateway: string, user: string, room: string): Promise<void> {
-    const known = this.roster.get(room, user)?.gateways.get(gateway);
-    if (known === undefined) return;
-    const { revision, turn } = known;
+  async #evict(
+    gateway: string,
+    { user, room, revision, turn }: { user: string; room: string; revision: number; turn: number },
+  ): Promise<void> {
     const value = { username: "", turn };
-    // A gateway that comes back and has joined again meanwhile stays.
     const deleted = await this.#log.write(memberKey(user, gateway, room), value, revision, true);
     if (deleted === null) return;
     await this.#log.caughtUp(deleted);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as z from "zod";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until, within } from "../../tests/harness/wait.ts";
-import { PresenceEvent, presenceSubject } from "../contract/mod.ts";
+import { gatewayLostSubject, PresenceEvent, presenceSubject } from "../contract/mod.ts";
 import { type Bus, connectBus, createHeaders, createLogger, subscribe } from "../kit/mod.ts";
 import { openPresence, type Presences } from "./presence.ts";
 import { PresenceLog } from "./presence_log.ts";
@@ -115,6 +115,53 @@ Deno.test("a gateway that falls silent loses its members, once, whoever watches"
     clearInterval(beat);
   }
   assert.deepEqual(set.events.toSorted(), ["ann joined", "bob joined", "cid joined", "cid left"]);
+});
+
+Deno.test("an instance that drains lets nobody go, though it hears no gateway any more", async () => {
+  await using set = await setUp(2);
+  const [draining, other] = set.presences as [Presences, Presences];
+  await draining.join(hold("ann", "silent"), "Ann");
+  draining.stopSweeping();
+  const began = performance.now();
+  await until("her lease to have run out there, and the sweep to change nothing", async () => {
+    other.alive("silent");
+    await draining.sweep();
+    return performance.now() - began > 2 * OPTIONS.leaseMs;
+  });
+  assert.deepEqual(set.events, ["ann joined"]);
+  // The other one, which hears nothing from now on, does.
+  await until("her to be let go", () => set.events.includes("ann left"));
+});
+
+Deno.test("a gateway is told before anybody of it is let go, so whatever happens then it can join again", async () => {
+  await using set = await setUp(1);
+  const [presence] = set.presences as [Presences];
+  const users = Array.from({ length: 200 }, (_, i) => `user${i}`);
+  for (const user of users) await presence.join(hold(user, "cut-off"), user);
+  let lost = 0;
+  let joined: Promise<unknown> | undefined;
+  const [listener] = set.buses as [Bus];
+  subscribe(listener, gatewayLostSubject("cut-off"), z.unknown(), () => {
+    lost++;
+    // As a gateway does that was not dead: it says that it lives, and joins everybody.
+    presence.alive("cut-off");
+    joined ??= Promise.all(users.map((user) => presence.join(hold(user, "cut-off"), user)));
+  });
+  await listener.nats.flush();
+  await until("the gateway to be told", () => joined);
+  const left = set.events.filter((event) => event.endsWith(" left")).length;
+  assert.ok(left < users.length, `${left} had left before it was told`);
+  const beat = setInterval(() => presence.alive("cut-off"), 100);
+  try {
+    await joined;
+    await until("all to be members", () => presence.roster.count("lobby") === users.length);
+    // Nothing that was under way lets them go once more.
+    await presence.sweep();
+    assert.equal(presence.roster.count("lobby"), users.length);
+    assert.equal(lost, 1);
+  } finally {
+    clearInterval(beat);
+  }
 });
 
 Deno.test("what an instance left half done another finishes", async () => {
