@@ -143,6 +143,8 @@ export const RoomsPresence = endpoint(
     count: z.number().int().min(0),
     members: z.array(Member),
     more: z.boolean(),
+    /** The state of presence that the answer knows: later changes are not in it. */
+    revision: z.number().int().min(0),
   }),
 );
 

@@ -15,7 +15,6 @@ import {
   MAX_CONTENT_BYTES,
   messageSubject,
   type RoomEvent,
-  RoomsPresence,
   type SignalEvent,
   signalSubject,
 } from "../contract/mod.ts";
@@ -25,7 +24,6 @@ import {
   FaultError,
   faultOf,
   natsAttributes,
-  request,
   requestRaw,
   SpanKind,
   startHop,
@@ -208,12 +206,8 @@ async function history(session: Session, frame: ClientFrameOf<"history">): Promi
 async function presence(session: Session, frame: ClientFrameOf<"presence">): Promise<void> {
   const { room, after, limit, id } = frame;
   const { grant, room: held } = memberOf(session, room, "presence");
-  const answer = await request(session.edge.bus, RoomsPresence, {
-    room,
-    after,
-    limit,
-    revision: Math.max(grant.revision, held.presenceRevision),
-  });
+  if (held.presence === null) throw new FaultError("forbidden", `${room} has no presence`);
+  const answer = await held.presence.page({ after, limit, revision: grant.revision });
   session.send({ type: "presence", room, ...answer, id });
 }
 

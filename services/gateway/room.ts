@@ -76,7 +76,8 @@ export class Room {
   readonly #deps: RoomDeps;
   readonly #feed: Feed;
   readonly #sequencer: Sequencer;
-  readonly #presence: RoomPresence | null;
+  /** Null where the room has no presence. */
+  readonly presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
   #whole = true;
 
@@ -111,14 +112,7 @@ export class Room {
         },
       }),
     ];
-    this.#presence = presence === "off"
-      ? null
-      : new RoomPresence(name, presence, this.members, bus);
-  }
-
-  /** The last change of who is here that was told; 0 where there is no presence. */
-  get presenceRevision(): number {
-    return this.#presence?.revision ?? 0;
+    this.presence = presence === "off" ? null : new RoomPresence(name, presence, this.members, bus);
   }
 
   /** The seq of the last message delivered here. */
@@ -196,7 +190,7 @@ export class Room {
   /** Goes on once it is known how far the log reaches, reading what was missed. */
   async resume(): Promise<void> {
     if (this.stored) this.#sequencer.resume((await this.#deps.lastSeq(this.name)).seq);
-    this.#presence?.refresh();
+    this.presence?.refresh();
   }
 
   /**
@@ -225,7 +219,7 @@ export class Room {
   /** Stops listening. */
   close(): void {
     this.#sequencer.stop();
-    this.#presence?.close();
+    this.presence?.close();
     this.window.reset(0);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }

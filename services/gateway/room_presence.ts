@@ -15,9 +15,13 @@ import {
   presenceSubject,
   RoomsPresence,
 } from "../contract/mod.ts";
-import { type Bus, errorText, request, subscribe } from "../kit/mod.ts";
+import { type Bus, type Context, errorText, FaultError, request, subscribe } from "../kit/mod.ts";
 import { encodeFrame } from "./frame.ts";
 import type { Membership } from "./membership.ts";
+import { type PresencePage, RecentChanges, withChanges } from "./presence_page.ts";
+
+/** Times that rooms is asked for what has changed too much since. */
+const MAX_TRIES = 3;
 
 /** Wait before the state is asked again when that failed, milliseconds. */
 const RETRY_MS = 1_000;
@@ -33,6 +37,7 @@ export class RoomPresence {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #revision = 0;
+  readonly #recent = new RecentChanges();
 
   constructor(room: string, mode: PresenceMode, members: readonly Membership[], bus: Bus) {
     this.#room = room;
@@ -47,14 +52,30 @@ export class RoomPresence {
     );
   }
 
-  /** The last change seen: what is told later must know at least that. */
-  get revision(): number {
-    return this.#revision;
+  /**
+   * Who is here, as far as this gateway's members have been told and at least as `revision` knows it.
+   *
+   * @throws {FaultError} what rooms refuses with; `unavailable` where too much changes meanwhile
+   */
+  async page(
+    query: { after?: string; limit: number; revision: number },
+    context?: Context,
+  ): Promise<Omit<PresencePage, "revision">> {
+    const { after, limit } = query;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const revision = Math.max(query.revision, this.#revision);
+      const asked = { room: this.#room, after, limit, revision };
+      const page = await request(this.#bus, RoomsPresence, asked, { context });
+      const changes = this.#recent.after(page.revision);
+      if (changes !== null) return withChanges(page, changes, { after, named: !this.#counts });
+    }
+    throw new FaultError("unavailable", "presence changes too fast", 1_000);
   }
 
   /** Tells the members the state anew: changes may have been missed. */
   refresh(): void {
     this.#revision = 0;
+    this.#recent.clear();
     this.#tellSoon(0);
   }
 
@@ -68,6 +89,7 @@ export class RoomPresence {
   #changed({ change, userId, username, count }: PresenceEvent, sequence: number): void {
     this.#revision = Math.max(this.#revision, sequence);
     if (change === "seen") return;
+    this.#recent.add({ revision: sequence, joined: change === "joined", userId, username });
     this.#many = count > MAX_ANNOUNCED_MEMBERS;
     if (this.#counts || this.#many) return this.#tellSoon(PRESENCE_COUNT_MS);
     const type = change === "joined" ? "user-joined" : "user-left";
@@ -91,11 +113,7 @@ export class RoomPresence {
     const room = this.#room;
     const limit = this.#counts || this.#many ? 1 : MAX_PRESENCE_PAGE;
     try {
-      const state = await request(this.#bus, RoomsPresence, {
-        room,
-        limit,
-        revision: this.#revision,
-      });
+      const state = await this.page({ limit, revision: 0 });
       if (this.#stopped) return;
       const few = limit > 1 && state.count <= MAX_ANNOUNCED_MEMBERS;
       const frame = encodeFrame({

@@ -48,11 +48,12 @@ export function serveRooms(
       const { presence } = namespaceOf(namespaces, room);
       if (presence === "off") throw new FaultError("forbidden", `${room} has no presence`);
       await presences.caughtUp(revision);
-      const count = presences.roster.count(room);
+      const { roster } = presences;
+      const known = { count: roster.count(room), revision: roster.revision };
       // In a room of counts nobody is named.
-      if (presence === "counts") return { count, members: [], more: false };
+      if (presence === "counts") return { ...known, members: [], more: false };
       const from = after === undefined ? undefined : subjectToken(after);
-      return { count, ...presences.roster.page(room, from, limit) };
+      return { ...known, ...roster.page(room, from, limit) };
     }),
   ];
   return async () => {

@@ -12,13 +12,20 @@ import type { User } from "./user.ts";
 /** What is wrong; empty when all is as promised. */
 export type Verdict = string[];
 
-/** Reads a room's whole archive over the bus, oldest first. */
-export async function readArchive(system: System, room: string): Promise<ArchivedMessage[]> {
+/**
+ * Reads a room's whole archive over the bus, oldest first; it must reach `upTo`, since what is archived
+ * may be a moment behind what is acked.
+ */
+export async function readArchive(
+  system: System,
+  room: string,
+  upTo: number,
+): Promise<ArchivedMessage[]> {
   const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
   try {
     const messages: ArchivedMessage[] = [];
     for (let after = 0;;) {
-      const query = JSON.stringify({ room, after, limit: 500 });
+      const query = JSON.stringify({ room, after, limit: 500, upTo: upTo || undefined });
       const page = await until(`a page of ${room}`, async () => {
         const reply = await nats.request(HistoryRead.subject, query, { timeout: 5_000 });
         return HistoryRead.reply.parse(reply.json());

@@ -89,7 +89,9 @@ async function judge(
   });
   for (const room of ROOMS) {
     note(`judging ${room}`);
-    const archive = await readArchive(system, room);
+    const acked = users.flatMap(({ sent }) => sent.filter((one) => one.room === room));
+    const highest = acked.reduce((seq, { ackedSeq }) => Math.max(seq, ackedSeq ?? 0), 0);
+    const archive = await readArchive(system, room, highest);
     const last = archive.at(-1)?.seq ?? 0;
     const inRoom = users.filter(({ rooms }) => rooms.has(room));
     await until(
