@@ -21,11 +21,10 @@ import {
   FaultError,
   hasWireHeader,
   headerName,
-  isSampled,
   natsAttributes,
+  recordedTraceparent,
   SpanKind,
   startHop,
-  wireHeader,
   wireHeaderNumber,
 } from "../kit/mod.ts";
 import { Feed } from "./feed.ts";
@@ -52,7 +51,6 @@ const SETTLE_MS = 4_000;
 const SEQUENCE = headerName(HEADERS.sequence);
 const LAST_SEQUENCE = headerName(HEADERS.lastSequence);
 const CHECKED = headerName(HEADERS.checked);
-const TRACEPARENT = headerName(HEADERS.traceparent);
 
 /** What a room needs of its gateway. */
 export interface RoomDeps {
@@ -228,7 +226,7 @@ export class Room {
     const seq = wireHeaderNumber(message, SEQUENCE);
     const own = hasWireHeader(message, CHECKED);
     const event = own ? message.data : checked(message.data, this.name, RoomEvent);
-    const traceparent = wireHeader(message, TRACEPARENT);
+    const traceparent = recordedTraceparent(message);
     if (!this.stored) {
       if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
       return;
@@ -245,7 +243,7 @@ export class Room {
   #deliver(entry: Entry, prev: number): void {
     const frame = messageFrame(entry.event, entry.seq, prev);
     if (frame === null) return;
-    const hop = isSampled(entry.traceparent)
+    const hop = entry.traceparent !== undefined
       ? startHop(
         "deliver room.live",
         SpanKind.CONSUMER,

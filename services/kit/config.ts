@@ -20,6 +20,15 @@ export function integer(min: number, max: number): z.ZodType<number, string> {
   );
 }
 
+/** A part of a whole, 0 to 1, from the environment. */
+export function ratio(): z.ZodType<number, string> {
+  const message = "expected a number from 0 to 1";
+  return z.string().regex(/^\d*\.?\d+$/, message).transform(Number).refine(
+    (value) => value <= 1,
+    message,
+  );
+}
+
 /** `true`/`false` (also `1`/`0`) from the environment. */
 export function flag(): z.ZodType<boolean, string> {
   return z.enum(["true", "false", "1", "0"], 'expected "true" or "false"')
@@ -47,6 +56,8 @@ export const BASE_CONFIG = {
   PORT: port().default(0),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
   LOG_FORMAT: z.enum(["json", "text"]).default("json"),
+  /** The part of the traces that begin here which is recorded, 0 to 1; see {@link setTraceRatio}. */
+  TRACE_RATIO: ratio().default(1),
 } as const;
 
 /** Parses one NATS URL; null where it is none. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
-import { BASE_CONFIG, ConfigError, flag, integer, list, readConfig } from "./config.ts";
+import { BASE_CONFIG, ConfigError, flag, integer, list, ratio, readConfig } from "./config.ts";
 
 const schema = z.object({
   ...BASE_CONFIG,
@@ -40,5 +40,18 @@ Deno.test("what is wrong is one line with the variable's name", () => {
       assert.equal(error.message, message);
       return true;
     });
+  }
+});
+
+Deno.test("a part of a whole is from 0 to 1", () => {
+  const schema = z.object({ PART: ratio() });
+  for (const [text, value] of [["0", 0], ["1", 1], ["0.01", 0.01], [".5", 0.5]] as const) {
+    assert.equal(readConfig(schema, () => text).PART, value);
+  }
+  for (const text of ["1.1", "-1", "1e9", "half", "."]) {
+    assert.throws(
+      () => readConfig(schema, () => text),
+      /^ConfigError: PART: expected a number from 0/,
+    );
   }
 });

@@ -3,7 +3,8 @@
  * exporter off (no OTEL_DENO) nothing is recorded and a client's context still travels through.
  *
  * Deno's default sampler ignores what the parent decided; services are started with
- * OTEL_TRACES_SAMPLER=parentbased_traceidratio.
+ * OTEL_TRACES_SAMPLER=parentbased_traceidratio. Which messages' traces are recorded is decided here,
+ * where they begin ({@link setTraceRatio}).
  *
  * @module
  */
@@ -53,15 +54,25 @@ export function contextOf(traceparent: string | undefined): Context {
 
 /** The `traceparent` of a context; undefined where it has no trace. */
 export function traceparentOf(context: Context): string | undefined {
+  if (context instanceof UnrecordedContext) return context.traceparent;
   const spanContext = trace.getSpanContext(context);
   if (spanContext === undefined || !isSpanContextValid(spanContext)) return undefined;
   const flags = spanContext.traceFlags.toString(16).padStart(2, "0");
   return `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
 }
 
+/** The last character of a `traceparent`: its lowest bit says whether its trace is recorded. */
+export const LAST_FLAG = 54;
+
 /** Whether a `traceparent` says that its trace is recorded. */
 export function isSampled(traceparent: string | undefined): boolean {
-  return traceparent !== undefined && (parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
+  return traceparent !== undefined && isSampledFlag(traceparent.charCodeAt(LAST_FLAG));
+}
+
+/** The same, of the character at {@link LAST_FLAG} alone. */
+export function isSampledFlag(code: number): boolean {
+  // 1, 3, ... 9 are odd as characters; b, d and f, which are odd as numbers, are even.
+  return code <= 57 ? (code & 1) === 1 : code > 57 && (code & 1) === 0;
 }
 
 /** A span under way. */
@@ -89,8 +100,53 @@ const nothing = () => {};
 
 /** Whether a hop under this parent is recorded for certain not: its trace was not sampled. */
 function unsampled(parent: Context): boolean {
+  if (parent instanceof UnrecordedContext) return true;
   const spanContext = trace.getSpanContext(parent);
   return spanContext !== undefined && (spanContext.traceFlags & TraceFlags.SAMPLED) === 0;
+}
+
+let ratio = 1;
+
+/**
+ * Says which part of the traces that begin in this process is recorded, 0 to 1. The runtime's own
+ * sampler decides only when a span has been made, which at 4,000 messages/s made a gateway a tenth
+ * dearer, whatever its ratio; where the coin is tossed before, it is a fiftieth.
+ */
+export function setTraceRatio(value: number): void {
+  ratio = value;
+}
+
+/** Ids of traces that are not recorded: a prefix of this process, and a number. */
+const PREFIX = crypto.getRandomValues(new Uint8Array(12)).toHex();
+let unrecorded = 0;
+
+/**
+ * The context of a new trace that is not recorded: whoever comes after leaves it at that. Most
+ * messages have one, so it is no more than its text until somebody asks for more.
+ */
+class UnrecordedContext implements Context {
+  readonly traceparent: string;
+
+  constructor() {
+    const traceId = PREFIX + (unrecorded++ >>> 0).toString(16).padStart(8, "0");
+    this.traceparent = `00-${traceId}-${traceId.slice(16)}-00`;
+  }
+
+  #context(): Context {
+    return contextOf(this.traceparent);
+  }
+
+  getValue(key: symbol): unknown {
+    return this.#context().getValue(key);
+  }
+
+  setValue(key: symbol, value: unknown): Context {
+    return this.#context().setValue(key, value);
+  }
+
+  deleteValue(key: symbol): Context {
+    return this.#context().deleteValue(key);
+  }
 }
 
 /**
@@ -106,6 +162,9 @@ export function startHop(
   startTime?: number,
 ): Hop {
   if (!recording || unsampled(parent)) return { context: parent, span: NOT_RECORDED, end: nothing };
+  if (ratio < 1 && parent === ROOT_CONTEXT && Math.random() >= ratio) {
+    return { context: new UnrecordedContext(), span: NOT_RECORDED, end: nothing };
+  }
   const span = tracer.startSpan(name, { kind, attributes, startTime }, parent);
   return {
     context: trace.setSpan(parent, span),

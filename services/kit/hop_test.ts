@@ -29,4 +29,8 @@ Deno.test("the sampled flag is read", () => {
   assert.equal(isSampled(TRACEPARENT.replace(/01$/, "00")), false);
   assert.equal(isSampled(TRACEPARENT.replace(/01$/, "03")), true);
   assert.equal(isSampled(undefined), false);
+  for (let flags = 0; flags < 256; flags++) {
+    const text = TRACEPARENT.slice(0, -2) + flags.toString(16).padStart(2, "0");
+    assert.equal(isSampled(text), flags % 2 === 1, text);
+  }
 });

@@ -9,6 +9,7 @@ import * as z from "zod";
 import { type Bus, connectBus } from "./bus.ts";
 import { BASE_CONFIG, ConfigError, readConfig } from "./config.ts";
 import { addHealthRoutes, createHealth, type Health } from "./health.ts";
+import { setTraceRatio } from "./hop.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 
 /** How long draining may take before the process ends all the same, milliseconds. */
@@ -67,6 +68,7 @@ export async function runService<Shape extends z.ZodRawShape>(
   } catch (error) {
     refuseConfig(name, error);
   }
+  setTraceRatio(config.TRACE_RATIO);
   const log = createLogger(name, { level: config.LOG_LEVEL, format: config.LOG_FORMAT });
   const fail = (what: string, error: unknown): never => {
     log.error(what, { error: errorText(error) });

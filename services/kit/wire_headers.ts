@@ -7,6 +7,8 @@
  */
 import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import { Buffer } from "node:buffer";
+import { HEADERS } from "../contract/mod.ts";
+import { isSampled, isSampledFlag, LAST_FLAG } from "./hop.ts";
 
 const VERSION = "NATS/1.0\r\n";
 const [COLON, RETURN, SPACE] = [58, 13, 32];
@@ -51,6 +53,22 @@ export function wireHeaderNumber(message: Msg, name: Uint8Array): number {
   let value = 0;
   for (; at < info.hdr && bytes[at] !== RETURN; at++) value = value * 10 + (bytes[at]! - 48);
   return value;
+}
+
+const TRACEPARENT = headerName(HEADERS.traceparent);
+
+/**
+ * A message's `traceparent` where it says that its trace is recorded, else undefined: most are not, and
+ * of those no text is made.
+ */
+export function recordedTraceparent(message: Msg): string | undefined {
+  const { _rdata: bytes, _msg: info } = message as unknown as RawMessage;
+  if (bytes !== undefined && info !== undefined) {
+    const at = valueAt(bytes, info.hdr, TRACEPARENT);
+    if (at < 0 || !isSampledFlag(bytes[at + LAST_FLAG]!)) return undefined;
+  }
+  const traceparent = wireHeader(message, TRACEPARENT);
+  return isSampled(traceparent) ? traceparent : undefined;
 }
 
 /** Where the value of a header begins; -1 where there is none. */

@@ -7,6 +7,7 @@ import {
   encodeHeaders,
   hasWireHeader,
   headerName,
+  recordedTraceparent,
   wireHeader,
   wireHeaderNumber,
 } from "./wire_headers.ts";
@@ -51,9 +52,29 @@ Deno.test("headers are the library's own, sent and read", async () => {
   assert.equal(wireHeader(second, headerName("later")), undefined, "the body is no header");
   assert.ok(Number.isNaN(wireHeaderNumber(second, headerName("a"))));
   assert.equal(wireHeader(bare, headerName("later")), undefined);
+  assert.equal(recordedTraceparent(ours), undefined, "it is none");
+  assert.equal(recordedTraceparent(second), undefined);
+  assert.equal(recordedTraceparent(bare), undefined);
   // What another release of the library would give.
   const plain = { headers: second.headers } as Msg;
   assert.equal(wireHeaderNumber(plain, headerName("Nats-Sequence")), 9_007_199_254_740_991);
   assert.equal(wireHeader(plain, headerName("empty")), undefined);
   await bus.drain();
+});
+
+Deno.test("a traceparent is made a text only where its trace is recorded", () => {
+  const traceparent = (flags: string) =>
+    `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`;
+  const message = (value: string) => {
+    const headers = encodeHeaders("traceparent", value, "later", "1");
+    const bytes = (headers as unknown as { encode(): Uint8Array }).encode();
+    return { _rdata: bytes, _msg: { hdr: bytes.length } } as unknown as Msg;
+  };
+  assert.equal(recordedTraceparent(message(traceparent("01"))), traceparent("01"));
+  assert.equal(recordedTraceparent(message(traceparent("03"))), traceparent("03"));
+  assert.equal(recordedTraceparent(message(traceparent("00"))), undefined);
+  assert.equal(recordedTraceparent(message("01")), undefined);
+  const theirs = createHeaders();
+  theirs.set("traceparent", traceparent("01"));
+  assert.equal(recordedTraceparent({ headers: theirs } as Msg), traceparent("01"));
 });

@@ -6,13 +6,12 @@
  * @module
  */
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { HEADERS, roomOfSubject } from "../contract/mod.ts";
+import { roomOfSubject } from "../contract/mod.ts";
 import {
   type Bus,
   contextOf,
   errorText,
   type Hop,
-  isSampled,
   natsAttributes,
   SpanKind,
   startHop,
@@ -181,12 +180,11 @@ export class Archiver {
 function startHops(messages: readonly Pulled[]): Hop[] {
   const hops: Hop[] = [];
   for (const message of messages) {
-    const traceparent = message.header(HEADERS.traceparent);
-    if (!isSampled(traceparent)) continue;
+    if (message.traceparent === undefined) continue;
     hops.push(startHop(
       "process room.message",
       SpanKind.CONSUMER,
-      contextOf(traceparent),
+      contextOf(message.traceparent),
       {
         ...natsAttributes("process", message.subject),
         "hopwire.room": roomOfSubject(message.subject),

@@ -6,7 +6,7 @@
  */
 import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
 import { ARCHIVE_CONSUMER, ROOMS_STREAM } from "../contract/mod.ts";
-import type { Bus } from "../kit/mod.ts";
+import { type Bus, recordedTraceparent } from "../kit/mod.ts";
 
 const NEXT = `$JS.API.CONSUMER.MSG.NEXT.${ROOMS_STREAM}.${ARCHIVE_CONSUMER}`;
 
@@ -33,8 +33,8 @@ export interface Pulled {
   storedAt: number;
   receivedAt: number;
   data: Uint8Array;
-  /** The value of a header; empty where it has none. */
-  header(name: string): string;
+  /** Its trace context, where its trace is recorded. */
+  traceparent: string | undefined;
   /** Tells JetStream that it is archived. One that gets lost is made up for by redelivery. */
   ack(): void;
 }
@@ -187,7 +187,7 @@ function parsePulled(message: Msg): Pulled | null {
     storedAt: Number(tokens[at + 2]!.slice(0, -6)),
     receivedAt: Date.now(),
     data: message.data,
-    header: (name) => message.headers?.get(name) ?? "",
+    traceparent: recordedTraceparent(message),
     ack: () => void message.respond("+ACK"),
   };
 }

@@ -15,6 +15,7 @@ import {
   startHopwire,
   type Target,
 } from "./targets.ts";
+import { tracing } from "./tracing.ts";
 
 /** Every scenario, in the order they are run. */
 export const SCENARIOS = [
@@ -44,15 +45,6 @@ export interface BenchOptions {
 const FROM: Record<string, { hot: number; many: number }> = {
   hopwire: { hot: 500, many: 4_000 },
   baseline: { hot: 75, many: 4_000 },
-};
-
-/** With one message in a hundred traced and all metrics on; nobody listens, which costs as much. */
-const TRACED = {
-  OTEL_DENO: "true",
-  OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-  OTEL_TRACES_SAMPLER_ARG: "0.01",
-  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
-  OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
 };
 
 /** Runs it all. Gives the results by target: `hopwire`, and `baseline` where it could be run. */
@@ -98,10 +90,10 @@ async function one(
   const from = FROM[name]!;
   const sayStep = (step: Step) => say(stepLine(step));
   if (scenario === "tracing") {
-    results.traced = await tracing(start, sizes, from, sayStep);
-    const { hotRoom, plainHotRoom, manyRooms, plainManyRooms } = results.traced;
-    say(`traced / plain: hot room ${(hotRoom / plainHotRoom).toFixed(3)}`);
-    say(`traced / plain: many rooms ${(manyRooms / plainManyRooms).toFixed(3)}`);
+    const { hotRoom, manyRooms } = results.traced = await tracing(start, sizes, sayStep);
+    for (const [load, { cost, most }] of Object.entries({ hotRoom, manyRooms })) {
+      say(`${load}, traced / plain: CPU ${cost.toFixed(3)}, deliveries/s ${most.toFixed(3)}`);
+    }
     return;
   }
   await using target = await start();
@@ -136,30 +128,4 @@ async function one(
   if (scenario === "catch-up") {
     say(JSON.stringify(results.catchUp = await run.catchUp(target, sizes)));
   }
-}
-
-/** The most that is carried with tracing and without, by turns so that both have the same machine. */
-async function tracing(
-  start: (env?: Record<string, string>) => Promise<Target>,
-  sizes: run.Sizes,
-  from: { hot: number; many: number },
-  say: (step: Step) => void,
-): Promise<NonNullable<TargetResults["traced"]>> {
-  const most = { hotRoom: 0, manyRooms: 0, plainHotRoom: 0, plainManyRooms: 0 };
-  const { rooms, roomMembers: members } = sizes;
-  // Only the steps around the most are of interest.
-  const few = { ...sizes, maxSteps: Math.min(3, sizes.maxSteps) };
-  for (let turn = 0; turn < 2; turn++) {
-    for (const traced of [false, true]) {
-      await using target = await start(traced ? TRACED : {});
-      const hot = await run.hotRoom(target, few, { from: from.hot * 14, say });
-      const many = await run.manyRooms(target, few, { rooms, members, from: from.many * 3, say });
-      const [hotKey, manyKey] = traced
-        ? ["hotRoom", "manyRooms"] as const
-        : ["plainHotRoom", "plainManyRooms"] as const;
-      most[hotKey] = Math.max(most[hotKey], hot.ramp.best.deliveries);
-      most[manyKey] = Math.max(most[manyKey], many.best.deliveries);
-    }
-  }
-  return most;
 }

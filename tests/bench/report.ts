@@ -5,6 +5,7 @@
  */
 import type { Ramp, Step } from "./rate.ts";
 import type { CatchUp, Churn, HotRoom, Idle, Publish, Storm } from "./scenarios.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** Everything measured of one target; what was not run is not there. */
 export interface TargetResults {
@@ -16,8 +17,7 @@ export interface TargetResults {
   publish?: Publish;
   catchUp?: CatchUp;
   churn?: Churn;
-  /** The hot room and many rooms with spans of one message in a hundred recorded, all metrics on. */
-  traced?: { hotRoom: number; manyRooms: number; plainHotRoom: number; plainManyRooms: number };
+  traced?: Tracing;
 }
 
 const whole = (value: number) => Math.round(value).toLocaleString("en-US");

@@ -28,6 +28,8 @@ export interface Sizes {
   /** Seconds of churn, and clients that are there at a time. */
   churn: number;
   churning: number;
+  /** Turns in which tracing is compared. */
+  tracingTurns: number;
 }
 
 export const FULL: Sizes = {
@@ -44,6 +46,7 @@ export const FULL: Sizes = {
   missed: 200,
   churn: 60,
   churning: 500,
+  tracingTurns: 5,
 };
 
 export const QUICK: Sizes = {
@@ -60,6 +63,7 @@ export const QUICK: Sizes = {
   missed: 10,
   churn: 2,
   churning: 20,
+  tracingTurns: 1,
 };
 
 /** Clients in rooms: `rooms` by `members`, each in one room. */
@@ -110,7 +114,7 @@ export async function gather(target: Target, rooms: number, members: number): Pr
 }
 
 /** A drive in which the clients say something in turn, `senders` of them. */
-function talk(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
+export function talk(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
   const { swarm, target, connections } = crowd;
   const rooms = new Set(connections.map(crowd.roomOf)).size;
   const names = connections.map(crowd.roomOf);

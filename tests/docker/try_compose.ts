@@ -148,6 +148,28 @@ async function inUse(system: ComposeSystem): Promise<void> {
   });
 }
 
+/** Three gateways on the one port, then one again. */
+async function severalGateways(system: ComposeSystem): Promise<void> {
+  await check("connections are spread over as many gateways as there are", async () => {
+    await system.compose("up", "-d", "--scale", "gateway=3");
+    try {
+      const seen = new Set<string>();
+      await until("clients at three gateways", async () => {
+        // One that is not ready yet says so by closing.
+        const client = await signIn().catch(() => null);
+        if (client === null) return false;
+        const frame = client.frames.find((frame) => frame.type === "authenticated")!;
+        // A connection's id begins with its gateway's.
+        seen.add(frame.connectionId.split("-")[0]!);
+        client.close();
+        return seen.size === 3;
+      }, 60_000);
+    } finally {
+      await system.compose("up", "-d", "--scale", "gateway=1");
+    }
+  });
+}
+
 /** Disturbs it. */
 async function disturbed(system: ComposeSystem): Promise<void> {
   await check("telemetry that hangs makes nobody unhealthy, and nobody slow to end", async () => {
@@ -211,6 +233,7 @@ async function tryCompose(): Promise<void> {
       return;
     }
     await inUse(system);
+    await severalGateways(system);
     await disturbed(system);
     await check("everything stops at once, and says that all is well", () => stopped(system));
     await check("down leaves nothing but the volumes", async () => {

@@ -16,6 +16,8 @@ const Compose = z.object({
       healthcheck: z.object({ test: z.array(z.string()) }).optional(),
       depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
       user: z.string().optional(),
+      network_mode: z.string().optional(),
+      ports: z.array(z.string()).optional(),
     }),
   ),
 });
@@ -36,6 +38,14 @@ Deno.test("each service of compose.yaml has the flags of flags.ts and a health c
       assert.equal(condition, "service_healthy");
     }
   }
+});
+
+Deno.test("gateways share one network, which alone publishes their port", () => {
+  const { gateway, edge } = services;
+  assert.equal(gateway!.network_mode, "service:edge");
+  assert.equal(gateway!.environment!.REUSE_PORT, "true");
+  assert.equal(gateway!.ports, undefined);
+  assert.deepEqual(edge!.ports, [`127.0.0.1:${gateway!.environment!.PORT}:8080`]);
 });
 
 Deno.test("images are pinned to a version", () => {

@@ -1,6 +1,7 @@
 /** Each stored message is one trace through every process that touches it. */
 import assert from "node:assert/strict";
-import { messageSubject } from "../../services/contract/mod.ts";
+import { connect } from "@nats-io/transport-node";
+import { liveSubject, messageSubject } from "../../services/contract/mod.ts";
 import { type ReceivedSpan, startOtlpReceiver } from "../harness/otlp.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
@@ -116,4 +117,37 @@ Deno.test("where the client's trace is not sampled nothing is recorded of it", a
     () => receiver.spans.some(({ name }) => name === "process room.message"),
   );
   assert.deepEqual(receiver.spans.filter(({ traceId }) => traceId === unsampled), []);
+});
+
+Deno.test("of the traces that begin here so many are recorded as TRACE_RATIO says", async () => {
+  await using receiver = startOtlpReceiver();
+  await using system = await startSystem({ env: { all: { ...receiver.env, TRACE_RATIO: "0" } } });
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  const bus = await connect({ servers: system.nats.url });
+  try {
+    const live = bus.subscribe(liveSubject("lobby"), { max: 3 });
+    await bus.flush();
+    const message = { type: "message", room: "lobby", content: 1 };
+    const sampled = "1af7651916cd43dd8448eb211c80319c";
+    ann.send({ ...message, id: "1" });
+    ann.send({ ...message, id: "2" });
+    ann.send({ ...message, id: "3", traceparent: `00-${sampled}-b7ad6b7169203331-01` });
+    const contexts: string[] = [];
+    for await (const { headers } of live) contexts.push(headers!.get("traceparent"));
+    // Whoever comes after must not begin a trace of its own, nor take two messages for one trace.
+    assert.match(contexts[0]!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    assert.match(contexts[1]!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    assert.notEqual(contexts[0], contexts[1]);
+    assert.match(contexts[2]!, new RegExp(`^00-${sampled}-[0-9a-f]{16}-01$`));
+    await until(
+      "the trace that the client had begun",
+      () => receiver.spans.some(({ name }) => name === "process room.message"),
+    );
+    const hops = receiver.spans.filter(({ name }) => /^(receive|send|process|request)/.test(name));
+    assert.deepEqual(new Set(hops.map(({ traceId }) => traceId)), new Set([sampled]));
+  } finally {
+    await bus.close();
+  }
 });
