@@ -30,7 +30,7 @@ async function importsOf(folder: string): Promise<Import[]> {
     // Tests stand outside the house: they may use the harness.
     if (!entry.isFile || !path.endsWith(".ts") || path.endsWith("_test.ts")) continue;
     const text = (await Deno.readTextFile(ROOT + path)).replace(/\/\*[\s\S]*?\*\//g, "");
-    for (const match of text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
+    for (const match of text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g)) {
       found.push({ from: path, specifier: match[1]! });
     }
   }

@@ -23,6 +23,7 @@ export const ERRORS = {
   timeout: "Timed out",
   unavailable: "Temporarily unavailable",
   token_expired: "Token expired",
+  session_not_found: "Session not found",
 } as const;
 
 /** A stable error code. */

@@ -229,6 +229,9 @@ export const ServerFrame = z.discriminatedUnion("type", [
     connectionId: z.string(),
     /** Milliseconds since 1970; null for a token without expiry. */
     expiresAt: Timestamp.nullable(),
+    /** Frames that may be sent a second, and at once after a pause. */
+    rate: z.object({ perSecond: z.number().int().min(1), burst: z.number().int().min(1) })
+      .optional(),
     id: FrameId.optional(),
   }),
   z.object({

@@ -11,6 +11,9 @@
  */
 export const MAX_FRAME_BYTES = 64 * 1024;
 
+/** Largest body of a request over HTTP, bytes: it must fit into a NATS message. */
+export const MAX_POST_BYTES = 512 * 1024;
+
 /** Largest `content` of a message or signal, bytes of its JSON in UTF-8. */
 export const MAX_CONTENT_BYTES = 32 * 1024;
 

@@ -7,6 +7,7 @@
 export * from "./bus.ts";
 export * from "./codes.ts";
 export * from "./frames.ts";
+export * from "./http.ts";
 export * from "./limits.ts";
 export * from "./namespaces.ts";
 export * from "./rooms.ts";

@@ -30,6 +30,8 @@ export const HEADERS = {
   /** Set by a gateway on an event it built and checked itself. */
   checked: "Hopwire-Checked",
   traceparent: "traceparent",
+  /** Of a request over HTTP that is passed on: which it is; of its answer: the status. */
+  http: "Hopwire-Http",
 } as const;
 
 /** Where a message to be stored is published. Carries a `RoomEvent`. */
@@ -63,6 +65,11 @@ export function userEventSubject(userId: string): string {
 /** Said when every token of a user is void. */
 export function revokedSubject(userId: string): string {
   return `auth.revoked.${subjectToken(userId)}`;
+}
+
+/** Requests over HTTP for a session that this gateway holds, from those that others were sent. */
+export function gatewaySessionSubject(gateway: string): string {
+  return `gateway.session.${gateway}`;
 }
 
 /** A method of a service that clients may call. */

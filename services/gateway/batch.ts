@@ -4,12 +4,13 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Frame } from "./frame.ts";
+import { eventOf, type Frame } from "./frame.ts";
 
 /** See the module's doc. Never changed once it is made. */
 export class Batch {
   readonly frames: readonly Frame[];
   #wire: Uint8Array | null = null;
+  #events: Uint8Array | null = null;
 
   constructor(frames: readonly Frame[]) {
     this.frames = frames;
@@ -20,5 +21,10 @@ export class Batch {
     return this.#wire ??= this.frames.length === 1
       ? this.frames[0]!.wire
       : Buffer.concat(this.frames.map(({ wire }) => wire));
+  }
+
+  /** The same as server-sent events. */
+  get events(): Uint8Array {
+    return this.#events ??= Buffer.concat(this.frames.map(eventOf));
   }
 }

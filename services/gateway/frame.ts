@@ -74,6 +74,27 @@ export function signalFrame(event: Uint8Array): Frame | null {
   return spliceFrame(`{"type":"room-signal",`, event);
 }
 
+const DATA = encoder.encode("data: ");
+const END = encoder.encode("\n\n");
+
+const [LINE_FEED, RETURN, SPACE] = [10, 13, 32];
+
+/** A frame as a server-sent event. */
+export function eventOf({ wire, start }: Frame): Uint8Array {
+  const json = wire.subarray(start);
+  const event = new Uint8Array(DATA.length + json.length + END.length);
+  event.set(DATA);
+  event.set(json, DATA.length);
+  event.set(END, DATA.length + json.length);
+  // Ours has none; that of another publisher may, between tokens, where a blank says the same.
+  if (json.includes(LINE_FEED) || json.includes(RETURN)) {
+    for (let at = DATA.length; at < event.length - END.length; at++) {
+      if (event[at] === LINE_FEED || event[at] === RETURN) event[at] = SPACE;
+    }
+  }
+  return event;
+}
+
 function headerLength(length: number): number {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10;
 }

@@ -3,13 +3,15 @@
  *
  * @module
  */
-import type { Server } from "node:http";
 import { AuthVerify } from "../contract/mod.ts";
 import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
+import { Connections } from "./connections.ts";
 import type { Edge } from "./edge.ts";
 import { FlushSchedule } from "./flush_schedule.ts";
 import { createHistoryReader } from "./history_reader.ts";
+import type { Front } from "./http.ts";
+import { HttpTransport } from "./http_transport.ts";
 import { followLog, type Log } from "./log_epoch.ts";
 import { PresenceKeeper } from "./presence_keeper.ts";
 import { RoomTable } from "./room_table.ts";
@@ -26,7 +28,7 @@ const DRAIN_ACKS_MS = 3_000;
 export function startGateway(
   { bus, health, onDrain }: ServiceContext,
   config: GatewayConfig,
-  server: Server,
+  front: Front,
 ): void {
   const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   const stats = createStats();
@@ -45,7 +47,7 @@ export function startGateway(
   bus.onReconnect(() => tokens.clear());
   const users = new UserTable(bus, (user) => tokens.revoke(user));
   let messages = 0;
-  let connections = 0;
+  let connected = 0;
   const edge: Edge = {
     id,
     config,
@@ -77,13 +79,16 @@ export function startGateway(
     rooms.clear();
   });
   const endTidying = keepTidy(stats);
-  const sockets = serveWebSocket(server, edge, () => `${id}-c${(connections++).toString(36)}`);
+  const connections = new Connections(edge, () => `${id}-c${(connected++).toString(36)}`);
+  serveWebSocket(front.server, edge, connections);
+  const transport = front.transport = new HttpTransport(edge, connections);
   health.require("stream", () => log.epoch !== null);
   onDrain(async () => {
     endTidying();
-    sockets.stopReading();
+    connections.stopReading();
     await publisher.idle(DRAIN_ACKS_MS);
-    await sockets.drain();
+    await connections.drain();
+    transport.close();
     presence.stop();
     rooms.close();
     users.close();

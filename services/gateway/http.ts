@@ -1,14 +1,22 @@
 /**
- * The gateway's HTTP server: hono's routes over node:http, so that npm ws can take upgrades.
+ * The gateway's HTTP server: hono's routes over node:http, so that npm ws can take upgrades, and what
+ * answers the paths of the transports over HTTP.
  *
  * @module
  */
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
-import type { Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { HTTP_PATHS, pathOf } from "./http_transport.ts";
 
 /** Connections that may wait to be accepted: after a restart everybody comes back at once. */
 const BACKLOG = 4_096;
+
+/** The server, and who answers {@link HTTP_PATHS} once there is somebody. */
+export interface Front {
+  readonly server: Server;
+  transport: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> } | null;
+}
 
 /**
  * Makes the server and listens. Rejects when the port is taken; with `reusePort` by other than gateways
@@ -17,11 +25,17 @@ const BACKLOG = 4_096;
 export async function listen(
   app: Hono,
   options: { host: string; port: number; reusePort: boolean },
-): Promise<Server> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+): Promise<Front> {
+  const pages = getRequestListener(app.fetch);
+  const server = createServer((request, response) => {
+    if (!HTTP_PATHS.includes(pathOf(request))) return void pages(request, response);
+    if (front.transport !== null) return void front.transport.handle(request, response);
+    response.writeHead(503, { "retry-after": "1" }).end();
+  });
+  const front: Front = { server, transport: null };
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ ...options, backlog: BACKLOG }, () => resolve());
   });
-  return server;
+  return front;
 }

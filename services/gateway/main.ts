@@ -1,29 +1,28 @@
 /**
- * The gateway: WebSocket in front, NATS behind. Any number of processes.
+ * The gateway: WebSocket (or HTTP) in front, NATS behind. Any number of processes.
  *
  * @module
  */
-import type { Server } from "node:http";
 import { runService } from "../kit/mod.ts";
 import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
 import { startGateway } from "./gateway.ts";
-import { listen } from "./http.ts";
+import { type Front, listen } from "./http.ts";
 
-let server: Server;
+let front: Front;
 
 await runService({
   name: "gateway",
   config: GATEWAY_CONFIG,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
-    server = await listen(app, {
+    front = await listen(app, {
       host: config.HOST,
       port: config.PORT,
       reusePort: config.REUSE_PORT,
     });
-    log.info("listening", { address: server.address() });
-    return () => void server.close();
+    log.info("listening", { address: front.server.address() });
+    return () => void front.server.close();
   },
-  start: (context, config) => startGateway(context, config, server),
+  start: (context, config) => startGateway(context, config, front),
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Duplex } from "node:stream";
+import type { Writable } from "node:stream";
 import type { Batch } from "./batch.ts";
 import type { FlushSchedule } from "./flush_schedule.ts";
 import type { Frame } from "./frame.ts";
@@ -24,7 +24,7 @@ export interface OutboxOwner {
 
 /** One socket's pending frames, bounded. */
 export class Outbox {
-  readonly #socket: Duplex;
+  readonly #socket: Writable;
   readonly #schedule: FlushSchedule;
   readonly #maxBytes: number;
   readonly #owner: OutboxOwner;
@@ -34,7 +34,7 @@ export class Outbox {
   #queued = false;
 
   /** The owner is told when more than `maxBytes` wait for a reader that is too slow. */
-  constructor(socket: Duplex, schedule: FlushSchedule, maxBytes: number, owner: OutboxOwner) {
+  constructor(socket: Writable, schedule: FlushSchedule, maxBytes: number, owner: OutboxOwner) {
     this.#socket = socket;
     this.#schedule = schedule;
     this.#maxBytes = maxBytes;
@@ -58,15 +58,16 @@ export class Outbox {
 
   /** Appends a frame. */
   push(frame: Frame): void {
-    this.#append(frame.wire);
+    this.append(frame.wire);
   }
 
   /** Appends what a room has for all of its members. */
   pushBatch(batch: Batch): void {
-    this.#append(batch.wire);
+    this.append(batch.wire);
   }
 
-  #append(wire: Uint8Array): void {
+  /** Appends bytes of a transport's own. */
+  append(wire: Uint8Array): void {
     if (this.#closed || wire.length === 0) return;
     this.#pending.push(wire);
     this.#pendingBytes += wire.length;

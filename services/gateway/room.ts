@@ -124,10 +124,10 @@ export class Room {
    * @throws {FaultError} `unavailable` where the log is not reached
    */
   async open(): Promise<void> {
-    if (!this.stored) return;
-    // The subscriptions must be known to the server before the head is read, else a message
-    // between the two would be missed until the next one shows the gap.
+    // The subscriptions must be known to the server before anybody is told that they are in, and before
+    // the head is read: a message between the two would be missed until the next one shows the gap.
     await this.#deps.bus.nats.flush();
+    if (!this.stored) return;
     const { seq, known } = await this.#deps.lastSeq(this.name);
     this.#whole = known;
     this.window.reset(seq);

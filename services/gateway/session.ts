@@ -130,7 +130,17 @@ export class Session {
       this.#warned = false;
       if (before === null) this.edge.users.add(this);
       const { userId, username, expiresAt } = identity;
-      this.send({ type: "authenticated", userId, username, connectionId: this.id, expiresAt, id });
+      const { RATE_FRAMES_PER_SECOND: perSecond, RATE_BURST: burst } = this.edge.config;
+      const rate = { perSecond, burst };
+      this.send({
+        type: "authenticated",
+        userId,
+        username,
+        connectionId: this.id,
+        expiresAt,
+        rate,
+        id,
+      });
       const sameRooms = JSON.stringify(before?.rooms) === JSON.stringify(identity.rooms);
       if (before !== null && !sameRooms) await renewGrants(this, identity);
     } catch (error) {

@@ -177,6 +177,8 @@ export async function requestRaw(
   options: {
     timeout?: number;
     context?: Context;
+    /** Headers beside those of the trace. */
+    headers?: Record<string, string>;
     /** The codes for "nobody serves this" and "no reply in time"; both `unavailable` by default. */
     missing?: ErrorCode;
     late?: ErrorCode;
@@ -186,6 +188,7 @@ export async function requestRaw(
   const headers = createHeaders();
   const traceparent = traceparentOf(options.context ?? ROOT_CONTEXT);
   if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
   let message: Msg;
   try {
     message = await bus.nats.request(subject, payload, {

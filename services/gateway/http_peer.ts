@@ -1,0 +1,92 @@
+/**
+ * What connections over HTTP have in common: a key that only their client knows, and a way up of
+ * numbered posts, so that one that is sent again is taken once.
+ *
+ * @module
+ */
+import type { CloseName } from "../contract/mod.ts";
+import type { Batch } from "./batch.ts";
+import type { Connection, Connections } from "./connections.ts";
+import type { Edge } from "./edge.ts";
+import type { Frame } from "./frame.ts";
+import { type Peer, Session } from "./session.ts";
+
+/** How a post went: taken (now or before), or one before it is missing. */
+export type Taken = "taken" | "gap";
+
+/** See the module's doc. */
+export abstract class HttpPeer implements Peer, Connection {
+  readonly edge: Edge;
+  readonly connections: Connections;
+  readonly key: string;
+  readonly session: Session;
+  pinged = false;
+  /** Told when the connection is gone. */
+  onGone: () => void = () => {};
+  protected lastSeen = performance.now();
+  #posts = 0;
+  #paused: PromiseWithResolvers<void> | null = null;
+
+  constructor(edge: Edge, connections: Connections) {
+    this.edge = edge;
+    this.connections = connections;
+    const secret = crypto.getRandomValues(new Uint8Array(16)).toHex();
+    this.key = `${edge.id}.${secret}`;
+    this.session = new Session(connections.newId(), this, edge, this.lastSeen);
+  }
+
+  abstract send(frame: Frame): void;
+  abstract sendBatch(batch: Batch): void;
+  abstract readonly dropping: boolean;
+  abstract readonly behind: boolean;
+  abstract drained(): Promise<void>;
+  abstract ping(): void;
+  abstract silence(now: number): number;
+  abstract close(name: CloseName): void;
+
+  overflowed(): void {
+    this.edge.stats.slowConsumers++;
+    this.session.close("slow_consumer");
+  }
+
+  pause(): void {
+    this.#paused ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.#paused?.resolve();
+    this.#paused = null;
+    this.seen();
+  }
+
+  /** Something has come from the client. */
+  seen(): void {
+    this.lastSeen = performance.now();
+    this.pinged = false;
+  }
+
+  /**
+   * Takes in the frames of the nth post, one a line. Resolves when the client may send the next: not
+   * while frames wait for a room to be entered.
+   */
+  async receive(n: number, frames: string): Promise<Taken> {
+    this.seen();
+    if (n > this.#posts + 1) return "gap";
+    if (n === this.#posts + 1) {
+      this.#posts = n;
+      for (const text of frames.split("\n")) {
+        if (this.session.closed) break;
+        if (text !== "") this.session.receive(text);
+      }
+    }
+    await this.#paused?.promise;
+    return "taken";
+  }
+
+  /** The connection is gone. */
+  gone(): void {
+    this.#paused?.resolve();
+    this.onGone();
+    this.connections.remove(this);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The way down as a stream of server-sent events: one response that does not end.
+ *
+ * @module
+ */
+import type { ServerResponse } from "node:http";
+import { type CloseName, CLOSES } from "../contract/mod.ts";
+import type { Batch } from "./batch.ts";
+import { CLOSE_TIMEOUT_MS, type Connections } from "./connections.ts";
+import type { Edge } from "./edge.ts";
+import { eventOf, type Frame } from "./frame.ts";
+import { HttpPeer } from "./http_peer.ts";
+import { Outbox } from "./outbox.ts";
+
+const encoder = new TextEncoder();
+
+/** A comment: what lies between sees that the stream lives. */
+const COMMENT = encoder.encode(":\n\n");
+
+/** See the module's doc. */
+export class SsePeer extends HttpPeer {
+  readonly #response: ServerResponse;
+  readonly #outbox: Outbox;
+
+  /** Begins the stream with an `open` event that carries the key. The response's head is sent by now. */
+  constructor(response: ServerResponse, edge: Edge, connections: Connections) {
+    super(edge, connections);
+    this.#response = response;
+    this.#outbox = new Outbox(response, edge.flushes, edge.config.SEND_BUFFER_BYTES, this);
+    this.#event("open", { session: this.key });
+    response.on("close", () => this.gone());
+  }
+
+  send(frame: Frame): void {
+    this.#outbox.append(eventOf(frame));
+  }
+
+  sendBatch(batch: Batch): void {
+    this.#outbox.append(batch.events);
+  }
+
+  get dropping(): boolean {
+    return this.#outbox.dropping;
+  }
+
+  get behind(): boolean {
+    return this.#outbox.behind;
+  }
+
+  drained(): Promise<void> {
+    return this.#outbox.drained();
+  }
+
+  ping(): void {
+    this.#outbox.append(COMMENT);
+  }
+
+  silence(now: number): number {
+    return now - this.lastSeen;
+  }
+
+  close(name: CloseName): void {
+    this.#event("close", CLOSES[name]);
+    this.#outbox.close();
+    this.#response.end();
+    // A reader that has stopped reading would never take the end of it.
+    setTimeout(() => this.#response.destroy(), CLOSE_TIMEOUT_MS);
+  }
+
+  #event(event: string, data: object): void {
+    this.#outbox.append(encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+  }
+}
