@@ -46,8 +46,23 @@ Deno.test("imports point down only, and no service imports another", async () =>
     const folder = from.split("/")[1]!;
     // A suite of tests that two test files share is a test too.
     if (from.endsWith("_suite.ts")) continue;
+    // The demo page is a user of the client, in a browser.
+    if (from.startsWith("services/gateway/demo/") && target.join("/") === "client/mod.ts") continue;
     assert.equal(target[0], "services", `${from} imports ${specifier}`);
     assert.ok(allowed(folder, target[1]!, target[2]!), `${from} imports ${specifier}`);
+  }
+});
+
+Deno.test("the client needs nothing: of the house it takes the contract's types alone", async () => {
+  for (const { from, specifier } of await importsOf("client")) {
+    if (specifier.startsWith("./")) continue;
+    assert.equal(specifier, "../services/contract/frames.ts", `${from} imports ${specifier}`);
+    const text = await Deno.readTextFile(ROOT + from);
+    assert.match(
+      text,
+      /^import type \{[^}]*\} from "\.\.\/services\/contract\/frames\.ts";$/m,
+      from,
+    );
   }
 });
 

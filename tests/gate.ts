@@ -7,6 +7,7 @@
 import { aptInstall } from "../services/start/apt.ts";
 import { findNatsServer, findOnPath } from "../services/start/nats_server.ts";
 import { ROOT } from "./harness/root.ts";
+import { installRuntimes } from "./harness/runtimes.ts";
 
 /** Debian packages of the tests, by a program that each brings. NATS is looked for on its own. */
 const PACKAGES: [program: string, name: string][] = [
@@ -70,6 +71,13 @@ async function setUp(): Promise<void> {
   if (missing.length > 0 && !await aptInstall(missing, say)) {
     say(`not installed: ${missing.join(", ")}; the tests that need them are left out`);
   }
+  if (!await installRuntimes(say)) say("the client is tested on Deno alone");
+}
+
+const FOLDERS = ["services", "client", "tests"];
+
+async function allSources(): Promise<string[]> {
+  return (await Promise.all(FOLDERS.map(sources))).flat();
 }
 
 /** Every TypeScript file below a folder, but those of the page. */
@@ -93,7 +101,7 @@ try {
 await step("format", "fmt", "--check");
 await step("lint", "lint");
 const only = Deno.args;
-await step("types", "check", "--frozen", ...await sources("services"), ...await sources("tests"));
+await step("types", "check", "--frozen", ...await allSources());
 await step("types of the page", "check", "-c", `${PAGE}/deno.json`, `${PAGE}/page.ts`);
 const { output } = await step(
   "tests",
@@ -101,7 +109,7 @@ const { output } = await step(
   "--frozen",
   "-A",
   "--doc",
-  ...(only.length > 0 ? only : ["services", "tests"]),
+  ...(only.length > 0 ? only : FOLDERS),
 );
 const counts = /(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?:.*?(\d+) ignored)?/.exec(output);
 if (counts === null) {

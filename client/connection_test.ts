@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { Hopwire, type HopwireOptions } from "./mod.ts";
+import { FakeClock, fakeSockets } from "./test_clock.ts";
+
+/** A client that is connected, and what it is made of. */
+async function connected(options: Partial<HopwireOptions> = {}) {
+  const clock = new FakeClock();
+  const { WebSocket, sockets } = fakeSockets();
+  const hop = new Hopwire("https://chat.example/base/ws?x=1", {
+    token: "t",
+    transports: ["websocket"],
+    WebSocket,
+    clock,
+    random: () => 1,
+    ...options,
+  });
+  await clock.move(0);
+  sockets[0]!.accept();
+  return { clock, sockets, hop };
+}
+
+/** Gives the page things it has not here, while something runs. */
+async function withGlobals(values: Record<string, unknown>, run: () => Promise<void>) {
+  const before = Object.keys(values).map((name) =>
+    [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const
+  );
+  for (const [name, value] of Object.entries(values)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  try {
+    await run();
+  } finally {
+    for (const [name, descriptor] of before) {
+      if (descriptor === undefined) delete (globalThis as Record<string, unknown>)[name];
+      else Object.defineProperty(globalThis, name, descriptor);
+    }
+  }
+}
+
+Deno.test("the address is made of whatever names the server", async () => {
+  const { sockets, hop } = await connected();
+  assert.equal(sockets[0]!.url, "wss://chat.example/base/ws");
+  assert.deepEqual(sockets[0]!.sent[0], { type: "auth", token: "t", id: "~" });
+  hop.close();
+});
+
+Deno.test("pings are sent, answered or not: without anything heard the link is dead", async () => {
+  const { clock, sockets, hop } = await connected({ pingInterval: 20_000, pingTimeout: 10_000 });
+  const [socket] = sockets;
+  assert.equal(socket!.of("ping").length, 1);
+  await clock.move(40);
+  socket!.give({ type: "pong", id: "~" });
+  assert.equal(hop.latency, 40);
+  await clock.move(20_000);
+  assert.equal(socket!.of("ping").length, 2);
+  // Anything will do.
+  socket!.give({ type: "event", topic: "x", data: 1 });
+  await clock.move(20_000);
+  assert.equal(hop.state, "connected");
+  assert.equal(socket!.of("ping").length, 3);
+  await clock.move(9_000);
+  assert.equal(hop.state, "connected");
+  await clock.move(1_000);
+  assert.equal(hop.state, "waiting");
+  hop.close();
+  assert.equal(clock.waiting, 0);
+});
+
+Deno.test("a network that is back, or somebody who looks, is reacted to at once", async () => {
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  await withGlobals({ document, navigator: { onLine: true } }, async () => {
+    const { clock, sockets, hop } = await connected();
+    const { navigator } = globalThis as unknown as { navigator: { onLine: boolean } };
+    navigator.onLine = false;
+    globalThis.dispatchEvent(new Event("offline"));
+    assert.equal(hop.state, "waiting");
+    navigator.onLine = true;
+    globalThis.dispatchEvent(new Event("online"));
+    await clock.move(0);
+    assert.equal(sockets.length, 2);
+    sockets[1]!.accept();
+    const pings = sockets[1]!.of("ping").length;
+    await clock.move(1);
+    document.visibilityState = "hidden";
+    document.dispatchEvent(new Event("visibilitychange"));
+    assert.equal(sockets[1]!.of("ping").length, pings);
+    document.visibilityState = "visible";
+    document.dispatchEvent(new Event("visibilitychange"));
+    assert.equal(sockets[1]!.of("ping").length, pings + 1);
+    // It did not outlive the sleep.
+    await clock.move(3_000);
+    assert.equal(hop.state, "waiting");
+    document.dispatchEvent(new Event("visibilitychange"));
+    await clock.move(0);
+    assert.equal(sockets.length, 3);
+    hop.close();
+    globalThis.dispatchEvent(new Event("online"));
+    document.dispatchEvent(new Event("visibilitychange"));
+    await clock.move(100_000);
+    assert.equal(sockets.length, 3, "who is closed listens to nothing any more");
+  });
+});
+
+Deno.test("a token is refreshed a minute before its end, of a short life halfway", async () => {
+  for (const [life, wait] of [[3_600_000, 3_540_000], [90_000, 45_000], [10_000, 5_000]] as const) {
+    let given = 0;
+    const { clock, sockets, hop } = await connected({
+      token: () => `t${given++}`,
+      pingTimeout: 1e9,
+    });
+    sockets[0]!.give({ type: "authenticated", expiresAt: Date.now() + life });
+    await clock.move(wait - 1_000);
+    assert.equal(given, 1, `${life}`);
+    // The server says so as soon as a minute is left: of a short life that is at once.
+    if (life < 60_000) sockets[0]!.give({ type: "token-expiring", expiresAt: 0 });
+    await clock.move(1_500);
+    assert.equal(given, 2, `${life}`);
+    assert.deepEqual(sockets[0]!.of("auth").at(-1), { type: "auth", token: "t1", id: "~" });
+    assert.equal(sockets.length, 1);
+    hop.close();
+  }
+});
+
+Deno.test("an attempt that hangs is given up, whatever it hangs in", async () => {
+  const clock = new FakeClock();
+  const { WebSocket, sockets } = fakeSockets();
+  const signals: AbortSignal[] = [];
+  const hop = new Hopwire("ws://nowhere", {
+    token: (
+      { signal },
+    ) => (signals.push(signal), signals.length === 1 ? new Promise(() => {}) : "t"),
+    transports: ["websocket"],
+    WebSocket,
+    clock,
+    random: () => 0,
+    connectTimeout: 8_000,
+  });
+  await clock.move(7_999);
+  assert.equal(signals[0]!.aborted, false);
+  await clock.move(1);
+  assert.equal(signals[0]!.aborted, true);
+  assert.equal(sockets.length, 1);
+  await clock.move(8_000);
+  assert.equal(sockets[0]!.readyState, 3);
+  assert.equal(sockets.length, 2);
+  // What the first says now is nobody's.
+  sockets[0]!.accept();
+  assert.notEqual(hop.state, "connected");
+  sockets[1]!.accept();
+  assert.equal(hop.state, "connected");
+  hop.close();
+});
+
+Deno.test("a listener that closes in the midst of it leaves nothing behind", async () => {
+  for (const state of ["connecting", "connected", "waiting"]) {
+    const clock = new FakeClock();
+    const { WebSocket, sockets } = fakeSockets();
+    const hop = new Hopwire("ws://nowhere", { token: "t", WebSocket, clock });
+    hop.on("state", (event) => event.state === state && hop.close());
+    await clock.move(0);
+    sockets[0]?.accept();
+    sockets[0]?.lose();
+    await clock.move(100_000);
+    assert.equal(hop.state, "closed", state);
+    assert.equal(clock.waiting, 0, state);
+    assert.ok(sockets.length <= 1, state);
+  }
+});

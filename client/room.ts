@@ -1,0 +1,397 @@
+/**
+ * A room as a client sees it: its messages in order, each once, whatever the connection does.
+ *
+ * @module
+ */
+import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
+import { Emitter } from "./emitter.ts";
+import { HopwireError } from "./errors.ts";
+import type {
+  Ack,
+  Clock,
+  HistoryOptions,
+  JoinOptions,
+  Member,
+  Message,
+  SendOptions,
+  Signal,
+} from "./types.ts";
+
+/** Messages that wait for an iterator that is not read. */
+const MAX_BUFFERED = 1_000;
+
+/** Bytes of a content's JSON that the server takes. */
+const MAX_CONTENT_BYTES = 32 * 1024;
+
+/** Members that are listed; above it a room tells how many alone. */
+const MAX_MEMBERS = 1_000;
+
+/** How long to wait where the server says "later" without saying when, milliseconds. */
+const LATER_MS = 1_000;
+
+/** The id of our `subscribe`. */
+const JOIN = "~join";
+
+const encoder = new TextEncoder();
+
+/** What a room tells. */
+export interface RoomEvents {
+  message: Message;
+  signal: Signal;
+  /** Entered, for the first time or again. `recovered`: all that was missed meanwhile follows. */
+  joined: { recovered: boolean; seq: number; epoch: string };
+  /** What came after `after` and before `before` cannot be told: read {@link Room.history}. */
+  lost: { after: number; before: number };
+  "member-joined": Member;
+  "member-left": Member;
+  /** {@link Room.members} or {@link Room.count} have changed. */
+  members: { count: number };
+  error: HopwireError;
+  left: { reason: string };
+}
+
+/** What a room needs of its client. */
+export interface RoomDeps {
+  clock: Clock;
+  up(): boolean;
+  behind(): boolean;
+  send(frame: object): void;
+  ask(frame: object & { room: string }, signal?: AbortSignal): Promise<object>;
+  message(room: string, id: string, frame: object, signal?: AbortSignal): Promise<Ack>;
+  /** The room's messages may be sent from now on. */
+  opened(): void;
+  /** The room was left: what waits in it is given up. */
+  left(room: Room, error: HopwireError): void;
+}
+
+/** What its client does with a room, and nobody else. */
+export interface RoomControl {
+  /** Whether messages may be sent. */
+  isOpen(): boolean;
+  /** Asks to be let in, from where the room is. */
+  subscribe(): void;
+  /** The connection was lost. */
+  down(): void;
+  /** The room is over. */
+  end(error: HopwireError): void;
+  /** Takes in a frame of the room. */
+  frame(frame: ServerFrame): void;
+}
+
+/** The control of a room. */
+export let controlOf: (room: Room) => RoomControl;
+
+/** See the module's doc. Made by {@link Hopwire.join}. */
+export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> {
+  readonly name: string;
+  /** Resolves once the room has been entered; rejects where that is refused. */
+  readonly joined: Promise<void>;
+  static {
+    controlOf = (room) => ({
+      isOpen: () => room.#open,
+      subscribe: () => room.#subscribe(),
+      down: () => room.#down(),
+      end: (error) => room.#end(error),
+      frame: (frame) => room.#frame(frame),
+    });
+  }
+
+  readonly #deps: RoomDeps;
+  readonly #presence: boolean;
+  readonly #members = new Map<string, Member>();
+  #enter!: () => void;
+  #refuse!: (error: HopwireError) => void;
+  #state: "joining" | "joined" | "left" = "joining";
+  /** The server knows, on this connection, that we want in. */
+  #asked = false;
+  #last: { seq: number; epoch: string } | null;
+  #repairedAt = -1;
+  #repairing = false;
+  #count: number | undefined;
+  #timer: unknown;
+  #why: HopwireError | null = null;
+  #listing = 0;
+
+  constructor(name: string, options: JoinOptions, deps: RoomDeps) {
+    super();
+    this.name = name;
+    this.#deps = deps;
+    this.#last = options.since ?? null;
+    this.#presence = options.presence !== false;
+    this.joined = new Promise((resolve, reject) => {
+      this.#enter = resolve;
+      this.#refuse = reject;
+    });
+    // Who does not look at it hears of it by `error`.
+    this.joined.catch(() => {});
+  }
+
+  get state(): "joining" | "joined" | "left" {
+    return this.#state;
+  }
+
+  /** Who is here, by user id; empty where the room does not say. See {@link Room.count}. */
+  get members(): ReadonlyMap<string, Member> {
+    return this.#members;
+  }
+
+  /** How many are here; undefined where the room does not say. */
+  get count(): number | undefined {
+    return this.#count;
+  }
+
+  /** Where to go on from later: {@link JoinOptions.since}. */
+  get since(): { seq: number; epoch: string } | null {
+    return this.#last;
+  }
+
+  /**
+   * Sends a message; resolves once it is stored. While the connection is away it waits in the queue,
+   * and it is sent again, and stored once, where its ack got lost.
+   *
+   * @throws {HopwireError} the server's refusal, or `too_large`, `queue_full`, `left`, `closed`
+   */
+  async send(content: unknown, options: SendOptions = {}): Promise<Ack> {
+    const json = this.#json(content);
+    if (this.#why !== null) throw this.#why;
+    const { id = randomId(), traceparent, signal } = options;
+    if (!/^[\x21-\x7e]{1,64}$/.test(id)) {
+      throw new HopwireError("invalid_format", "id: expected 1 to 64 visible ASCII characters");
+    }
+    const frame = { type: "message", room: this.name, content: JSON.parse(json), id, traceparent };
+    return await this.#deps.message(this.name, id, frame, signal);
+  }
+
+  /** Sends something of the moment. Gives false, and sends nothing, where it cannot go out at once. */
+  signal(content: unknown): boolean {
+    this.#json(content);
+    if (!this.#open || this.#deps.behind()) return false;
+    this.#deps.send({ type: "signal", room: this.name, content });
+    return true;
+  }
+
+  /**
+   * The room's past, newest first; with `after`, what came after it, oldest first. Asks for a page at
+   * a time, as it is read.
+   */
+  async *history(options: HistoryOptions = {}): AsyncGenerator<Message, void, void> {
+    const { before, after, pageSize: limit = 50, signal } = options;
+    let cursor: object = after === undefined ? { before } : { after };
+    for (;;) {
+      const frame = { type: "history", room: this.name, limit, ...cursor };
+      const page = await this.#deps.ask(frame, signal) as ServerFrameOf<"history">;
+      for (const message of page.messages) yield messageOf(message);
+      const last = page.messages.at(-1);
+      if (!page.more || last === undefined) return;
+      cursor = after === undefined ? { before: last.seq } : { after: last.seq };
+    }
+  }
+
+  /**
+   * Messages from now on. Ends when the room is left; throws `too_slow` where 1,000 wait to be read.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    const waiting: Message[] = [];
+    let ended = this.#state === "left";
+    let overflowed = false;
+    let wake = () => {};
+    const offs = [
+      this.on("message", (message) => {
+        if (waiting.length >= MAX_BUFFERED) overflowed = true;
+        else waiting.push(message);
+        wake();
+      }),
+      this.on("left", () => {
+        ended = true;
+        wake();
+      }),
+    ];
+    try {
+      for (;;) {
+        while (waiting.length > 0) yield waiting.shift()!;
+        if (overflowed) {
+          throw new HopwireError("too_slow", `${MAX_BUFFERED} messages were not read`);
+        }
+        if (ended) return;
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+    } finally {
+      for (const off of offs) off();
+    }
+  }
+
+  /** Leaves. Messages that are not acked yet are given up. */
+  leave(): void {
+    if (this.#state === "left") return;
+    if (this.#open) this.#deps.send({ type: "unsubscribe", room: this.name });
+    this.#end(new HopwireError("left", "the room was left"));
+  }
+
+  /** Whether messages may be sent: the server puts them behind our entering. */
+  get #open(): boolean {
+    return this.#asked && this.#state !== "left";
+  }
+
+  /** Asks to be let in, from where we are. */
+  #subscribe(): void {
+    if (this.#state === "left" || !this.#deps.up()) return;
+    this.#asked = true;
+    const since = this.#last ?? undefined;
+    this.#deps.send({ type: "subscribe", room: this.name, since, id: JOIN });
+    this.#deps.opened();
+  }
+
+  #down(): void {
+    this.#asked = false;
+    this.#repairing = false;
+    this.#listing++;
+    this.#deps.clock.clearTimeout(this.#timer);
+  }
+
+  #end(error: HopwireError): void {
+    if (this.#state === "left") return;
+    this.#down();
+    this.#state = "left";
+    this.#why = error;
+    this.#refuse(error);
+    this.#deps.left(this, error);
+    this.emit("left", { reason: error.message });
+  }
+
+  #frame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case "subscribed":
+        return this.#subscribed(frame);
+      case "room-message":
+        return this.#message(frame);
+      case "room-signal": {
+        const { room, userId, username, content } = frame;
+        return this.emit("signal", { room, userId, username, content });
+      }
+      case "user-joined":
+      case "user-left":
+        return this.#changed(frame);
+      case "presence":
+        // Nobody asked for it: it takes the place of all that was told before.
+        return this.#list(frame, true);
+      case "error":
+        return this.#refused(frame);
+    }
+  }
+
+  #subscribed({ seq, epoch, recovered, count }: ServerFrameOf<"subscribed">): void {
+    const before = this.#last;
+    const repaired = this.#repairing;
+    this.#state = "joined";
+    if (repaired) this.#repairedAt = before?.seq ?? -1;
+    this.#repairing = false;
+    this.#last = { seq: recovered && before !== null ? before.seq : seq, epoch };
+    this.#enter();
+    if (!repaired) this.emit("joined", { recovered, seq, epoch });
+    const lost = before !== null && !recovered && (before.epoch !== epoch || before.seq < seq);
+    if (lost && (seq > 0 || before.seq > 0)) {
+      this.emit("lost", { after: before.seq, before: seq + 1 });
+    }
+    this.#setCount(count);
+    if (this.#presence && count !== undefined && count <= MAX_MEMBERS) void this.#readMembers();
+  }
+
+  #message(frame: ServerFrameOf<"room-message">): void {
+    const { seq, prev } = frame;
+    const last = this.#last;
+    if (seq > 0 && last !== null) {
+      if (seq <= last.seq) return;
+      if (prev > last.seq) {
+        if (this.#repairing) return;
+        if (this.#repairedAt !== last.seq) {
+          // What lies between is asked for, and this with it.
+          this.#repairing = true;
+          return this.#subscribe();
+        }
+        this.emit("lost", { after: last.seq, before: seq });
+      }
+      last.seq = seq;
+    }
+    this.emit("message", messageOf(frame));
+  }
+
+  #changed({ type, userId, username }: ServerFrameOf<"user-joined"> | ServerFrameOf<"user-left">) {
+    const member = { userId, username };
+    const known = this.#members.has(userId);
+    if (type === "user-joined") {
+      if (this.#presence && this.#members.size < MAX_MEMBERS) this.#members.set(userId, member);
+      if (!known) this.#setCount((this.#count ?? 0) + 1);
+      this.emit("member-joined", member);
+    } else {
+      this.#members.delete(userId);
+      if (known || !this.#presence) this.#setCount(Math.max(0, (this.#count ?? 1) - 1));
+      this.emit("member-left", member);
+    }
+  }
+
+  #setCount(count: number | undefined): void {
+    this.#count = count;
+    if (count !== undefined) this.emit("members", { count });
+  }
+
+  #list({ members, count }: ServerFrameOf<"presence">, anew: boolean): void {
+    if (anew) this.#members.clear();
+    for (const member of members) {
+      if (this.#presence && this.#members.size < MAX_MEMBERS) {
+        this.#members.set(member.userId, member);
+      }
+    }
+    this.#setCount(count);
+  }
+
+  async #readMembers(): Promise<void> {
+    const listing = ++this.#listing;
+    try {
+      let after: string | undefined;
+      for (;;) {
+        const frame = { type: "presence", room: this.name, after };
+        const page = await this.#deps.ask(frame) as ServerFrameOf<"presence">;
+        if (listing !== this.#listing) return;
+        this.#list(page, after === undefined);
+        after = page.members.at(-1)?.userId;
+        if (!page.more || after === undefined || this.#members.size >= MAX_MEMBERS) return;
+      }
+    } catch (error) {
+      if (listing === this.#listing) this.emit("error", error as HopwireError);
+    }
+  }
+
+  #refused({ id, code, message, retryAfter }: ServerFrameOf<"error">): void {
+    const error = new HopwireError(code, message);
+    const entering = id === JOIN;
+    if (entering && (code === "unavailable" || code === "rate_limited")) {
+      // It is not in the room for a reason that passes.
+      this.#down();
+      this.#timer = this.#deps.clock.setTimeout(() => this.#subscribe(), retryAfter ?? LATER_MS);
+      return this.emit("error", error);
+    }
+    this.emit("error", error);
+    // A renewed token may no longer name it.
+    if (entering || (id === undefined && code === "forbidden")) this.#end(error);
+  }
+
+  #json(content: unknown): string {
+    const json = JSON.stringify(content);
+    if (json === undefined) throw new HopwireError("invalid_format", "content: not JSON");
+    const bytes = json.length * 3 > MAX_CONTENT_BYTES ? encoder.encode(json).length : 0;
+    if (bytes > MAX_CONTENT_BYTES) {
+      throw new HopwireError("too_large", `content: ${bytes} bytes, ${MAX_CONTENT_BYTES} at most`);
+    }
+    return json;
+  }
+}
+
+function messageOf({ type: _, ...message }: ServerFrameOf<"room-message">): Message {
+  return message as Message;
+}
+
+/** 128 random bits: `crypto.randomUUID` is only there for pages with https. */
+function randomId(): string {
+  const words = crypto.getRandomValues(new Uint32Array(4));
+  return Array.from(words, (word) => word.toString(36)).join("-");
+}

@@ -1,0 +1,19 @@
+/** The SDK's own types say what the contract's do. Wrong ones do not compile. */
+import type { ServerFrameOf } from "../services/contract/frames.ts";
+import type { Ack, Member, Message, Signal, UserEvent } from "./types.ts";
+
+type Same<A, B> = [A] extends [B] ? [B] extends [A] ? true : false : false;
+type Body<T extends Parameters<typeof body>[0]> = Omit<ServerFrameOf<T>, "type">;
+declare function body(
+  type: "room-message" | "room-signal" | "user-joined" | "event" | "ack",
+): void;
+
+const same: [
+  Same<Message, Body<"room-message">>,
+  Same<Signal, Body<"room-signal">>,
+  Same<Member, Omit<Body<"user-joined">, "room">>,
+  Same<UserEvent, Body<"event">>,
+  Same<Omit<Ack, "duplicate">, Omit<Body<"ack">, "duplicate">>,
+] = [true, true, true, true, true];
+
+Deno.test("types are the contract's", () => void same);
