@@ -28,7 +28,7 @@ export async function pack(out: string): Promise<Packed> {
   await run(Deno.execPath(), [...args, "-o", `${folder}/hopwire.js`, entry], ROOT);
   const types = await Deno.readTextFile(`${folder}/hopwire.d.ts`);
   // Of the contract only this name is left, in what is nobody's to call.
-  const own = types.replace(/^import .* from "\..*";$/gm, "") +
+  const own = types.replace(/^import .* from ['"]\..*$/gm, "") +
     "\ntype ServerFrame = { readonly type: string };\n";
   await Deno.writeTextFile(`${folder}/hopwire.d.ts`, own);
   const manifest = {

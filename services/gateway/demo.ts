@@ -1,30 +1,43 @@
 /**
- * The demo page: plain TypeScript and HTML, sent as they are but for the types, which are taken out
- * when the gateway starts. Nothing to build.
+ * The demo page, as `deno task build` has bundled it. Sent as it is.
  *
  * @module
  */
 import type { Hono } from "hono";
-import { stripTypeScriptTypes } from "node:module";
+import { ConfigError } from "../kit/mod.ts";
 
 const PAGE = new URL("./demo/page.html", import.meta.url);
 const STYLE = new URL("./demo/style.css", import.meta.url);
-const SCRIPT = new URL("./demo/page.ts", import.meta.url);
+const SCRIPT = new URL("./demo/dist/page.js", import.meta.url);
 
-/** Scripts and styles from here alone, and connections: the page needs the token's origin too. */
+/**
+ * Scripts and styles from here alone, and connections: the page needs the token's origin too. Pictures
+ * from anywhere: people send them by address.
+ */
 function contentPolicy(tokenUrl: string | undefined): string {
   const tokens = tokenUrl === undefined ? "" : ` ${new URL(tokenUrl).origin}`;
-  return `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; ` +
-    `connect-src 'self'${tokens}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  return `default-src 'none'; script-src 'self'; style-src 'self'; img-src http: https: data:; ` +
+    `connect-src 'self'${tokens}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ` +
+    `require-trusted-types-for 'script'`;
 }
 
-/** Adds the page at `/`. `tokenUrl` is where it gets development tokens. */
+/**
+ * Adds the page at `/`. `tokenUrl` is where it gets development tokens.
+ *
+ * @throws {ConfigError} where the page has not been built
+ */
 export function addDemoRoutes(app: Hono, tokenUrl: string | undefined): void {
   const page = Deno.readTextFileSync(PAGE).replace("{{token-url}}", tokenUrl ?? "");
   const style = Deno.readTextFileSync(STYLE);
-  const script = stripTypeScriptTypes(Deno.readTextFileSync(SCRIPT));
+  let script: string;
+  try {
+    script = Deno.readTextFileSync(SCRIPT);
+  } catch {
+    throw new ConfigError("DEMO: the page is not built: run `deno task build` first");
+  }
   const headers = {
     "content-security-policy": contentPolicy(tokenUrl),
+    "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cache-control": "no-cache",
   };

@@ -5,6 +5,7 @@
  * @module
  */
 import { ConfigError, errorText, readConfig } from "../kit/mod.ts";
+import { buildPage } from "./build.ts";
 import { type Child, keepRunning } from "./child.ts";
 import { START_CONFIG, type StartConfig } from "./config.ts";
 import { flagsOf, type ServiceName, SERVICES, variablesOf } from "./flags.ts";
@@ -73,6 +74,7 @@ async function run(
   requireFree(host, config.PORT, "PORT");
   requireFree(host, config.AUTH_PORT, "AUTH_PORT");
   await fetchPackages(say);
+  await buildPage();
 
   const keep = (
     name: string,

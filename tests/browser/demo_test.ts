@@ -1,93 +1,276 @@
-/** The demo page in a real browser: two tabs talk to each other. */
+/** The demo page, and with it the client, in a real browser. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { findChromium, startChromium } from "../harness/chromium.ts";
 import { freePort } from "../harness/process.ts";
-import { startSystem } from "../harness/system.ts";
+import { type Proxy, startProxy } from "../harness/proxy.ts";
+import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
 const executablePath = await findChromium();
 
-Deno.test({
-  name: "two tabs of the demo page talk to each other",
-  ignore: executablePath === null,
-  // Playwright keeps timers and a socket of its own until the browser has gone.
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn(t) {
-    const authPort = freePort();
-    await using system = await startSystem({
-      env: {
-        auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" },
-        gateway: { DEMO: "true", DEMO_TOKEN_URL: `http://127.0.0.1:${authPort}/token` },
-      },
+/** A system with the page, a proxy in front of it, and a browser. */
+interface Stage {
+  system: System;
+  proxy: Proxy;
+  url: string;
+  /** What the pages complained of that nobody expected. */
+  problems: string[];
+  /** Signs in, in a page of its own. */
+  open(name: string, options?: { room?: string; url?: string; width?: number }): Promise<Page>;
+}
+
+async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
+  const authPort = freePort();
+  await using system = await startSystem({
+    env: {
+      auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" },
+      gateway: { DEMO: "true", DEMO_TOKEN_URL: `http://127.0.0.1:${authPort}/token` },
+    },
+  });
+  await using proxy = await startProxy([system.gateways[0]!.port]);
+  await using browser = await startChromium(executablePath!);
+  const problems: string[] = [];
+  const url = `http://127.0.0.1:${proxy.port}/`;
+  const open: Stage["open"] = async (name, { room = "chat.demo", width = 1_100 } = {}) => {
+    const page = await browser.context.newPage();
+    await page.setViewportSize({ width, height: 700 });
+    page.on("console", (message) => {
+      // What is cut or blocked on purpose is complained of by the browser itself.
+      const expected = /WebSocket connection to|Failed to load resource|net::ERR/;
+      if (message.type() === "error" && !expected.test(message.text())) {
+        problems.push(message.text());
+      }
     });
-    await using browser = await startChromium(executablePath!);
-    const url = `http://127.0.0.1:${system.gateways[0]!.port}/`;
-    const problems: string[] = [];
+    page.on("pageerror", (error) => problems.push(String(error)));
+    await page.goto(url);
+    await page.getByLabel("Your name").fill(name);
+    await page.getByLabel("Room", { exact: true }).fill(room);
+    await page.getByRole("button", { name: "Join" }).click();
+    await members(page).getByText(name).waitFor();
+    return page;
+  };
+  await play({ system, proxy, url, problems, open });
+  assert.deepEqual(problems, []);
+}
 
-    const open = async (name: string): Promise<Page> => {
-      const page = await browser.context.newPage();
-      page.on("console", (message) => {
-        if (message.type() === "error") problems.push(message.text());
-      });
-      page.on("pageerror", (error) => problems.push(String(error)));
-      await page.goto(url);
-      await page.getByLabel("Your name").fill(name);
-      await page.getByLabel("Room").fill("chat.demo");
-      await page.getByRole("button", { name: "Join" }).click();
-      await page.getByText("in chat.demo").waitFor();
-      return page;
-    };
-    const say = async (page: Page, words: string) => {
-      await page.getByLabel("Message", { exact: true }).fill(words);
-      await page.getByRole("button", { name: "Send" }).click();
-    };
-    const messages = (page: Page) => page.getByRole("list", { name: "Messages" });
-    const members = (page: Page) => page.getByRole("list", { name: "Members" });
+const messages = (page: Page) => page.getByRole("log", { name: "Messages" });
+const members = (page: Page) => page.getByRole("list", { name: "Members" });
+const badge = (page: Page) => page.locator("#badge");
 
+async function say(page: Page, words: string): Promise<void> {
+  await page.getByLabel("Message", { exact: true }).fill(words);
+  await page.keyboard.press("Enter");
+}
+
+/** What was said, as it stands on the page. */
+const said = (page: Page) => messages(page).locator("li:not(.note) p").allTextContents();
+
+/** Waits until the last things said are these, in this order, and none is there twice. */
+async function hears(page: Page, expected: readonly string[]): Promise<void> {
+  let got: string[] = [];
+  await until(`the page to show ${expected.slice(-3)}`, async () => {
+    got = await said(page);
+    return expected.every((words) => got.includes(words));
+  }).catch((error) => {
+    throw new Error(`${error.message}, it shows ${JSON.stringify(got.slice(-5))}`);
+  });
+  assert.deepEqual(got.filter((words) => expected.includes(words)), expected);
+}
+
+function browserTest(name: string, play: (stage: Stage) => Promise<void>): void {
+  Deno.test({
+    name: `Chromium: ${name}`,
+    ignore: executablePath === null,
+    // Playwright keeps timers and a socket of its own until the browser has gone.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: () => onStage(play),
+  });
+}
+
+browserTest(
+  "two tabs talk, type, see each other, and nothing that is said becomes markup",
+  async ({ open }) => {
     const ann = await open("Ann");
     const bob = await open("Bob");
+    for (const page of [ann, bob]) {
+      for (const name of ["Ann", "Bob"]) await members(page).getByText(name).waitFor();
+    }
+    await bob.getByLabel("Message", { exact: true }).pressSequentially("Hel");
+    await ann.getByText("Bob is typing ...").waitFor();
+    await say(bob, "Hello, Ann");
+    await say(ann, "Hello, Bob");
+    for (const page of [ann, bob]) await hears(page, ["Hello, Ann", "Hello, Bob"]);
+    await until("typing to be over", async () => await ann.locator("#typing").textContent() === "");
+    await messages(ann).locator(".mine").getByLabel("delivered").waitFor();
+    await until("the badge", async () => /^WebSocket · \d+ ms$/.test(await badge(ann).innerText()));
 
-    await t.step("each sees the other among the members", async () => {
-      for (const page of [ann, bob]) {
-        for (const name of ["Ann", "Bob"]) await members(page).getByText(name).waitFor();
-      }
-    });
-
-    await t.step("what one says both read", async () => {
-      await say(ann, "Hello, Bob");
-      await say(bob, "Hello, Ann");
-      for (const page of [ann, bob]) {
-        await messages(page).getByText("Hello, Bob").waitFor();
-        await messages(page).getByText("Hello, Ann").waitFor();
-      }
-    });
-
-    await t.step("markup is text", async () => {
-      await say(ann, "<img src=x onerror=alert(1)><script>alert(2)</script>");
-      await messages(bob).getByText("<img src=x onerror=alert(1)>").waitFor();
-      assert.equal(await bob.locator("#messages img, #messages script").count(), 0);
-    });
-
-    await t.step("who comes later reads what was said, and who leaves is told", async () => {
-      const cid = await open("Cid");
-      await messages(cid).getByText("Hello, Bob").waitFor();
-      await members(ann).getByText("Cid").waitFor();
-      await cid.close();
-      await until("Cid to be gone", async () => await members(ann).getByText("Cid").count() === 0);
-    });
-
-    await t.step("the gateway is killed and comes back: both go on", async () => {
-      await system.gateways[0]!.restart();
-      await system.gateways[0]!.ready();
-      for (const page of [ann, bob]) await page.getByText("in chat.demo").waitFor();
-      await say(ann, "still here");
-      await messages(bob).getByText("still here").waitFor();
-      assert.equal(await messages(bob).getByText("Hello, Bob").count(), 1);
-    });
-
-    const unexpected = problems.filter((problem) => !/WebSocket connection to/.test(problem));
-    assert.deepEqual(unexpected, []);
+    const markup = "<img src=x onerror=alert(1)><script>alert(2)</script>";
+    await say(ann, markup);
+    await hears(bob, [markup]);
+    // A name, a room's name, an address: each field that others may fill.
+    const eve = await open('<b onclick="alert(3)">Eve</b>');
+    await members(bob).getByText('<b onclick="alert(3)">Eve</b>').waitFor();
+    for (const address of ["javascript:alert(4)", "data:text/html,<script>alert(5)</script>"]) {
+      await eve.getByRole("button", { name: "Send an image or a file" }).click();
+      await eve.getByRole("textbox", { name: "Address" }).fill(address);
+      await eve.getByRole("button", { name: "Send it" }).click();
+      assert.equal(await eve.locator("dialog[open]").count(), 1, "the form refuses it");
+      await eve.getByRole("button", { name: "Cancel" }).click();
+    }
+    assert.equal(await bob.locator("#messages img, #messages script, #messages a").count(), 0);
+    assert.equal(await bob.locator("#members b").count(), 0);
   },
+);
+
+browserTest(
+  "a picture or a file goes by its address, whoever sends what",
+  async ({ open, system }) => {
+    const ann = await open("Ann");
+    await ann.getByRole("button", { name: "Send an image or a file" }).click();
+    await ann.getByRole("textbox", { name: "Address" }).fill("https://example.invalid/cat.png");
+    await ann.getByLabel("Caption").fill("a cat");
+    await ann.getByRole("button", { name: "Send it" }).click();
+    await messages(ann).getByRole("link").waitFor();
+    // By hand, past the form: what is no web address is text.
+    const eve = await system.client({ user: "eve" });
+    eve.send({ type: "subscribe", room: "chat.demo" });
+    const contents = [
+      { url: "javascript:alert(1)", text: "by hand" },
+      { url: "https://example.invalid/report.pdf" },
+      { url: { toString: "x" } },
+      null,
+      [1],
+    ];
+    for (const content of contents) eve.send({ type: "message", room: "chat.demo", content });
+    await hears(ann, ["by hand", '{"url":{"toString":"x"}}', "null", "[1]"]);
+    const links = await messages(ann).getByRole("link").evaluateAll((all) =>
+      all.map((each) => [each.getAttribute("href"), each.getAttribute("rel")])
+    );
+    assert.deepEqual(links, [
+      ["https://example.invalid/cat.png", "noopener noreferrer nofollow"],
+      ["https://example.invalid/report.pdf", "noopener noreferrer nofollow"],
+    ]);
+  },
+);
+
+browserTest(
+  "older messages come as one scrolls up, rooms keep what was not seen",
+  async ({ open, system }) => {
+    const bot = await system.client({ user: "bot" });
+    for (const room of ["chat.demo", "chat.other"]) bot.send({ type: "subscribe", room });
+    for (let n = 0; n < 130; n++) {
+      bot.send({ type: "message", room: "chat.demo", content: `line ${n}`, id: `${n}` });
+    }
+    await bot.takeMany("ack", 130);
+    const ann = await open("Ann");
+    await hears(ann, ["line 129"]);
+    assert.equal((await said(ann)).length, 40);
+    await until("the first line", async () => {
+      await messages(ann).evaluate((list) => list.scrollTop = 0);
+      return (await said(ann))[0] === "line 0";
+    });
+    assert.deepEqual(await said(ann), Array.from({ length: 130 }, (_, n) => `line ${n}`));
+    // Reading the past, one is not torn away by what comes.
+    bot.send({ type: "message", room: "chat.demo", content: "news" });
+    await ann.getByRole("button", { name: "New messages" }).click();
+    await hears(ann, ["line 129", "news"]);
+
+    await ann.getByLabel("Another room").fill("chat.other");
+    await ann.keyboard.press("Enter");
+    await ann.getByRole("heading", { name: "chat.other" }).waitFor();
+    await members(ann).getByText("Ann").waitFor();
+    bot.send({ type: "message", room: "chat.demo", content: "while away" });
+    await ann.getByLabel("1 unread").waitFor();
+    await ann.getByRole("button", { name: /^chat\.demo/ }).click();
+    await hears(ann, ["news", "while away"]);
+    assert.equal(await ann.locator(".unread").count(), 0);
+    // The tab remembers who it is and where.
+    await ann.reload();
+    await ann.getByRole("button", { name: "chat.demo", exact: true }).waitFor();
+    await ann.getByRole("button", { name: "chat.other", exact: true }).waitFor();
+  },
+);
+
+browserTest(
+  "the gateway is killed and comes back: nothing is lost or there twice",
+  async ({ open, system }) => {
+    const ann = await open("Ann");
+    const bob = await open("Bob");
+    await say(ann, "before");
+    await hears(bob, ["before"]);
+    await system.gateways[0]!.kill();
+    for (const page of [ann, bob]) {
+      await page.locator('#badge:not([data-state="connected"])')
+        .waitFor();
+    }
+    await say(ann, "meanwhile 1");
+    await say(ann, "meanwhile 2");
+    await messages(ann).getByLabel("being sent").first().waitFor();
+    await system.gateways[0]!.restart();
+    await system.gateways[0]!.ready();
+    await say(bob, "after");
+    for (const page of [ann, bob]) {
+      await hears(page, ["meanwhile 1", "meanwhile 2"]);
+      await hears(page, ["after"]);
+      const all = await said(page);
+      assert.deepEqual(all.toSorted(), ["after", "before", "meanwhile 1", "meanwhile 2"]);
+      await until("WebSocket", async () => /^WebSocket/.test(await badge(page).innerText()));
+    }
+  },
+);
+
+browserTest(
+  "without a network messages wait, and go out in order when it is back",
+  async ({ open }) => {
+    const ann = await open("Ann");
+    const bob = await open("Bob");
+    await ann.context().setOffline(true);
+    for (const page of [ann, bob]) await page.locator('#badge[data-state="waiting"]').waitFor();
+    const words = Array.from({ length: 20 }, (_, n) => `offline ${n}`);
+    for (const each of words) await say(ann, each);
+    await ann.context().setOffline(false);
+    for (const page of [ann, bob]) await hears(page, words);
+  },
+);
+
+browserTest(
+  "WebSocket is blocked: the fallback carries on, and is remembered",
+  async ({ open, proxy }) => {
+    proxy.mode.webSocket = false;
+    const ann = await open("Ann");
+    await until("the stream", async () => /^SSE/.test(await badge(ann).innerText()));
+    proxy.mode.webSocket = true;
+    const bob = await open("Bob", { room: "chat.demo" });
+    await say(ann, "by stream");
+    await say(bob, "hello");
+    for (const page of [ann, bob]) await hears(page, ["by stream", "hello"]);
+    // The same browser: what worked for one tab is where the next begins.
+    assert.match(await badge(bob).innerText(), /^SSE/);
+    proxy.cut();
+    await say(ann, "after a cut");
+    await hears(bob, ["by stream", "hello", "after a cut"]);
+  },
+);
+
+browserTest("keyboard alone will do, on a phone and in the dark too", async ({ open }) => {
+  const ann = await open("Ann", { width: 380 });
+  const wide = await ann.evaluate("document.documentElement.scrollWidth > innerWidth");
+  assert.equal(wide, false, "nothing sticks out of the page");
+  const seen: string[] = [];
+  await ann.getByRole("button", { name: "Light or dark" }).focus();
+  const background = () => ann.evaluate("getComputedStyle(document.body).backgroundColor");
+  const light = await background();
+  await ann.keyboard.press("Enter");
+  assert.notEqual(await background(), light);
+  for (let i = 0; i < 12; i++) {
+    await ann.keyboard.press("Tab");
+    seen.push(await ann.evaluate<string>("document.activeElement.id"));
+  }
+  for (const id of ["leave", "new-room", "messages", "attach", "text"]) {
+    assert.ok(seen.includes(id), `${id} is reached by Tab: ${seen}`);
+  }
+  await say(ann, "by keyboard");
+  await hears(ann, ["by keyboard"]);
 });

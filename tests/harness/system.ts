@@ -5,6 +5,7 @@
  * @module
  */
 import { SignJWT } from "jose";
+import { buildPage } from "../../services/start/build.ts";
 import { flagsOf, type ServiceName } from "../../services/start/flags.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type NatsServer, startNats } from "./nats.ts";
@@ -118,6 +119,7 @@ export function startService(
 
 /** Starts a system and waits until all of it is ready. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  if (options.env?.gateway?.DEMO === "true") await buildPage();
   const nats = await startNats({ config: options.natsConfig });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-system-" });
   const shared: Record<string, string> = { NATS_URL: nats.url, ...options.env?.all };

@@ -1,202 +1,240 @@
 /**
- * The demo page's script: sign in, join a room, talk, see who is here. It speaks the wire protocol
- * by hand, as a first client would. Text from others only ever becomes text nodes.
+ * The demo page: signs in, and puts rooms, members and the connection on the page. It is a user of the
+ * client SDK like any other.
  */
+import { Hopwire, type StateEvent } from "../../../client/mod.ts";
+import { byId, element } from "./dom.ts";
+import { RoomView, showMembers } from "./room_view.ts";
 
-interface Message {
-  seq: number;
-  userId: string;
+/** Who is signed in, kept for a reload of the tab. */
+interface SignedIn {
   username: string;
-  content: unknown;
+  userId: string;
+  rooms: string[];
 }
 
-interface Frame extends Partial<Message> {
-  type: string;
-  room?: string;
-  id?: string;
-  code?: string;
-  message?: string;
-  messages?: Message[];
-  members?: { userId: string; username: string }[];
-  count?: number;
-  epoch?: string;
-  recovered?: boolean;
-}
+const KEPT = "hopwire.demo";
 
-/** Waits before connecting again, milliseconds: doubled each time, with jitter. */
-const RETRY_MIN_MS = 500;
-const RETRY_MAX_MS = 10_000;
+/** How often the badge's latency is measured, milliseconds. */
+const PING_MS = 5_000;
 
-/** Messages kept on the page. */
-const MAX_SHOWN = 500;
+const text = byId<HTMLTextAreaElement>("text");
+const link = byId<HTMLDialogElement>("link");
+const views = new Map<string, RoomView>();
+let hop: Hopwire | null = null;
+let current: RoomView | null = null;
+let who: SignedIn | null = null;
 
-function byId<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
-
-const status = byId("status");
-const messages = byId<HTMLOListElement>("messages");
-const members = byId<HTMLUListElement>("members");
-const text = byId<HTMLInputElement>("text");
-
-const here = new Map<string, string>();
-let socket: WebSocket | undefined;
-let token = "";
-let room = "";
-let lastSeq = 0;
-let epoch = "";
-let early: Message[] | null = null;
-let tries = 0;
-
-function show(state: "offline" | "online" | "error", words: string): void {
-  status.dataset.state = state;
-  status.textContent = words;
-}
-
-function addLine(who: string | null, words: string): void {
-  const line = document.createElement("li");
-  if (who === null) {
-    line.className = "note";
-    line.textContent = words;
-  } else {
-    const name = document.createElement("b");
-    name.textContent = who;
-    line.append(name, words);
-  }
-  messages.append(line);
-  while (messages.childElementCount > MAX_SHOWN) messages.firstElementChild!.remove();
-  messages.scrollTop = messages.scrollHeight;
-}
-
-function showMembers(): void {
-  members.replaceChildren(
-    ...[...here].sort((a, b) => a[1].localeCompare(b[1])).map(([, name]) => {
-      const item = document.createElement("li");
-      item.textContent = name;
-      return item;
-    }),
-  );
-}
-
-function addMessage(message: Message): void {
-  // What was shown already comes again when history and live meet.
-  if (message.seq !== 0 && message.seq <= lastSeq) return;
-  lastSeq = Math.max(lastSeq, message.seq);
-  const { content, username, userId } = message;
-  addLine(username || userId, typeof content === "string" ? content : JSON.stringify(content));
-}
-
-function send(frame: object): void {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
-}
-
-function subscribe(): void {
-  const since = epoch === "" ? undefined : { seq: lastSeq, epoch };
-  send({ type: "subscribe", room, since, id: "join" });
-}
-
-function receive(frame: Frame): void {
-  switch (frame.type) {
-    case "authenticated":
-      subscribe();
-      break;
-    case "subscribed":
-      tries = 0;
-      show("online", `in ${room}`);
-      epoch = frame.epoch ?? "";
-      if (!frame.recovered) {
-        lastSeq = 0;
-        early = [];
-        send({ type: "history", room, limit: 50, id: "first" });
-      }
-      send({ type: "presence", room, id: "who" });
-      break;
-    case "history":
-      messages.replaceChildren();
-      for (const message of frame.messages!.toReversed()) addMessage(message);
-      for (const message of early ?? []) addMessage(message);
-      early = null;
-      break;
-    case "room-message":
-      // Live messages wait until the history before them is on the page.
-      if (early !== null) early.push(frame as Message);
-      else addMessage(frame as Message);
-      break;
-    case "presence":
-      // A room of many tells only how many.
-      if (frame.members!.length === 0 && frame.count! > 0) {
-        show("online", `in ${room}, ${frame.count} here`);
-        break;
-      }
-      here.clear();
-      for (const { userId, username } of frame.members!) here.set(userId, username || userId);
-      showMembers();
-      break;
-    case "user-joined":
-      here.set(frame.userId!, frame.username || frame.userId!);
-      addLine(null, `${frame.username} joined`);
-      showMembers();
-      break;
-    case "user-left":
-      here.delete(frame.userId!);
-      addLine(null, `${frame.username} left`);
-      showMembers();
-      break;
-    case "error":
-      addLine(null, frame.message ?? "error");
-      // Not in the room for a reason that passes: asked again a little later.
-      if (frame.id === "join" && frame.code === "unavailable") setTimeout(subscribe, RETRY_MIN_MS);
-      break;
-  }
-}
-
-function connect(): void {
-  const url = new URL("/ws", location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  socket = new WebSocket(url);
-  socket.onopen = () => send({ type: "auth", token });
-  socket.onmessage = ({ data }) => receive(JSON.parse(data));
-  socket.onclose = ({ code, reason }) => {
-    // 40xx: coming back as we are changes nothing.
-    if (code >= 4000 && code < 4100) return show("error", reason || `closed (${code})`);
-    const most = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries++);
-    show("offline", "connecting again ...");
-    setTimeout(connect, most / 2 + Math.random() * most / 2);
-  };
-}
-
-async function signIn(username: string): Promise<string> {
+/** A token for development, of the same user each time. */
+async function fetchToken(signal?: AbortSignal): Promise<string> {
   const url = document.body.dataset.tokenUrl;
   if (!url) throw new Error("this server issues no development tokens");
+  const { username, userId } = who!;
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ username }),
+    body: JSON.stringify({ username, userId }),
+    signal,
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? `no token (${response.status})`);
   return answer.token;
 }
 
-byId<HTMLFormElement>("sign-in").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  room = byId<HTMLInputElement>("room").value.trim();
+function keep(): void {
+  if (who === null) return sessionStorage.removeItem(KEPT);
+  who.rooms = [...views.keys()];
+  sessionStorage.setItem(KEPT, JSON.stringify(who));
+}
+
+function kept(): SignedIn | null {
   try {
-    token = await signIn(byId<HTMLInputElement>("name").value.trim());
-  } catch (error) {
-    return show("error", error instanceof Error ? error.message : String(error));
+    const { username, userId, rooms } = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    return typeof username === "string" && typeof userId === "string" && rooms.length > 0
+      ? { username, userId, rooms }
+      : null;
+  } catch {
+    return null;
   }
-  byId("sign-in").hidden = true;
-  byId("chat").hidden = false;
-  connect();
+}
+
+function showBadge(event?: StateEvent): void {
+  if (hop === null) return;
+  const badge = byId("badge");
+  const { state, transport, latency } = hop;
+  badge.dataset.state = state;
+  const words = {
+    connecting: "connecting ...",
+    connected: [
+      transport === "websocket" ? "WebSocket" : transport === "sse" ? "SSE" : "polling",
+      latency === undefined ? "" : `${Math.max(1, Math.round(latency))} ms`,
+    ].filter(Boolean).join(" · "),
+    waiting: event?.retryIn === undefined
+      ? "offline"
+      : `offline, again in ${Math.ceil(event.retryIn / 1_000)} s`,
+    closed: `closed${event?.reason ? `: ${event.reason}` : ""}`,
+  }[state];
+  byId("badge-text").textContent = words;
+  badge.title = event?.reason ?? "";
+}
+
+function showRooms(): void {
+  byId("rooms").replaceChildren(...[...views].map(([name, view]) => {
+    const open = element("button", { type: "button", className: "room" }, name);
+    if (view === current) open.setAttribute("aria-current", "page");
+    if (view.unread > 0) {
+      const count = element("span", { className: "unread" }, String(Math.min(99, view.unread)));
+      count.setAttribute("aria-label", `${view.unread} unread`);
+      open.append(count);
+    }
+    open.addEventListener("click", () => look(view));
+    const leave = element(
+      "button",
+      { type: "button", className: "quiet", title: `Leave ${name}` },
+      "×",
+    );
+    leave.setAttribute("aria-label", `Leave ${name}`);
+    leave.addEventListener("click", () => leaveRoom(view));
+    return element("li", {}, open, leave);
+  }));
+}
+
+/** Shows what has changed around the messages. */
+function changed(): void {
+  showRooms();
+  if (current === null) return;
+  showMembers(current.room);
+  const names = current.typing;
+  byId("typing").textContent = names.length === 0
+    ? ""
+    : names.length > 3
+    ? "several are typing ..."
+    : `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing ...`;
+}
+
+function look(view: RoomView): void {
+  current?.types(false);
+  current?.hide();
+  current = view;
+  byId("title").textContent = view.room.name;
+  document.title = `${view.room.name} · Hopwire demo`;
+  view.show();
   text.focus();
+}
+
+function enter(name: string): void {
+  let view = views.get(name);
+  if (view === undefined) views.set(name, view = new RoomView(hop!, name, changed));
+  look(view);
+  keep();
+}
+
+function leaveRoom(view: RoomView): void {
+  view.room.leave();
+  views.delete(view.room.name);
+  const [next] = views.values();
+  if (next === undefined) return signOut();
+  if (view === current) look(next);
+  keep();
+  changed();
+}
+
+function signOut(): void {
+  hop?.close();
+  who = null;
+  keep();
+  location.reload();
+}
+
+async function signIn(signedIn: SignedIn): Promise<void> {
+  who = signedIn;
+  // Before anything is shown: a name that the server refuses is said on the form.
+  let first: string | null = await fetchToken();
+  byId("welcome").hidden = true;
+  byId("app").hidden = false;
+  hop = new Hopwire(location.href, {
+    token: ({ signal }) => {
+      const token = first;
+      first = null;
+      return token ?? fetchToken(signal);
+    },
+    pingInterval: PING_MS,
+  });
+  hop.on("state", showBadge);
+  setInterval(showBadge, 1_000);
+  for (const name of signedIn.rooms) enter(name);
+}
+
+function refuse(error: unknown): void {
+  byId("refusal").textContent = error instanceof Error ? error.message : String(error);
+}
+
+byId<HTMLFormElement>("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const username = byId<HTMLInputElement>("name").value.trim();
+  const room = byId<HTMLInputElement>("room").value.trim();
+  const userId = `${username.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 24)}-${
+    crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)
+  }`;
+  refuse("");
+  signIn({ username, userId, rooms: [room] }).catch(refuse);
 });
+
+byId<HTMLFormElement>("add-room").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = byId<HTMLInputElement>("new-room").value.trim();
+  byId<HTMLFormElement>("add-room").reset();
+  enter(name);
+});
+
+function say(): void {
+  const words = text.value.trim();
+  if (words === "" || current === null) return;
+  current.send(words);
+  text.value = "";
+  text.style.height = "";
+}
 
 byId<HTMLFormElement>("say").addEventListener("submit", (event) => {
   event.preventDefault();
-  const content = text.value.trim();
-  if (content === "") return;
-  if (socket?.readyState !== WebSocket.OPEN) return show("offline", "not connected yet");
-  send({ type: "message", room, content });
-  text.value = "";
+  say();
 });
+
+text.addEventListener("keydown", (event) => {
+  // Of an input method Enter ends a word.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  say();
+});
+
+text.addEventListener("input", () => {
+  text.style.height = "";
+  text.style.height = `${text.scrollHeight}px`;
+  current?.types(text.value.trim() !== "");
+});
+
+byId("attach").addEventListener("click", () => {
+  link.querySelector("form")!.reset();
+  link.returnValue = "";
+  link.showModal();
+});
+byId("link-cancel").addEventListener("click", () => link.close());
+link.addEventListener("close", () => {
+  if (link.returnValue !== "send") return;
+  const url = byId<HTMLInputElement>("link-url").value.trim();
+  const caption = byId<HTMLInputElement>("link-text").value.trim();
+  current?.send(caption === "" ? { url } : { url, text: caption });
+});
+
+byId("theme").addEventListener("click", () => {
+  const dark = getComputedStyle(document.body).getPropertyValue("--dark").trim() === "1";
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("hopwire.theme", dark ? "light" : "dark");
+});
+const theme = localStorage.getItem("hopwire.theme");
+if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+
+byId("leave").addEventListener("click", signOut);
+
+const before = kept();
+if (before !== null) signIn(before).catch(refuse);
