@@ -256,6 +256,7 @@ browserTest(
 
 browserTest("keyboard alone will do, on a phone and in the dark too", async ({ open }) => {
   const ann = await open("Ann", { width: 380 });
+  await until("the badge", async () => / ms$/.test(await badge(ann).innerText()));
   const wide = await ann.evaluate("document.documentElement.scrollWidth > innerWidth");
   assert.equal(wide, false, "nothing sticks out of the page");
   const seen: string[] = [];
