@@ -20,11 +20,14 @@ interface Stage {
   open(name: string, options?: { room?: string; url?: string; width?: number }): Promise<Page>;
 }
 
-async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
+async function onStage(
+  play: (stage: Stage) => Promise<void>,
+  auth: Record<string, string> = {},
+): Promise<void> {
   const authPort = freePort();
   await using system = await startSystem({
     env: {
-      auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" },
+      auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true", ...auth },
       gateway: { DEMO: "true", DEMO_TOKEN_URL: `http://127.0.0.1:${authPort}/token` },
     },
   });
@@ -78,14 +81,18 @@ async function hears(page: Page, expected: readonly string[]): Promise<void> {
   assert.deepEqual(got.filter((words) => expected.includes(words)), expected);
 }
 
-function browserTest(name: string, play: (stage: Stage) => Promise<void>): void {
+function browserTest(
+  name: string,
+  play: (stage: Stage) => Promise<void>,
+  auth?: Record<string, string>,
+): void {
   Deno.test({
     name: `Chromium: ${name}`,
     ignore: executablePath === null,
     // Playwright keeps timers and a socket of its own until the browser has gone.
     sanitizeOps: false,
     sanitizeResources: false,
-    fn: () => onStage(play),
+    fn: () => onStage(play, auth),
   });
 }
 
@@ -275,3 +282,19 @@ browserTest("keyboard alone will do, on a phone and in the dark too", async ({ o
   await say(ann, "by keyboard");
   await hears(ann, ["by keyboard"]);
 });
+
+browserTest(
+  "tokens are refreshed without a new connection",
+  async ({ open, proxy }) => {
+    const ann = await open("Ann");
+    let given = 0;
+    ann.on("request", (request) => {
+      if (request.method() === "POST" && request.url().endsWith("/token")) given++;
+    });
+    await until("three more tokens", () => given >= 3);
+    await say(ann, "still the same connection");
+    await hears(ann, ["still the same connection"]);
+    assert.equal(proxy.requests["/ws"], 1);
+  },
+  { AUTH_DEV_TOKEN_TTL: "3" },
+);
