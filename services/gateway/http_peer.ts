@@ -49,6 +49,11 @@ export abstract class HttpPeer implements Peer, Connection {
     this.session.close("slow_consumer");
   }
 
+  /** Whether the client's next post is not taken yet: so it cannot say anything. */
+  protected get paused(): boolean {
+    return this.#paused !== null;
+  }
+
   pause(): void {
     this.#paused ??= Promise.withResolvers();
   }

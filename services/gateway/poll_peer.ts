@@ -34,6 +34,7 @@ export class PollPeer extends HttpPeer {
   #number = 0;
   #closing: CloseName | null = null;
   #queued = false;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
   #drained: PromiseWithResolvers<void> | null = null;
 
   send({ wire, start }: Frame): void {
@@ -70,9 +71,14 @@ export class PollPeer extends HttpPeer {
 
   close(name: CloseName): void {
     this.#closing = name;
+    this.resume();
     this.#answerNow();
-    // What is left is for the polls that come next, if any do.
-    setTimeout(() => this.gone(), this.edge.config.PONG_TIMEOUT_MS);
+    // What is left is for the polls that come next, if any do. Who never said who it is keeps no place.
+    const { PONG_TIMEOUT_MS } = this.edge.config;
+    this.#leaving = setTimeout(
+      () => this.gone(),
+      this.session.identity === null ? 0 : PONG_TIMEOUT_MS,
+    );
   }
 
   /**
@@ -137,6 +143,7 @@ export class PollPeer extends HttpPeer {
 
   override gone(): void {
     this.#closing ??= "normal";
+    clearTimeout(this.#leaving);
     this.#drained?.resolve();
     this.#pending.length = 0;
     super.gone();

@@ -21,6 +21,7 @@ const COMMENT = encoder.encode(":\n\n");
 export class SsePeer extends HttpPeer {
   readonly #response: ServerResponse;
   readonly #outbox: Outbox;
+  #closing: ReturnType<typeof setTimeout> | undefined;
 
   /** Begins the stream with an `open` event that carries the key. The response's head is sent by now. */
   constructor(response: ServerResponse, edge: Edge, connections: Connections) {
@@ -28,7 +29,10 @@ export class SsePeer extends HttpPeer {
     this.#response = response;
     this.#outbox = new Outbox(response, edge.flushes, edge.config.SEND_BUFFER_BYTES, this);
     this.#event("open", { session: this.key });
-    response.on("close", () => this.gone());
+    response.on("close", () => {
+      clearTimeout(this.#closing);
+      this.gone();
+    });
   }
 
   send(frame: Frame): void {
@@ -56,15 +60,16 @@ export class SsePeer extends HttpPeer {
   }
 
   silence(now: number): number {
-    return now - this.lastSeen;
+    return this.paused ? 0 : now - this.lastSeen;
   }
 
   close(name: CloseName): void {
+    this.resume();
     this.#event("close", CLOSES[name]);
     this.#outbox.close();
     this.#response.end();
     // A reader that has stopped reading would never take the end of it.
-    setTimeout(() => this.#response.destroy(), CLOSE_TIMEOUT_MS);
+    this.#closing = setTimeout(() => this.#response.destroy(), CLOSE_TIMEOUT_MS);
   }
 
   #event(event: string, data: object): void {
