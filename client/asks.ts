@@ -1,12 +1,13 @@
 /**
- * Questions with one answer each (history, presence, calls): a bounded number at a time, and asked again
- * on the next connection where asking twice does no harm.
+ * Questions with one answer each (history, presence, calls): a bounded number at a time, no faster than
+ * the server takes them, and asked again on the next connection where asking twice does no harm.
  *
  * @module
  */
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
 import { HopwireError } from "./errors.ts";
-import type { Clock } from "./types.ts";
+import type { Sending } from "./sending.ts";
+import { type Settling, settling } from "./settling.ts";
 
 /** The server lets 16 be awaited. */
 const MAX_ASKED = 12;
@@ -17,56 +18,64 @@ const MAX_WAITING = 1_000;
 /** How often a question is asked again that the server was too busy for. */
 const MAX_TRIES = 5;
 
-interface Ask {
+interface Ask extends Settling<ServerFrame> {
   frame: { id: string; room?: string };
   again: boolean;
   asked: boolean;
   tries: number;
-  resolve(answer: ServerFrame): void;
-  reject(error: unknown): void;
+  /** Of its timeout. */
+  timer: unknown;
+}
+
+/** How a question is asked. */
+export interface AskOptions {
+  /** Whether it may be asked twice. */
+  again: boolean;
+  /** Milliseconds after which it is given up, asked or not. */
+  timeout?: number;
+  signal?: AbortSignal;
 }
 
 /** See the module's doc. */
 export class Asks {
-  readonly #prefix = Math.random().toString(36).slice(2, 8);
+  readonly #prefix = `~${Math.random().toString(36).slice(2, 8)}-`;
   readonly #asks = new Map<string, Ask>();
-  readonly #clock: Clock;
-  readonly #up: () => boolean;
-  readonly #send: (frame: object) => void;
+  readonly #deps: Sending;
   #count = 0;
   #asked = 0;
+  /** Which connection it is: what belonged to one before is passed over. */
+  #connection = 0;
+  #timer: unknown;
 
-  constructor(clock: Clock, up: () => boolean, send: (frame: object) => void) {
-    this.#clock = clock;
-    this.#up = up;
-    this.#send = send;
+  constructor(deps: Sending) {
+    this.#deps = deps;
   }
 
-  /** Asks; `again` says whether it may be asked twice. */
+  /** Asks; resolves with the answer. */
   ask(
     frame: object & { room?: string },
-    again: boolean,
-    signal?: AbortSignal,
+    { again, timeout, signal }: AskOptions,
   ): Promise<ServerFrame> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#asks.size >= MAX_WAITING) {
-      return Promise.reject(new HopwireError("queue_full", `${MAX_WAITING} answers are awaited`));
-    }
-    const id = `${this.#prefix}-${this.#count++}`;
-    return new Promise((resolve, reject) => {
-      const aborted = () => this.#settle(id)?.reject(signal!.reason);
-      signal?.addEventListener("abort", aborted);
-      const done = <T>(settle: (value: T) => void) => (value: T) => {
-        signal?.removeEventListener("abort", aborted);
-        settle(value);
-      };
+    const id = `${this.#prefix}${this.#count++}`;
+    const giveUp = (error: unknown) => {
+      this.#settle(id)?.reject(error);
+      this.pump();
+    };
+    return settling<ServerFrame>(signal, () => giveUp(signal!.reason), (settle) => {
+      if (this.#asks.size >= MAX_WAITING) {
+        return settle.reject(new HopwireError("queue_full", `${MAX_WAITING} answers are awaited`));
+      }
+      const timer = timeout === undefined ? undefined : this.#deps.clock.setTimeout(
+        () => giveUp(new HopwireError("timeout", `no answer within ${timeout} ms`)),
+        timeout,
+      );
       this.#asks.set(id, {
         frame: { ...frame, id },
         again,
+        timer,
         asked: false,
         tries: 0,
-        resolve: done(resolve),
-        reject: done(reject),
+        ...settle,
       });
       this.pump();
     });
@@ -74,40 +83,49 @@ export class Asks {
 
   /** Sends what may be sent. */
   pump(): void {
-    if (!this.#up()) return;
+    const { clock, pacer, inside, send, up } = this.#deps;
+    if (!up()) return;
     for (const ask of this.#asks.values()) {
       if (this.#asked >= MAX_ASKED) return;
-      if (ask.asked) continue;
+      const { room } = ask.frame;
+      if (ask.asked || (room !== undefined && !inside(room))) continue;
+      const wait = pacer.wait();
+      if (wait > 0) {
+        clock.clearTimeout(this.#timer);
+        this.#timer = clock.setTimeout(() => this.pump(), wait);
+        return;
+      }
       ask.asked = true;
       this.#asked++;
-      this.#send(ask.frame);
+      send(ask.frame);
     }
   }
 
-  /** An answer has come. Says whether it was to one of ours. */
+  /** An answer has come. Says whether it was to one of ours, given up or not. */
   answered(frame: ServerFrame & { id?: string }): boolean {
-    const ask = this.#settle(frame.id ?? "");
-    ask?.resolve(frame);
+    const { id = "" } = frame;
+    this.#settle(id)?.resolve(frame);
     this.pump();
-    return ask !== undefined;
+    return id.startsWith(this.#prefix);
   }
 
-  /** A question was refused. Says whether it was one of ours. */
-  refused({ id, code, message, retryAfter }: ServerFrameOf<"error">): boolean {
-    const ask = this.#asks.get(id ?? "");
-    if (ask === undefined) return false;
+  /** A question was refused. Says whether it was one of ours, given up or not. */
+  refused({ id = "", code, message, retryAfter }: ServerFrameOf<"error">): boolean {
+    const ask = this.#asks.get(id);
+    if (ask === undefined) return id.startsWith(this.#prefix);
     // A room that is being entered again is not found for a while.
     const busy = code === "unavailable" || code === "room_not_found";
     const later = code === "rate_limited" || (busy && ask.again);
     if (later && ++ask.tries < MAX_TRIES) {
-      this.#clock.setTimeout(() => {
-        if (!ask.asked || this.#asks.get(id!) !== ask) return;
+      const connection = this.#connection;
+      this.#deps.clock.setTimeout(() => {
+        if (connection !== this.#connection || this.#asks.get(id) !== ask) return;
         ask.asked = false;
         this.#asked--;
         this.pump();
       }, retryAfter ?? 1_000);
     } else {
-      this.#settle(id!)!.reject(new HopwireError(code, message));
+      this.#settle(id)!.reject(new HopwireError(code, message));
       this.pump();
     }
     return true;
@@ -115,13 +133,15 @@ export class Asks {
 
   /** The connection was lost. */
   unask(): void {
+    this.#connection++;
     this.#asked = 0;
+    this.#deps.clock.clearTimeout(this.#timer);
     for (const [id, ask] of [...this.#asks]) {
       const lost = ask.asked && !ask.again;
       ask.asked = false;
       if (!lost) continue;
-      this.#asks.delete(id);
-      ask.reject(new HopwireError("connection_lost", "the connection was lost meanwhile"));
+      this.#settle(id);
+      ask.reject(new HopwireError("connection_lost", "lost meanwhile"));
     }
   }
 
@@ -136,6 +156,7 @@ export class Asks {
     const ask = this.#asks.get(id);
     if (ask !== undefined) {
       this.#asks.delete(id);
+      this.#deps.clock.clearTimeout(ask.timer);
       if (ask.asked) this.#asked--;
     }
     return ask;

@@ -80,6 +80,8 @@ export class Connection {
   #refreshed = 0;
   #life = Infinity;
   #refreshing = false;
+  #refreshTries = 0;
+  #probe: Link | null = null;
   #timers = new Map<string, unknown>();
 
   constructor(base: URL, options: HopwireOptions, clock: Clock, handlers: Handlers) {
@@ -173,11 +175,14 @@ export class Connection {
   }
 
   #open(events: LinkEvents): Link {
-    const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = this.#options;
     const { current } = this.#transports;
-    if (current !== "websocket") {
-      return httpLink(current, this.#base.href, fetch.bind(globalThis), events);
-    }
+    if (current === "websocket") return this.#webSocket(events);
+    const { fetch = globalThis.fetch } = this.#options;
+    return httpLink(current, this.#base.href, fetch.bind(globalThis), events);
+  }
+
+  #webSocket(events: LinkEvents): Link {
+    const { WebSocket = globalThis.WebSocket } = this.#options;
     const url = new URL("ws", this.#base);
     url.protocol = url.protocol.replace("http", "ws");
     return webSocketLink(url.href, WebSocket, events);
@@ -211,7 +216,9 @@ export class Connection {
         return this.#scheduleRefresh(frame.expiresAt);
       case "token-expiring":
         // Of a short life it is said at once, and again after each refresh.
-        if (this.#clock.now() - this.#refreshed >= this.#life / 2) void this.#refresh();
+        if (this.#clock.now() - this.#refreshed >= Math.min(this.#life, REFRESH_MS) / 2) {
+          void this.#refresh();
+        }
         return;
       case "reconnect":
         this.#hint = frame.after;
@@ -221,8 +228,7 @@ export class Connection {
         return;
       case "error":
         if (frame.id !== OWN) break;
-        this.#refreshing = false;
-        return this.#handlers.failed(new HopwireError(frame.code, frame.message));
+        return this.#refreshFailed(new HopwireError(frame.code, frame.message));
     }
     this.#handlers.frame(frame);
   }
@@ -243,11 +249,16 @@ export class Connection {
 
   #scheduleRefresh(expiresAt: number | null): void {
     this.#refreshed = this.#clock.now();
-    this.#life = expiresAt === null ? Infinity : Math.max(0, expiresAt - Date.now());
+    this.#refreshTries = 0;
     this.#clear("refresh");
-    if (this.#life === Infinity || typeof this.#options.token === "string") return;
+    this.#life = Infinity;
+    if (expiresAt === null || typeof this.#options.token === "string") return;
+    const life = expiresAt - Date.now();
+    // By a clock that is wrong it is over already: then the server's word alone counts.
+    if (life <= 0) return;
+    this.#life = life;
     const wait = Math.max(this.#life - REFRESH_MS, this.#life / 2);
-    if (wait < MAX_TIMER_MS) this.#timer("refresh", wait, () => void this.#refresh());
+    this.#timer("refresh", Math.min(wait, MAX_TIMER_MS), () => void this.#refresh());
   }
 
   /** Shows a new token on the connection that is there. */
@@ -259,37 +270,44 @@ export class Connection {
       const token = await this.#token();
       if (turn === this.#turn) this.send({ type: "auth", token, id: OWN });
     } catch (error) {
-      if (turn !== this.#turn) return;
-      this.#refreshing = false;
-      this.#handlers.failed(error);
+      if (turn === this.#turn) this.#refreshFailed(error);
     }
+  }
+
+  /** The old token still holds: another try, soon enough. */
+  #refreshFailed(error: unknown): void {
+    this.#refreshing = false;
+    const wait = Math.min(1_000 * 2 ** this.#refreshTries++, REFRESH_MS / 4);
+    this.#timer("refresh", wait, () => void this.#refresh());
+    this.#handlers.failed(error);
   }
 
   /** A worse transport works. Was the server away, or does the best one truly not work here? */
   #tryBetter(): void {
-    const turn = this.#turn;
     const done = (works: boolean) => {
-      if (turn !== this.#turn) return;
-      this.#clear("better");
-      probe?.close();
+      if (this.#probe === null) return;
+      this.#endProbe();
       if (!works) return this.#transports.remember();
       this.#transports.recovered();
       this.#lost(LOST, "a better transport works", 0);
     };
-    let probe: Link | null = null;
-    const { WebSocket = globalThis.WebSocket } = this.#options;
     try {
-      const url = new URL("ws", this.#base);
-      url.protocol = url.protocol.replace("http", "ws");
-      probe = webSocketLink(url.href, WebSocket, {
-        opened: () => done(true),
-        frame: () => {},
+      const probe = this.#probe = this.#webSocket({
+        // Something between may let it open, and nothing through.
+        opened: () => probe.send(JSON.stringify({ type: "ping", id: OWN })),
+        frame: ({ type }) => type === "pong" && done(true),
         closed: () => done(false),
       });
       this.#timer("better", this.#options.connectTimeout ?? 8_000, () => done(false));
     } catch {
       this.#transports.remember();
     }
+  }
+
+  #endProbe(): void {
+    this.#clear("better");
+    this.#probe?.close();
+    this.#probe = null;
   }
 
   #offline(): void {
@@ -341,6 +359,7 @@ export class Connection {
     this.#link?.close();
     this.#link = null;
     this.#refreshing = false;
+    this.#endProbe();
     for (const name of [...this.#timers.keys()]) this.#clear(name);
   }
 

@@ -166,3 +166,115 @@ Deno.test("a listener that closes in the midst of it leaves nothing behind", asy
     assert.ok(sockets.length <= 1, state);
   }
 });
+
+Deno.test("a clock that is wrong makes no storm of tokens, and a token that fails is tried again", async () => {
+  let given = 0;
+  const ahead = await connected({ token: () => `t${given++}`, pingTimeout: 1e9 });
+  ahead.sockets[0]!.give({ type: "authenticated", expiresAt: Date.now() - 3_600_000 });
+  await ahead.clock.move(600_000);
+  assert.equal(given, 1);
+  // The server knows better.
+  ahead.sockets[0]!.give({ type: "token-expiring", expiresAt: 0 });
+  await ahead.clock.move(0);
+  assert.equal(given, 2);
+  ahead.hop.close();
+
+  given = 0;
+  let works = true;
+  const { clock, sockets, hop } = await connected({
+    token: () => {
+      given++;
+      if (!works) throw new Error("away");
+      return "t";
+    },
+    pingTimeout: 1e9,
+  });
+  const errors: unknown[] = [];
+  hop.on("error", (error) => errors.push(error));
+  sockets[0]!.give({ type: "authenticated", expiresAt: Date.now() + 120_000 });
+  works = false;
+  await clock.move(61_000);
+  assert.ok(errors.length >= 1);
+  works = true;
+  await clock.move(15_000);
+  assert.equal(sockets[0]!.of("auth").length, 2);
+  assert.equal(hop.state, "connected");
+  hop.close();
+});
+
+Deno.test("who gave a signal is not kept by it once the client is closed", async () => {
+  const abort = new AbortController();
+  let listening = 0;
+  const { signal } = abort;
+  const [add, remove] = [
+    signal.addEventListener.bind(signal),
+    signal.removeEventListener.bind(signal),
+  ];
+  signal.addEventListener = (...args: Parameters<typeof add>) => (listening++, add(...args));
+  signal.removeEventListener = (
+    ...args: Parameters<typeof remove>
+  ) => (listening--, remove(...args));
+  const { hop } = await connected({ signal });
+  assert.equal(listening, 1);
+  hop.close();
+  assert.equal(listening, 0);
+});
+
+/** A server that speaks HTTP alone, as `fetch`: its stream opens and accepts every token. */
+function httpServer(clock: FakeClock): typeof fetch {
+  return (input, init) => {
+    void clock;
+    const path = new URL(String(input)).pathname;
+    if (path === "/base/send") return Promise.resolve(new Response(null, { status: 204 }));
+    const events = 'event: open\ndata: {"session":"s"}\n\n' +
+      'data: {"type":"authenticated","userId":"ann","username":"Ann","expiresAt":null}\n\n';
+    const stream = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(events));
+        init?.signal?.addEventListener("abort", () => controller.error(new Error("aborted")));
+      },
+    });
+    return Promise.resolve(new Response(stream));
+  };
+}
+
+Deno.test("a WebSocket that opens and lets nothing through is no better than none", async () => {
+  const clock = new FakeClock();
+  const { WebSocket, sockets } = fakeSockets((socket) => queueMicrotask(() => socket.open()));
+  const hop = new Hopwire("https://chat.example/base", {
+    token: "t",
+    transports: ["websocket", "sse"],
+    WebSocket,
+    fetch: httpServer(clock),
+    clock,
+    random: () => 0,
+    pingTimeout: 1e9,
+  });
+  for (let i = 0; i < 40; i++) await clock.move(1_000);
+  assert.deepEqual([hop.state, hop.transport], ["connected", "sse"]);
+  // Two tries, and the question whether it works after all.
+  assert.equal(sockets.length, 3);
+  hop.close();
+  assert.ok(sockets.every(({ readyState }) => readyState === 3), "none is left open");
+});
+
+Deno.test("a WebSocket is not asked for by who does not want one", async () => {
+  const clock = new FakeClock();
+  const { WebSocket, sockets } = fakeSockets();
+  const hop = new Hopwire("https://chat.example/base", {
+    token: "t",
+    transports: ["poll", "sse"],
+    WebSocket,
+    fetch: (input, init) =>
+      String(input).endsWith("/poll")
+        ? Promise.resolve(new Response("blocked", { status: 403 }))
+        : httpServer(clock)(input, init),
+    clock,
+    random: () => 0,
+    pingTimeout: 1e9,
+  });
+  for (let i = 0; i < 20; i++) await clock.move(1_000);
+  // What something between forbids is not what the server forbids.
+  assert.deepEqual([hop.state, hop.transport, sockets.length], ["connected", "sse", 0]);
+  hop.close();
+});

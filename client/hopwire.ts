@@ -8,8 +8,10 @@ import { Asks } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { HopwireError } from "./errors.ts";
+import { Pacer } from "./pacer.ts";
 import { Queue } from "./queue.ts";
 import { controlOf, Room, type RoomControl, type RoomDeps } from "./room.ts";
+import type { Sending } from "./sending.ts";
 import type {
   CallOptions,
   Clock,
@@ -31,6 +33,12 @@ export interface HopwireEvents {
   /** `maxAttempts` attempts in a row have failed: the client is closed. */
   "reconnect-failed": HopwireError;
 }
+
+/** How long a call may take where nothing is said, and how much later it is given up here, ms. */
+const [CALL_TIMEOUT_MS, GRACE_MS] = [5_000, 1_000];
+
+/** Bytes of a call's frame: the server closes above 64 KiB. */
+const MAX_CALL_BYTES = 65_000;
 
 const CLOCK: Clock = {
   now: () => performance.now(),
@@ -54,9 +62,11 @@ export class Hopwire extends Emitter<HopwireEvents> {
   readonly #connection: Connection;
   readonly #queue: Queue;
   readonly #asks: Asks;
+  readonly #pacer: Pacer;
   readonly #deps: RoomDeps;
   #user: { userId: string; username: string } | null = null;
   #why: HopwireError | null = null;
+  #unlisten = () => {};
 
   /**
    * Connects at once, and stays connected until it is closed. `url` is where the server is: `https:` or
@@ -65,11 +75,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
   constructor(url: string | URL, options: HopwireOptions) {
     super();
     const clock = options.clock ?? CLOCK;
-    const up = () => this.#connection.state === "connected";
-    const send = (frame: object) => {
-      this.#queue.took();
-      this.#connection.send(frame);
-    };
+    const pacer = this.#pacer = new Pacer(clock);
     this.#connection = new Connection(baseOf(url), options, clock, {
       state: (event) => this.emit("state", event),
       up: (frame) => this.#up(frame),
@@ -81,22 +87,30 @@ export class Hopwire extends Emitter<HopwireEvents> {
         if (gaveUp) this.emit("reconnect-failed", error);
       },
     });
-    this.#queue = new Queue({
+    const control = (room: string) => this.#controls.get(room);
+    const sending: Sending = {
       clock,
-      max: options.maxQueue ?? 1_000,
-      up,
-      open: (room) => this.#controls.get(room)?.isOpen() === true,
-      send: (frame) => this.#connection.send(frame),
-    });
-    this.#asks = new Asks(clock, up, send);
+      pacer,
+      up: () => this.state === "connected",
+      inside: (room) => control(room)?.isIn() === true,
+      open: (room) => control(room)?.isOpen() === true,
+      lost: (room) => control(room)?.lost(),
+      send: (frame) => {
+        pacer.took();
+        this.#connection.send(frame);
+      },
+    };
+    this.#queue = new Queue(sending, options.maxQueue ?? 1_000);
+    this.#asks = new Asks(sending);
     this.#deps = {
-      clock,
-      up,
-      behind: () => this.#connection.behind,
-      send,
-      ask: (frame, signal) => this.#asks.ask(frame, true, signal),
+      ...sending,
+      busy: () => pacer.wait() > 0 || this.#connection.behind,
+      ask: (frame, signal) => this.#asks.ask(frame, { again: true, signal }),
       message: (room, id, frame, signal) => this.#queue.add(room, id, frame, signal),
-      opened: () => this.#queue.pump(),
+      opened: () => {
+        this.#queue.pump();
+        this.#asks.pump();
+      },
       left: (room, error) => {
         this.#rooms.delete(room.name);
         this.#controls.delete(room.name);
@@ -105,8 +119,13 @@ export class Hopwire extends Emitter<HopwireEvents> {
       },
     };
     const { signal } = options;
-    if (signal?.aborted) return this.close(), this;
-    signal?.addEventListener("abort", () => this.close(), { once: true });
+    if (signal?.aborted) {
+      this.close();
+      return;
+    }
+    const aborted = () => this.close();
+    signal?.addEventListener("abort", aborted);
+    this.#unlisten = () => signal?.removeEventListener("abort", aborted);
     // Listeners that are added in this turn hear of everything.
     queueMicrotask(() => {
       if (this.state !== "closed") this.#connection.start();
@@ -147,7 +166,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
     let room = this.#rooms.get(name);
     if (room !== undefined) return room;
     if (!/^[\w-]{1,64}(\.[\w-]{1,64}){0,3}$/.test(name)) {
-      const words = "room: expected one to four tokens of A-Z a-z 0-9 _ - joined by dots";
+      const words = "room: expected 1 to 4 tokens of A-Z a-z 0-9 _ - joined by dots";
       throw new HopwireError("invalid_format", words);
     }
     room = new Room(name, options, this.#deps);
@@ -155,24 +174,26 @@ export class Hopwire extends Emitter<HopwireEvents> {
     this.#rooms.set(name, room);
     this.#controls.set(name, control);
     // Listeners that are added in this turn hear of everything.
-    queueMicrotask(() => {
-      if (!control.isOpen()) control.subscribe();
-    });
+    queueMicrotask(() => control.subscribe());
     return room;
   }
 
   /**
    * Asks a service that is on the server's bus: `call("dice.roll", { sides: 6 })`.
    *
-   * @throws {HopwireError} the service's refusal, `service_not_found`, `timeout`, or `connection_lost`:
-   * then it may have been done or not
+   * @throws {HopwireError} the service's refusal, `service_not_found`, `too_large`; `timeout` or
+   * `connection_lost`: then it may have been done or not
    */
   async call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
     if (this.state === "closed") throw this.#why ?? new HopwireError("closed", "closed");
     const [service, name] = method.split(".");
-    const { timeout, signal } = options;
+    const { timeout = CALL_TIMEOUT_MS, signal } = options;
     const frame = { type: "call", service, method: name, data, timeout };
-    return (await this.#asks.ask(frame, false, signal) as ServerFrameOf<"result">).data;
+    if (new TextEncoder().encode(JSON.stringify(frame)).length > MAX_CALL_BYTES) {
+      throw new HopwireError("too_large", `data: ${MAX_CALL_BYTES} bytes at most`);
+    }
+    const asking = { again: false, timeout: timeout + GRACE_MS, signal };
+    return (await this.#asks.ask(frame, asking) as ServerFrameOf<"result">).data;
   }
 
   /** Tries at once to connect, where it waits to. */
@@ -190,7 +211,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
   #up(frame: ServerFrameOf<"authenticated">): void {
     const { userId, username, rate } = frame;
     this.#user = { userId, username };
-    this.#queue.limit(rate);
+    this.#pacer.limit(rate);
     for (const control of this.#controls.values()) control.subscribe();
     this.#asks.pump();
     this.#queue.pump();
@@ -204,6 +225,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
 
   #over(error: HopwireError): void {
     this.#why = error;
+    this.#unlisten();
     for (const control of [...this.#controls.values()]) control.end(error);
     this.#queue.fail(error);
     this.#asks.fail(error);
@@ -215,6 +237,9 @@ export class Hopwire extends Emitter<HopwireEvents> {
         return this.#queue.acked(frame);
       case "event":
         return this.emit("event", { topic: frame.topic, data: frame.data });
+      case "room-message":
+        if (frame.userId === this.#user?.userId) this.#queue.echoed(frame);
+        break;
       case "error":
         if (this.#queue.refused(frame) || this.#asks.refused(frame)) return;
         break;

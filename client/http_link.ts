@@ -12,9 +12,6 @@ const MAX_POST = 128 * 1024;
 /** How often a request that did not get through is made, and how long after the one before, ms. */
 const [TRIES, AGAIN_MS] = [4, 250];
 
-/** Close codes for what HTTP says: the page may not, or there is too much for now. */
-const CLOSES: Record<number, number> = { 403: 4003 };
-
 /** Connects over HTTP. `base` ends with a slash. */
 export function httpLink(
   mode: "sse" | "poll",
@@ -35,7 +32,10 @@ export function httpLink(
     events.closed(code, reason);
   };
   const refused = async (response: Response) => {
-    end(CLOSES[response.status] ?? LOST, `${response.status} ${await response.text()}`);
+    const text = await response.text();
+    // The gateway's own word, not that of something between.
+    const ours = /"type":"error","code":"forbidden"/.test(text);
+    end(ours ? 4003 : LOST, `${response.status} ${text.slice(0, 200)}`);
   };
 
   /** Posts, again where it did not get through. Null where that is over. */
@@ -131,7 +131,7 @@ export function httpLink(
   (mode === "sse" ? stream() : polls()).catch((error) => end(LOST, String(error)));
   return {
     get pending() {
-      return waiting.reduce((sum, { length }) => sum + length, 0);
+      return waiting.length * 1_024;
     },
     send(text) {
       waiting.push(text);

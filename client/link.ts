@@ -8,7 +8,7 @@ import type { WebSocketLike } from "./types.ts";
 
 /** See the module's doc. */
 export interface Link {
-  /** Characters, or bytes, that are still to be sent. */
+  /** Bytes that are still to be sent, about. */
   readonly pending: number;
   send(text: string): void;
   close(): void;
@@ -17,7 +17,7 @@ export interface Link {
 /** What a link tells. `closed` comes once, and nothing after it. */
 export interface LinkEvents {
   opened(): void;
-  frame(frame: ServerFrame): void;
+  frame(frame: ServerFrame): unknown;
   /** 1006 where the connection was lost without a code. */
   closed(code: number, reason: string): void;
 }

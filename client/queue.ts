@@ -6,87 +6,60 @@
  */
 import type { ServerFrameOf } from "../services/contract/frames.ts";
 import { HopwireError } from "./errors.ts";
-import type { Ack, Clock } from "./types.ts";
+import type { Sending } from "./sending.ts";
+import { type Settling, settling } from "./settling.ts";
+import type { Ack } from "./types.ts";
 
 /** Messages that may be unacked at a time: what is sent again when a connection is lost. */
 const MAX_IN_FLIGHT = 256;
 
-/** The part of what the server takes that is used: its clock is not ours. */
-const SHARE = 0.9;
-
 /** How long to wait where the server says "later" without saying when, milliseconds. */
 const LATER_MS = 1_000;
 
-interface Item {
+/** Refusals that pass: the message is sent again. */
+const LATER = ["rate_limited", "unavailable", "room_not_found"];
+
+interface Item extends Settling<Ack> {
   id: string;
   room: string;
   frame: object;
+  /** Whether it is on its way on this connection, and whether it ever was. */
   sent: boolean;
-  resolve(ack: Ack): void;
-  reject(error: unknown): void;
-}
-
-/** What a queue needs. */
-export interface QueueDeps {
-  clock: Clock;
-  max: number;
-  /** Whether frames can be sent. */
-  up(): boolean;
-  /** Whether messages of a room can be: the server knows, or is about to, that we are in it. */
-  open(room: string): boolean;
-  send(frame: object): void;
+  tried: boolean;
 }
 
 /** See the module's doc. */
 export class Queue {
-  readonly #deps: QueueDeps;
+  readonly #deps: Sending;
+  readonly #max: number;
   readonly #items = new Map<string, Item>();
   #inFlight = 0;
   #timer: unknown;
   #notBefore = 0;
-  #perMs = Infinity;
-  #burst = Infinity;
-  #tokens = Infinity;
-  #filledAt = 0;
 
-  constructor(deps: QueueDeps) {
+  /** `max`: messages that may wait. */
+  constructor(deps: Sending, max: number) {
     this.#deps = deps;
+    this.#max = max;
   }
 
   /** Takes a message in; resolves with its ack. */
   add(room: string, id: string, frame: object, signal?: AbortSignal): Promise<Ack> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#items.size >= this.#deps.max) {
-      const words = `${this.#deps.max} messages wait to be sent`;
-      return Promise.reject(new HopwireError("queue_full", words));
-    }
-    if (this.#items.has(id)) {
-      return Promise.reject(new HopwireError("invalid_format", `id ${id} is under way already`));
-    }
-    return new Promise((resolve, reject) => {
-      const aborted = () => this.#settle(id)?.reject(signal!.reason);
-      signal?.addEventListener("abort", aborted);
-      const done = <T>(settle: (value: T) => void) => (value: T) => {
-        signal?.removeEventListener("abort", aborted);
-        settle(value);
-      };
-      const item = { id, room, frame, sent: false, resolve: done(resolve), reject: done(reject) };
-      this.#items.set(id, item);
+    const aborted = () => {
+      this.#settle(id)?.reject(signal!.reason);
+      this.pump();
+    };
+    return settling<Ack>(signal, aborted, (settle) => {
+      if (this.#items.size >= this.#max) {
+        const words = `${this.#max} messages wait to be sent`;
+        return settle.reject(new HopwireError("queue_full", words));
+      }
+      if (this.#items.has(id)) {
+        return settle.reject(new HopwireError("invalid_format", `id ${id} is under way already`));
+      }
+      this.#items.set(id, { id, room, frame, sent: false, tried: false, ...settle });
       this.pump();
     });
-  }
-
-  /** A frame that is no message goes out, which counts as much. */
-  took(): void {
-    this.#refill();
-    this.#tokens--;
-  }
-
-  /** What the server takes from now on. */
-  limit(rate: { perSecond: number; burst: number } | undefined): void {
-    this.#perMs = (rate?.perSecond ?? Infinity) * SHARE / 1_000;
-    this.#burst = this.#tokens = (rate?.burst ?? Infinity) * SHARE;
-    this.#filledAt = this.#deps.clock.now();
   }
 
   /** The connection was lost: what has no ack is sent again, first. */
@@ -102,11 +75,18 @@ export class Queue {
     this.pump();
   }
 
+  /** A message of ours has come: one that was sent on a connection before is stored, and not sent again. */
+  echoed({ id, room, seq }: ServerFrameOf<"room-message">): void {
+    const item = this.#items.get(id);
+    if (item === undefined || item.room !== room || item.sent || !item.tried) return;
+    this.#settle(id)!.resolve({ id, room, seq, duplicate: true });
+  }
+
   /** A message was refused. Says whether it was one of ours. */
   refused({ id, code, message, retryAfter }: ServerFrameOf<"error">): boolean {
     const item = this.#items.get(id ?? "");
     if (item === undefined) return false;
-    if (code !== "rate_limited" && code !== "unavailable") {
+    if (!LATER.includes(code)) {
       this.#settle(item.id)!.reject(new HopwireError(code, message));
     } else {
       // It and all after it, in order, in a while: those that were stored are known by their ids.
@@ -117,7 +97,8 @@ export class Queue {
         each.sent = false;
         this.#inFlight--;
       }
-      this.#notBefore = this.#deps.clock.now() + (retryAfter ?? LATER_MS);
+      if (code === "room_not_found") this.#deps.lost(item.room);
+      else this.#notBefore = this.#deps.clock.now() + (retryAfter ?? LATER_MS);
     }
     this.pump();
     return true;
@@ -133,27 +114,23 @@ export class Queue {
 
   /** Sends what may be sent. */
   pump(): void {
-    if (this.#items.size === 0 || !this.#deps.up()) return;
-    const now = this.#refill();
-    let wait = this.#notBefore - now;
+    const { clock, pacer, open, send, up } = this.#deps;
+    if (this.#items.size === 0 || !up()) return;
+    let wait = this.#notBefore - clock.now();
     if (wait <= 0) {
-      wait = Infinity;
       for (const item of this.#items.values()) {
         if (this.#inFlight >= MAX_IN_FLIGHT) break;
-        if (item.sent || !this.#deps.open(item.room)) continue;
-        if (this.#tokens < 1) {
-          wait = (1 - this.#tokens) / this.#perMs;
-          break;
-        }
-        this.#tokens--;
+        if (item.sent || !open(item.room)) continue;
+        wait = pacer.wait();
+        if (wait > 0) break;
         this.#inFlight++;
-        item.sent = true;
-        this.#deps.send(item.frame);
+        item.sent = item.tried = true;
+        send(item.frame);
       }
     }
-    if (wait === Infinity) return;
+    if (wait <= 0) return;
     this.#stop();
-    this.#timer = this.#deps.clock.setTimeout(() => this.pump(), Math.ceil(wait));
+    this.#timer = clock.setTimeout(() => this.pump(), wait);
   }
 
   #settle(id: string): Item | undefined {
@@ -163,15 +140,6 @@ export class Queue {
       if (item.sent) this.#inFlight--;
     }
     return item;
-  }
-
-  #refill(): number {
-    const now = this.#deps.clock.now();
-    if (this.#perMs !== Infinity) {
-      this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * this.#perMs);
-    }
-    this.#filledAt = now;
-    return now;
   }
 
   #stop(): void {

@@ -6,6 +6,7 @@
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
 import { Emitter } from "./emitter.ts";
 import { HopwireError } from "./errors.ts";
+import type { Settling } from "./settling.ts";
 import type {
   Ack,
   Clock,
@@ -29,8 +30,13 @@ const MAX_MEMBERS = 1_000;
 /** How long to wait where the server says "later" without saying when, milliseconds. */
 const LATER_MS = 1_000;
 
-/** The id of our `subscribe`. */
-const JOIN = "~join";
+/** Ids of our frames: a signal's, so that its refusal is known as one, and what a subscribe's begins with. */
+const [SIGNAL, JOIN] = ["~signal", "~join-"];
+
+/** How long what was missed may take to come before we speak all the same, milliseconds. */
+const REPLAY_MS = 5_000;
+
+let joins = 0;
 
 const encoder = new TextEncoder();
 
@@ -54,11 +60,12 @@ export interface RoomEvents {
 export interface RoomDeps {
   clock: Clock;
   up(): boolean;
-  behind(): boolean;
+  /** Whether what can be dropped should be. */
+  busy(): boolean;
   send(frame: object): void;
   ask(frame: object & { room: string }, signal?: AbortSignal): Promise<object>;
   message(room: string, id: string, frame: object, signal?: AbortSignal): Promise<Ack>;
-  /** The room's messages may be sent from now on. */
+  /** We are in: what waited for that may go. */
   opened(): void;
   /** The room was left: what waits in it is given up. */
   left(room: Room, error: HopwireError): void;
@@ -66,10 +73,13 @@ export interface RoomDeps {
 
 /** What its client does with a room, and nobody else. */
 export interface RoomControl {
-  /** Whether messages may be sent. */
+  /** Whether messages may be sent; whether we are in. */
   isOpen(): boolean;
+  isIn(): boolean;
+  /** The server says that we are not in it. */
+  lost(): unknown;
   /** Asks to be let in, from where the room is. */
-  subscribe(): void;
+  subscribe(): unknown;
   /** The connection was lost. */
   down(): void;
   /** The room is over. */
@@ -89,7 +99,9 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
   static {
     controlOf = (room) => ({
       isOpen: () => room.#open,
-      subscribe: () => room.#subscribe(),
+      isIn: () => room.#in,
+      lost: () => room.#in && room.#again(LATER_MS),
+      subscribe: () => room.#asked || room.#subscribe(),
       down: () => room.#down(),
       end: (error) => room.#end(error),
       frame: (frame) => room.#frame(frame),
@@ -102,8 +114,13 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
   #enter!: () => void;
   #refuse!: (error: HopwireError) => void;
   #state: "joining" | "joined" | "left" = "joining";
-  /** The server knows, on this connection, that we want in. */
+  /** Ours alone: another room object of this name may have asked before. */
+  readonly #joinId = `${JOIN}${joins++}`;
+  /** On this connection: we have asked to be let in; we are in. */
   #asked = false;
+  #in = false;
+  /** Until what was missed has come up to here nothing is sent: it may be among it. */
+  #replayTo = 0;
   #last: { seq: number; epoch: string } | null;
   #repairedAt = -1;
   #repairing = false;
@@ -165,8 +182,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
   /** Sends something of the moment. Gives false, and sends nothing, where it cannot go out at once. */
   signal(content: unknown): boolean {
     this.#json(content);
-    if (!this.#open || this.#deps.behind()) return false;
-    this.#deps.send({ type: "signal", room: this.name, content });
+    if (!this.#in || this.#deps.busy()) return false;
+    this.#deps.send({ type: "signal", room: this.name, content, id: SIGNAL });
     return true;
   }
 
@@ -178,6 +195,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     const { before, after, pageSize: limit = 50, signal } = options;
     let cursor: object = after === undefined ? { before } : { after };
     for (;;) {
+      if (this.#why !== null) throw this.#why;
       const frame = { type: "history", room: this.name, limit, ...cursor };
       const page = await this.#deps.ask(frame, signal) as ServerFrameOf<"history">;
       for (const message of page.messages) yield messageOf(message);
@@ -187,49 +205,79 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     }
   }
 
+  /** As {@link Room.messages} without options. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    return this.messages();
+  }
+
   /**
-   * Messages from now on. Ends when the room is left; throws `too_slow` where 1,000 wait to be read.
+   * Messages from now on. Ends when the room is left, or with the signal's reason; throws `too_slow`
+   * where 1,000 wait to be read.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+  messages({ signal }: { signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
     const waiting: Message[] = [];
-    let ended = this.#state === "left";
-    let overflowed = false;
-    let wake = () => {};
+    const readers: Settling<IteratorResult<Message>>[] = [];
+    const done = { done: true, value: undefined } as const;
+    /** Undefined while it goes on; then what readers get, the error once. */
+    let end: { error?: unknown } | undefined;
+    const give = (reader: Settling<IteratorResult<Message>>) => {
+      const error = end!.error;
+      end = {};
+      if (error === undefined) reader.resolve(done);
+      else reader.reject(error);
+    };
+    const finish = (error?: unknown) => {
+      end ??= { error };
+      offs.forEach((off) => off());
+      signal?.removeEventListener("abort", aborted);
+      readers.splice(0).forEach(give);
+    };
+    const aborted = () => {
+      waiting.length = 0;
+      finish(signal!.reason);
+    };
     const offs = [
-      this.on("message", (message) => {
-        if (waiting.length >= MAX_BUFFERED) overflowed = true;
-        else waiting.push(message);
-        wake();
+      this.on("message", (value) => {
+        if (readers.length > 0) readers.shift()!.resolve({ value });
+        else if (waiting.length < MAX_BUFFERED) waiting.push(value);
+        else finish(new HopwireError("too_slow", `${MAX_BUFFERED} messages were not read`));
       }),
-      this.on("left", () => {
-        ended = true;
-        wake();
-      }),
+      this.on("left", () => finish()),
     ];
-    try {
-      for (;;) {
-        while (waiting.length > 0) yield waiting.shift()!;
-        if (overflowed) {
-          throw new HopwireError("too_slow", `${MAX_BUFFERED} messages were not read`);
-        }
-        if (ended) return;
-        await new Promise<void>((resolve) => wake = resolve);
-      }
-    } finally {
-      for (const off of offs) off();
-    }
+    signal?.addEventListener("abort", aborted);
+    if (signal?.aborted) aborted();
+    else if (this.#why !== null) finish();
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          const reader = { resolve, reject };
+          const value = waiting.shift();
+          if (value !== undefined) resolve({ value });
+          else if (end !== undefined) give(reader);
+          else readers.push(reader);
+        }),
+      return() {
+        waiting.length = 0;
+        finish();
+        end = {};
+        return Promise.resolve(done);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   /** Leaves. Messages that are not acked yet are given up. */
   leave(): void {
     if (this.#state === "left") return;
-    if (this.#open) this.#deps.send({ type: "unsubscribe", room: this.name });
+    if (this.#asked) this.#deps.send({ type: "unsubscribe", room: this.name });
     this.#end(new HopwireError("left", "the room was left"));
   }
 
-  /** Whether messages may be sent: the server puts them behind our entering. */
+  /** Whether messages may be sent. */
   get #open(): boolean {
-    return this.#asked && this.#state !== "left";
+    return this.#in && (this.#last?.seq ?? 0) >= this.#replayTo;
   }
 
   /** Asks to be let in, from where we are. */
@@ -237,12 +285,11 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     if (this.#state === "left" || !this.#deps.up()) return;
     this.#asked = true;
     const since = this.#last ?? undefined;
-    this.#deps.send({ type: "subscribe", room: this.name, since, id: JOIN });
-    this.#deps.opened();
+    this.#deps.send({ type: "subscribe", room: this.name, since, id: this.#joinId });
   }
 
   #down(): void {
-    this.#asked = false;
+    this.#asked = this.#in = false;
     this.#repairing = false;
     this.#listing++;
     this.#deps.clock.clearTimeout(this.#timer);
@@ -259,9 +306,14 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
   }
 
   #frame(frame: ServerFrame): void {
+    if (frame.type === "subscribed") {
+      if (frame.id === this.#joinId) this.#subscribed(frame);
+      return;
+    }
+    if (frame.type === "error") return this.#refused(frame);
+    // What comes before we are in was for another of this name, left meanwhile.
+    if (!this.#in) return;
     switch (frame.type) {
-      case "subscribed":
-        return this.#subscribed(frame);
       case "room-message":
         return this.#message(frame);
       case "room-signal": {
@@ -274,18 +326,24 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
       case "presence":
         // Nobody asked for it: it takes the place of all that was told before.
         return this.#list(frame, true);
-      case "error":
-        return this.#refused(frame);
     }
   }
 
   #subscribed({ seq, epoch, recovered, count }: ServerFrameOf<"subscribed">): void {
     const before = this.#last;
     const repaired = this.#repairing;
+    this.#in = true;
     this.#state = "joined";
     if (repaired) this.#repairedAt = before?.seq ?? -1;
     this.#repairing = false;
     this.#last = { seq: recovered && before !== null ? before.seq : seq, epoch };
+    this.#replayTo = recovered ? seq : 0;
+    if (!this.#open) {
+      this.#timer = this.#deps.clock.setTimeout(() => {
+        this.#replayTo = 0;
+        this.#deps.opened();
+      }, REPLAY_MS);
+    }
     this.#enter();
     if (!repaired) this.emit("joined", { recovered, seq, epoch });
     const lost = before !== null && !recovered && (before.epoch !== epoch || before.seq < seq);
@@ -293,6 +351,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
       this.emit("lost", { after: before.seq, before: seq + 1 });
     }
     this.#setCount(count);
+    if (this.#open) this.#deps.opened();
     if (this.#presence && count !== undefined && count <= MAX_MEMBERS) void this.#readMembers();
   }
 
@@ -310,7 +369,12 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
         }
         this.emit("lost", { after: last.seq, before: seq });
       }
+      const open = this.#open;
       last.seq = seq;
+      if (!open && this.#open) {
+        this.#deps.clock.clearTimeout(this.#timer);
+        this.#deps.opened();
+      }
     }
     this.emit("message", messageOf(frame));
   }
@@ -319,7 +383,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     const member = { userId, username };
     const known = this.#members.has(userId);
     if (type === "user-joined") {
-      if (this.#presence && this.#members.size < MAX_MEMBERS) this.#members.set(userId, member);
+      this.#put(member);
       if (!known) this.#setCount((this.#count ?? 0) + 1);
       this.emit("member-joined", member);
     } else {
@@ -336,12 +400,14 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
 
   #list({ members, count }: ServerFrameOf<"presence">, anew: boolean): void {
     if (anew) this.#members.clear();
-    for (const member of members) {
-      if (this.#presence && this.#members.size < MAX_MEMBERS) {
-        this.#members.set(member.userId, member);
-      }
-    }
+    for (const member of members) this.#put(member);
     this.#setCount(count);
+  }
+
+  #put(member: Member): void {
+    if (this.#presence && this.#members.size < MAX_MEMBERS) {
+      this.#members.set(member.userId, member);
+    }
   }
 
   async #readMembers(): Promise<void> {
@@ -362,17 +428,25 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
   }
 
   #refused({ id, code, message, retryAfter }: ServerFrameOf<"error">): void {
+    // Of another room object of this name.
+    if (id?.startsWith(JOIN) && id !== this.#joinId) return;
     const error = new HopwireError(code, message);
-    const entering = id === JOIN;
-    if (entering && (code === "unavailable" || code === "rate_limited")) {
-      // It is not in the room for a reason that passes.
-      this.#down();
-      this.#timer = this.#deps.clock.setTimeout(() => this.#subscribe(), retryAfter ?? LATER_MS);
-      return this.emit("error", error);
+    // Without an id it is a renewed token's doing: the room was left.
+    const out = id === this.#joinId || id === undefined;
+    if (out && code !== "unavailable" && code !== "rate_limited") {
+      this.emit("error", error);
+      return this.#end(error);
     }
+    // It is not in the room for a reason that passes.
+    if (out) this.#again(retryAfter ?? LATER_MS);
     this.emit("error", error);
-    // A renewed token may no longer name it.
-    if (entering || (id === undefined && code === "forbidden")) this.#end(error);
+  }
+
+  /** We are not in the room any more: asks to be let in again, in a while. */
+  #again(wait: number): void {
+    if (this.#state === "left") return;
+    this.#down();
+    this.#timer = this.#deps.clock.setTimeout(() => this.#subscribe(), wait);
   }
 
   #json(content: unknown): string {

@@ -30,7 +30,8 @@ async function inRoom(options: { rate?: object } = {}) {
 }
 
 function subscribed(socket: FakeSocket, seq: number, recovered: boolean, epoch = EPOCH) {
-  socket.give({ type: "subscribed", room: "lobby", seq, epoch, recovered, id: "~join" });
+  const { id } = socket.of("subscribe").at(-1)!;
+  socket.give({ type: "subscribed", room: "lobby", seq, epoch, recovered, id });
 }
 
 function message(seq: number, prev = seq - 1): Message & { type: string } {
@@ -54,7 +55,7 @@ Deno.test("what was seen is dropped, a gap is asked for, and all of it comes in 
     type: "subscribe",
     room: "lobby",
     since: { seq: 11, epoch: EPOCH },
-    id: "~join",
+    id: asked[0]!.id,
   });
   subscribed(socket(), 15, true);
   for (const seq of [12, 13, 14, 15]) socket().give(message(seq));
@@ -108,30 +109,118 @@ Deno.test("after a loss it goes on from where it was, or says what it cannot tel
   ]);
 });
 
-Deno.test("an entering that is refused for now is tried again, and what waits goes behind it", async () => {
+Deno.test("nothing is sent before we are in, nor while what was missed may have it in it", async () => {
   const { clock, hop, room, socket } = await inRoom();
   socket().lose();
   await clock.move(0);
   const sent = room.send("x", { id: "1" });
   socket().accept();
-  assert.deepEqual(socket().sent.slice(1).map(({ type }) => type), [
-    "subscribe",
-    "message",
-    "ping",
-  ]);
+  assert.deepEqual(socket().sent.slice(1).map(({ type }) => type), ["subscribe", "ping"]);
+  // The server is too busy to let us in, and would say of a message that there is no such room.
+  const { id } = socket().of("subscribe")[0]!;
   const busy = { type: "error", code: "unavailable", message: "busy", room: "lobby" };
-  socket().give({ ...busy, id: "~join", retryAfter: 700 });
-  socket().give({ type: "error", code: "unavailable", message: "busy", id: "1", retryAfter: 100 });
-  await clock.move(600);
-  assert.equal(socket().of("message").length, 1, "not before the room");
-  await clock.move(100);
-  assert.equal(socket().of("subscribe").length, 2);
+  socket().give({ ...busy, id, retryAfter: 700 });
+  await clock.move(699);
+  assert.equal(socket().of("subscribe").length, 1);
   await clock.move(1);
-  assert.equal(socket().of("message").length, 2);
-  socket().give({ type: "ack", id: "1", room: "lobby", seq: 12 });
-  assert.equal((await sent).seq, 12);
+  assert.equal(socket().of("subscribe").length, 2);
+  subscribed(socket(), 12, true);
+  assert.equal(socket().of("message").length, 0);
+  socket().give(message(11));
+  assert.equal(socket().of("message").length, 0);
+  socket().give(message(12));
+  assert.equal(socket().of("message").length, 1);
+  socket().give({ type: "ack", id: "1", room: "lobby", seq: 13 });
+  assert.equal((await sent).seq, 13);
   hop.close();
   assert.equal(clock.waiting, 0);
+});
+
+Deno.test("a message of ours that comes among what was missed is not sent again", async () => {
+  const { clock, room, socket } = await inRoom();
+  const acks = [room.send("a", { id: "a" }), room.send("b", { id: "b" })];
+  await settled();
+  assert.equal(socket().of("message").length, 2);
+  socket().lose();
+  await clock.move(0);
+  socket().accept();
+  subscribed(socket(), 11, true);
+  socket().give({ ...message(11), id: "a", userId: "ann" });
+  assert.deepEqual(socket().of("message").map(({ id }) => id), ["b"]);
+  socket().give({ type: "ack", id: "b", room: "lobby", seq: 12 });
+  assert.deepEqual((await Promise.all(acks)).map(({ seq, duplicate }) => [seq, duplicate]), [
+    [11, true],
+    [12, false],
+  ]);
+});
+
+Deno.test("what was missed and does not come holds nobody up for ever", async () => {
+  const { clock, room, socket } = await inRoom();
+  socket().lose();
+  await clock.move(0);
+  socket().accept();
+  void room.send("x");
+  subscribed(socket(), 12, true);
+  await clock.move(4_999);
+  assert.equal(socket().of("message").length, 0);
+  await clock.move(1);
+  assert.equal(socket().of("message").length, 1);
+});
+
+Deno.test("a room that the server does not know us in is entered again, and nothing is given up", async () => {
+  const { clock, room, socket } = await inRoom();
+  const sent = room.send("x", { id: "x" });
+  await settled();
+  const gone = { type: "error", code: "room_not_found", message: "Room not found" };
+  socket().give({ ...gone, room: "lobby", id: "x" });
+  await clock.move(1_000);
+  assert.equal(socket().of("subscribe").length, 2);
+  subscribed(socket(), 10, true);
+  await settled();
+  assert.equal(socket().of("message").length, 2);
+  socket().give({ type: "ack", id: "x", room: "lobby", seq: 11 });
+  assert.equal((await sent).seq, 11);
+  // A token was renewed, and who knows about grants was away: the server has let us go.
+  socket().give({ type: "error", code: "unavailable", message: "", room: "lobby", retryAfter: 10 });
+  assert.equal(room.signal("x"), false);
+  await clock.move(10);
+  assert.equal(socket().of("subscribe").length, 3);
+  assert.equal(room.state, "joined");
+});
+
+Deno.test("a signal that is refused ends nothing", async () => {
+  const { room, socket } = await inRoom();
+  const errors: string[] = [];
+  room.on("error", ({ code }) => errors.push(code));
+  assert.equal(room.signal({ typing: true }), true);
+  const { id } = socket().of("signal")[0]!;
+  socket().give({ type: "error", code: "forbidden", message: "Not allowed", room: "lobby", id });
+  assert.deepEqual([room.state, errors], ["joined", ["forbidden"]]);
+});
+
+Deno.test("who leaves and enters again at once is not told what was for the one before", async () => {
+  const { hop, room, socket } = await inRoom();
+  room.leave();
+  const again = hop.join("lobby", { since: { seq: 5, epoch: EPOCH } });
+  const got: number[] = [];
+  const lost: unknown[] = [];
+  again.on("message", ({ seq }) => got.push(seq));
+  again.on("lost", (event) => lost.push(event));
+  await settled();
+  const [first] = socket().of("subscribe");
+  socket().give(message(9));
+  socket().give({
+    type: "subscribed",
+    room: "lobby",
+    seq: 8,
+    epoch: EPOCH,
+    recovered: false,
+    id: first!.id,
+  });
+  assert.notEqual(again.state, "joined");
+  subscribed(socket(), 8, true);
+  for (const seq of [6, 7, 8]) socket().give(message(seq));
+  assert.deepEqual([got, lost], [[6, 7, 8], []]);
 });
 
 Deno.test("a token that no longer names the room ends it, and what waited in it", async () => {
@@ -195,6 +284,7 @@ Deno.test("no more than 256 are without an ack, and those are what is sent again
   socket().lose();
   await clock.move(0);
   socket().accept();
+  subscribed(socket(), 10, true);
   assert.deepEqual(
     socket().of("message").map(({ id }) => Number(id)),
     [...Array(256).keys()].map((n) => n + 10),
@@ -212,7 +302,7 @@ Deno.test("an iterator that is not read ends with an error, not with all memory"
   await assert.rejects(async () => {
     for await (const _ of { [Symbol.asyncIterator]: () => iterator }) read++;
   }, (error) => error instanceof HopwireError && error.code === "too_slow");
-  assert.equal(read, 1_000);
+  assert.equal(read, 1_001);
 });
 
 Deno.test("questions wait for their turn, and no more of them than may", async () => {
@@ -247,6 +337,8 @@ Deno.test("on another connection questions are asked again, calls are not", asyn
   const later = hop.call("dice.roll");
   await clock.move(0);
   socket().accept();
+  assert.equal(socket().of("history").length, 0, "not before we are in");
+  subscribed(socket(), 10, true);
   assert.deepEqual(socket().of("call").length, 1);
   const [asked] = socket().of("history");
   socket().give({ type: "history", room: "lobby", messages: [], more: false, id: asked!.id });
@@ -265,6 +357,7 @@ Deno.test("members are read page by page and kept, up to a thousand", async () =
       epoch: EPOCH,
       recovered: true,
       count: 3,
+      id: socket().of("subscribe").at(-1)!.id,
     });
   const page = (members: string[], more: boolean) => {
     const { id } = socket().of("presence").at(-1)!;
@@ -290,4 +383,76 @@ Deno.test("members are read page by page and kept, up to a thousand", async () =
     socket().give({ type: "user-joined", room: "lobby", userId: `u${i}`, username: "" });
   }
   assert.equal(room.members.size, 1_000);
+});
+
+Deno.test("signals and questions are no faster than the server takes them either", async () => {
+  const { clock, room, socket } = await inRoom({ rate: { perSecond: 100, burst: 20 } });
+  let sent = 0;
+  for (let i = 0; i < 100; i++) if (room.signal(i)) sent++;
+  assert.equal(sent, 17);
+  const page = room.history().next();
+  await settled();
+  assert.equal(socket().of("history").length, 0);
+  await clock.move(20);
+  assert.equal(socket().of("history").length, 1);
+  void page.catch(() => {});
+});
+
+Deno.test("a server that takes one frame at a time gets them one at a time", async () => {
+  const { clock, room, socket } = await inRoom({ rate: { perSecond: 10, burst: 1 } });
+  for (let i = 0; i < 3; i++) void room.send(i);
+  await clock.move(1_000);
+  assert.equal(socket().of("message").length, 3);
+});
+
+Deno.test("what ended tells everybody who asks, and what cannot be sent breaks nothing", async () => {
+  const { clock, hop, room, socket } = await inRoom();
+  await assert.rejects(hop.call("a.b", { n: 1n }), TypeError);
+  await assert.rejects(hop.call("a.b", "x".repeat(70_000)), { code: "too_large" });
+  // More given up than may be under way: the next is asked all the same.
+  const abort = new AbortController();
+  const calls = Array.from({ length: 12 }, () => hop.call("a.b", 1, { signal: abort.signal }));
+  const next = hop.call("a.c");
+  await settled();
+  assert.equal(socket().of("call").length, 12);
+  abort.abort();
+  await Promise.allSettled(calls);
+  assert.equal(socket().of("call").length, 13);
+  const errors: unknown[] = [];
+  hop.on("error", (error) => errors.push(error));
+  const [late] = socket().of("call");
+  socket().give({ type: "error", code: "timeout", message: "", id: late!.id });
+  assert.deepEqual(errors, [], "nobody waits for that answer any more");
+  const last = socket().of("call").at(-1)!;
+  socket().give({ type: "result", id: last.id, data: 1 });
+  assert.equal(await next, 1);
+  socket().lose();
+  await clock.move(0);
+  // There is no connection: a call is given up in its time, and not made later.
+  const missed = assert.rejects(hop.call("a.d", 1, { timeout: 1_000 }), { code: "timeout" });
+  await clock.move(2_000);
+  await missed;
+  hop.close();
+  await assert.rejects(room.history().next(), { code: "closed" });
+  await assert.rejects(hop.call("a.b"), { code: "closed" });
+});
+
+Deno.test("an iterator ends when it is told to, read or not", async () => {
+  const { room, socket } = await inRoom();
+  const iterator = room.messages();
+  const waiting = iterator.next();
+  await iterator.return!();
+  assert.deepEqual(await waiting, { done: true, value: undefined });
+  const abort = new AbortController();
+  const read: number[] = [];
+  const reading = assert.rejects(async () => {
+    for await (const { seq } of room.messages({ signal: abort.signal })) read.push(seq);
+  }, /enough/);
+  socket().give(message(11));
+  await settled();
+  abort.abort(new Error("enough"));
+  await reading;
+  assert.deepEqual(read, [11]);
+  room.leave();
+  assert.deepEqual(await room.messages().next(), { done: true, value: undefined });
 });

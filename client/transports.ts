@@ -43,7 +43,7 @@ export class Transports {
 
   /** Whether it may be that a better one works: it failed, and that is not known from before. */
   get doubtful(): boolean {
-    return this.#index > 0 && Date.now() > this.#until;
+    return this.#index > 0 && this.#names[0] === "websocket" && Date.now() > this.#until;
   }
 
   /** An attempt has failed. */
@@ -62,18 +62,18 @@ export class Transports {
   /** The best one works after all. */
   recovered(): void {
     this.#index = this.#failures = this.#until = 0;
-    this.#store(() => this.#storage?.removeItem(KEY));
+    this.#store("");
   }
 
   /** The best one truly does not work: the current one is taken for a while. */
   remember(): void {
     this.#until = Date.now() + REMEMBER_MS;
-    this.#store(() => this.#storage?.setItem(KEY, `${this.current} ${this.#until}`));
+    this.#store(`${this.current} ${this.#until}`);
   }
 
-  #store(write: () => void): void {
+  #store(value: string): void {
     try {
-      write();
+      this.#storage?.setItem(KEY, value);
     } catch {
       // It is remembered here alone.
     }

@@ -115,7 +115,7 @@ export interface HopwireOptions {
   /** Closes the client when it is aborted. */
   signal?: AbortSignal;
   /** Where the transport that worked is remembered; `localStorage` where there is one, null for nowhere. */
-  storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
+  storage?: Pick<Storage, "getItem" | "setItem"> | null;
   /** For tests. */
   clock?: Clock;
   random?: () => number;

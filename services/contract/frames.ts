@@ -77,6 +77,8 @@ export const SignalFrame = z.object({
   type: z.literal("signal"),
   room: RoomName,
   content: Content,
+  /** Of its refusal: a signal is not acked. */
+  id: FrameId.optional(),
 });
 
 export const HistoryFrame = z.object({

@@ -147,6 +147,7 @@ browserTest(
       { url: "javascript:alert(1)", text: "by hand" },
       { url: "https://example.invalid/report.pdf" },
       { url: { toString: "x" } },
+      { url: "https://example.invalid/%" },
       null,
       [1],
     ];
@@ -158,6 +159,7 @@ browserTest(
     assert.deepEqual(links, [
       ["https://example.invalid/cat.png", "noopener noreferrer nofollow"],
       ["https://example.invalid/report.pdf", "noopener noreferrer nofollow"],
+      ["https://example.invalid/%", "noopener noreferrer nofollow"],
     ]);
   },
 );

@@ -318,7 +318,6 @@ const TESTS: Record<string, () => Promise<void>> = {
     const storage = {
       getItem: (key: string) => kept.get(key) ?? null,
       setItem: (key: string, value: string) => void kept.set(key, value),
-      removeItem: (key: string) => void kept.delete(key),
     };
     const ann = hopwire("ann", { url: proxy, storage });
     const bob = hopwire("bob");

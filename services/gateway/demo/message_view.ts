@@ -79,7 +79,7 @@ function contentView(content: unknown): HTMLElement[] {
     image.addEventListener("error", () => image.replaceWith(url.href));
     link.append(image);
   } else {
-    link.append(decodeURIComponent(url.pathname.split("/").pop() || url.host), ` (${url.host})`);
+    link.append(url.pathname.split("/").pop() || url.host, ` (${url.host})`);
   }
   return caption === "" ? [link] : [link, paragraph(caption)];
 }

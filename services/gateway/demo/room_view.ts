@@ -128,7 +128,10 @@ export class RoomView {
     const page = await this.#page();
     if (page === null) return;
     this.#lines.length = 0;
-    for (const message of page) this.#lines.unshift(this.#view(message));
+    for (const message of page) {
+      this.#pending.delete(message.id);
+      this.#lines.unshift(this.#view(message));
+    }
     const last = page[0]?.seq ?? 0;
     this.#early = null;
     if (this.#shown) {
@@ -183,9 +186,14 @@ export class RoomView {
 
   #view(message: Message): HTMLLIElement {
     const mine = message.userId === this.#hop.user?.userId;
-    const line = messageView(message, mine);
-    if (mine) showProgress(line, "delivered");
-    return line;
+    try {
+      const line = messageView(message, mine);
+      if (mine) showProgress(line, "delivered");
+      return line;
+    } catch {
+      // Whatever somebody sends, the others are shown.
+      return noteView("a message that cannot be shown");
+    }
   }
 
   #came(message: Message): void {
