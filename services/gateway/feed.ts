@@ -61,9 +61,11 @@ export class Feed {
 
   /** Gives one member what waits, before something that is for it alone. */
   pull(member: Receiver): void {
-    if (member.fed === this.#frames.length) return;
-    give(member, this.#frames, this.#droppable);
+    const from = member.fed;
+    if (from === this.#frames.length) return;
+    // Before it is given: what is given may be too much for its reader, who is then closed, and pulled again.
     member.fed = this.#frames.length;
+    give(member, this.#frames, from, this.#droppable);
   }
 
   /** Gives every member what waits. */
@@ -87,8 +89,9 @@ export class Feed {
       const member = members[i]!;
       const { peer } = member.session;
       if (member.fed > 0) {
-        give(member, frames, droppable);
+        const from = member.fed;
         member.fed = 0;
+        give(member, frames, from, droppable);
       } else if (droppable !== null && peer.dropping) {
         kept ??= new Batch(frames.filter((frame) => !droppable.has(frame)));
         peer.sendBatch(kept);
@@ -99,10 +102,15 @@ export class Feed {
   }
 }
 
-/** Gives a member what it has not been given of these frames, one by one. */
-function give(member: Receiver, frames: readonly Frame[], droppable: Set<Frame> | null): void {
+/** Gives a member these frames from one on, one by one. */
+function give(
+  member: Receiver,
+  frames: readonly Frame[],
+  from: number,
+  droppable: Set<Frame> | null,
+): void {
   const { peer } = member.session;
-  for (let i = member.fed; i < frames.length; i++) {
+  for (let i = from; i < frames.length; i++) {
     const frame = frames[i]!;
     if (droppable === null || !droppable.has(frame) || !peer.dropping) peer.send(frame);
   }

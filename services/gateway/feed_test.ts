@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Batch } from "./batch.ts";
-import { Feed } from "./feed.ts";
+import { Feed, type Receiver } from "./feed.ts";
 import { FlushSchedule } from "./flush_schedule.ts";
 import { type Frame, textFrame } from "./frame.ts";
 
@@ -105,4 +105,29 @@ Deno.test("a member that leaves while all are given theirs takes nobody else's a
   feed.push(textFrame("1"));
   feed.flush();
   assert.deepEqual([a!.given, b!.given], [[["1"]], [["1"]]]);
+});
+
+Deno.test("a member that is pulled while it is given something gets nothing twice", () => {
+  // As one whose reader is too slow: its session closes, and takes what its rooms still have for it.
+  const got: Frame[] = [];
+  const members: Receiver[] = [];
+  const feed = new Feed(members, new FlushSchedule(0));
+  const member: Receiver = {
+    fed: 0,
+    session: {
+      peer: {
+        dropping: false,
+        send(frame) {
+          got.push(frame);
+          feed.pull(member);
+        },
+        sendBatch: () => {},
+      },
+    },
+  };
+  members.push(member);
+  const frames = [1, 2, 3].map((n) => textFrame(JSON.stringify({ n })));
+  for (const frame of frames) feed.push(frame);
+  feed.pull(member);
+  assert.deepEqual(got, frames);
 });

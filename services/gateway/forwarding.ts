@@ -13,6 +13,9 @@ import { type Answer, type Asked, refusal } from "./http_answer.ts";
 /** How long the other gateway may take beside what a poll waits for anyway, milliseconds. */
 const PATIENCE_MS = 5_000;
 
+/** Bytes of bodies that may be on their way to other gateways. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
 /** See the module's doc. */
 export interface Forwarding {
   /** Asks the gateway that holds a session. Never throws. */
@@ -40,8 +43,15 @@ export function createForwarding(
       if (error === null) void serve(message);
     },
   });
+  let [requests, bytes] = [0, 0];
   return {
     async ask(gateway, asked, body) {
+      // Each session may have one that waits: as many as there may be connections.
+      if (requests >= config.MAX_CONNECTIONS || bytes + body.length > MAX_BYTES) {
+        return refusal("unavailable", "too many requests for other gateways");
+      }
+      requests++;
+      bytes += body.length;
       try {
         const reply = await requestRaw(bus, gatewaySessionSubject(gateway), body, {
           timeout: config.PING_INTERVAL_MS + PATIENCE_MS,
@@ -53,6 +63,9 @@ export function createForwarding(
         // The gateway is gone, and the session with it.
         const gone = faultOf(error).code === "session_not_found";
         return refusal(gone ? "session_not_found" : "unavailable");
+      } finally {
+        requests--;
+        bytes -= body.length;
       }
     },
     close: () => subscription.unsubscribe(),

@@ -24,12 +24,15 @@ import { serveWebSocket } from "./websocket.ts";
 /** How long publishes under way may take to be acked while the gateway drains, milliseconds. */
 const DRAIN_ACKS_MS = 3_000;
 
+/** How long a gateway that shares its port waits for the log before it listens all the same, milliseconds. */
+const FIND_LOG_MS = 5_000;
+
 /** Wires a gateway to NATS and to its HTTP server. */
-export function startGateway(
+export async function startGateway(
   { bus, health, onDrain }: ServiceContext,
   config: GatewayConfig,
   front: Front,
-): void {
+): Promise<void> {
   const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   const stats = createStats();
   const publisher = new StreamPublisher(bus);
@@ -84,6 +87,8 @@ export function startGateway(
   const transport = front.transport = new HttpTransport(edge, connections);
   health.require("stream", () => log.epoch !== null);
   onDrain(async () => {
+    // The others on this port take who comes from now on; alone, it goes on saying that it drains.
+    if (config.REUSE_PORT) front.server.close();
     endTidying();
     connections.stopReading();
     await publisher.idle(DRAIN_ACKS_MS);
@@ -95,4 +100,7 @@ export function startGateway(
     log.stop();
     publisher.close();
   });
+  if (!config.REUSE_PORT) return;
+  await log.found(FIND_LOG_MS);
+  await front.listen();
 }

@@ -4,15 +4,22 @@
  *
  * @module
  */
-import type { CloseName } from "../contract/mod.ts";
+import { Buffer } from "node:buffer";
+import { type CloseName, MAX_FRAME_BYTES } from "../contract/mod.ts";
 import type { Batch } from "./batch.ts";
 import type { Connection, Connections } from "./connections.ts";
 import type { Edge } from "./edge.ts";
 import type { Frame } from "./frame.ts";
 import { type Peer, Session } from "./session.ts";
 
-/** How a post went: taken (now or before), or one before it is missing. */
-export type Taken = "taken" | "gap";
+/**
+ * How a post went: taken (now or before); one before it is missing; the session has ended; others wait
+ * to be taken already.
+ */
+export type Taken = "taken" | "gap" | "closed" | "busy";
+
+/** Posts that may wait to be taken: one, and the same again from who thinks that it got lost. */
+const MAX_WAITING = 2;
 
 /** See the module's doc. */
 export abstract class HttpPeer implements Peer, Connection {
@@ -25,6 +32,7 @@ export abstract class HttpPeer implements Peer, Connection {
   onGone: () => void = () => {};
   protected lastSeen = performance.now();
   #posts = 0;
+  #waiting = 0;
   #paused: PromiseWithResolvers<void> | null = null;
 
   constructor(edge: Edge, connections: Connections) {
@@ -59,8 +67,9 @@ export abstract class HttpPeer implements Peer, Connection {
   }
 
   resume(): void {
-    this.#paused?.resolve();
+    const paused = this.#paused;
     this.#paused = null;
+    paused?.resolve();
     this.seen();
   }
 
@@ -71,26 +80,30 @@ export abstract class HttpPeer implements Peer, Connection {
   }
 
   /**
-   * Takes in the frames of the nth post, one a line. Resolves when the client may send the next: not
-   * while frames wait for a room to be entered.
+   * Takes in the frames of the nth post, one a line; not while frames wait for a room to be entered, so
+   * no more than one post can queue.
    */
   async receive(n: number, frames: string): Promise<Taken> {
     this.seen();
+    if (this.#waiting >= MAX_WAITING) return "busy";
+    this.#waiting++;
+    while (this.#paused !== null) await this.#paused.promise;
+    this.#waiting--;
+    if (this.session.closed) return "closed";
     if (n > this.#posts + 1) return "gap";
-    if (n === this.#posts + 1) {
-      this.#posts = n;
-      for (const text of frames.split("\n")) {
-        if (this.session.closed) break;
-        if (text !== "") this.session.receive(text);
-      }
+    if (n <= this.#posts) return "taken";
+    this.#posts = n;
+    for (const text of frames.split("\n")) {
+      if (this.session.closed) break;
+      if (Buffer.byteLength(text) > MAX_FRAME_BYTES) this.session.close("too_big");
+      else if (text !== "") this.session.receive(text);
     }
-    await this.#paused?.promise;
     return "taken";
   }
 
   /** The connection is gone. */
   gone(): void {
-    this.#paused?.resolve();
+    this.resume();
     this.onGone();
     this.connections.remove(this);
   }

@@ -4,24 +4,21 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import {
-  describeIssue,
-  gatewayOfSession,
-  MAX_POST_BYTES,
-  PollHead,
-  SendHead,
-} from "../contract/mod.ts";
+import { describeIssue, gatewayOfSession, PollHead, SendHead } from "../contract/mod.ts";
 import { errorText } from "../kit/mod.ts";
 import type { Connections } from "./connections.ts";
 import type { Edge } from "./edge.ts";
 import { createForwarding, type Forwarding } from "./forwarding.ts";
 import { type Answer, type Asked, NO_CONTENT, refusal } from "./http_answer.ts";
+import { bodyOf } from "./http_body.ts";
 import { originAllowed, tokenOf } from "./handshake.ts";
 import type { HttpPeer } from "./http_peer.ts";
 import { PollPeer } from "./poll_peer.ts";
 import { SsePeer } from "./sse_peer.ts";
+
+/** The part of all connections that poll and have not said yet who they are: one in so many. */
+const STRANGERS = 10;
 
 /** The paths that {@link HttpTransport} serves. */
 export const HTTP_PATHS = ["/sse", "/poll", "/send"];
@@ -32,10 +29,13 @@ export class HttpTransport {
   readonly #connections: Connections;
   readonly #peers = new Map<string, HttpPeer>();
   readonly #forwarding: Forwarding;
+  readonly #unknown = new Set<HttpPeer>();
+  readonly #maxStrangers: number;
 
   constructor(edge: Edge, connections: Connections) {
     this.#edge = edge;
     this.#connections = connections;
+    this.#maxStrangers = Math.ceil(edge.config.MAX_CONNECTIONS / STRANGERS);
     this.#forwarding = createForwarding(edge, (asked, body) => this.#local(asked, body));
   }
 
@@ -64,11 +64,10 @@ export class HttpTransport {
     try {
       if (path === "/sse") return this.#openStream(request, response);
       const body = await bodyOf(request);
-      if (body === null) {
-        return end(response, refusal("too_large", `more than ${MAX_POST_BYTES} bytes`));
-      }
+      if (body === null) return;
+      if ("refused" in body) return end(response, body.refused);
       const asked = path === "/send" ? "send" : "poll";
-      end(response, await this.#answer(asked, body, request));
+      end(response, await this.#answer(asked, body.text, request));
     } catch (error) {
       this.#edge.bus.log.warn("a request over HTTP failed", { path, error: errorText(error) });
       end(response, refusal("unavailable"));
@@ -91,7 +90,7 @@ export class HttpTransport {
       "x-accel-buffering": "no",
     });
     response.on("error", () => {});
-    this.#begin(new SsePeer(response, this.#edge, this.#connections), request);
+    this.#begin(new SsePeer(response, request.socket, this.#edge, this.#connections), request);
   }
 
   #begin(peer: HttpPeer, request: IncomingMessage): void {
@@ -108,8 +107,12 @@ export class HttpTransport {
     const { session } = head;
     if (session === undefined) {
       if (this.#connections.full) return refusal("unavailable", "too many connections");
+      if (this.#strangers() >= this.#maxStrangers) {
+        return refusal("unavailable", "too many connections without a token");
+      }
       const peer = new PollPeer(this.#edge, this.#connections);
       this.#begin(peer, request);
+      this.#unknown.add(peer);
       const answer = peer.poll(0);
       // With nothing but the key: the client has yet to say who it is.
       peer.ping();
@@ -118,6 +121,15 @@ export class HttpTransport {
     const gateway = gatewayOfSession(session);
     if (gateway === this.#edge.id) return await this.#local(asked, body);
     return await this.#forwarding.ask(gateway, asked, body);
+  }
+
+  /** Sessions begun by a poll that have not said yet who they are. They cost their client no socket. */
+  #strangers(): number {
+    if (this.#unknown.size < this.#maxStrangers) return this.#unknown.size;
+    for (const peer of this.#unknown) {
+      if (peer.session.closed || peer.session.identity !== null) this.#unknown.delete(peer);
+    }
+    return this.#unknown.size;
   }
 
   async #local(asked: Asked, body: string): Promise<Answer> {
@@ -130,9 +142,10 @@ export class HttpTransport {
       return { status: 200, body: await peer.poll(head.number) };
     }
     const line = body.indexOf("\n");
-    if (await peer.receive(head.number, line < 0 ? "" : body.slice(line + 1)) === "taken") {
-      return NO_CONTENT;
-    }
+    const taken = await peer.receive(head.number, line < 0 ? "" : body.slice(line + 1));
+    if (taken === "taken") return NO_CONTENT;
+    if (taken === "busy") return refusal("unavailable", "a post before this one is not taken yet");
+    if (taken === "closed") return refusal("session_not_found");
     // What is missing will never come: the client begins anew, and loses nothing by it.
     peer.session.close("unavailable");
     return refusal("session_not_found", "a post before this one is missing");
@@ -163,20 +176,6 @@ export function pathOf(request: IncomingMessage): string {
   const { url = "" } = request;
   const query = url.indexOf("?");
   return query < 0 ? url : url.slice(0, query);
-}
-
-/** A request's body; null where it is larger than may be, or its client is gone. */
-async function bodyOf(request: IncomingMessage): Promise<string | null> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    // The rest is read and let go: an answer to a request that is half sent would not arrive.
-    if (bytes <= MAX_POST_BYTES) parts.push(part);
-    else parts.length = 0;
-    if (bytes > MAX_POST_BYTES * 8) return null;
-  }
-  return bytes > MAX_POST_BYTES ? null : Buffer.concat(parts).toString();
 }
 
 function end(response: ServerResponse, { status, body }: Answer): void {

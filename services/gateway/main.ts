@@ -7,7 +7,7 @@ import { runService } from "../kit/mod.ts";
 import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
 import { startGateway } from "./gateway.ts";
-import { type Front, listen } from "./http.ts";
+import { createFront, type Front } from "./http.ts";
 
 let front: Front;
 
@@ -16,12 +16,10 @@ await runService({
   config: GATEWAY_CONFIG,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
-    front = await listen(app, {
-      host: config.HOST,
-      port: config.PORT,
-      reusePort: config.REUSE_PORT,
-    });
-    log.info("listening", { address: front.server.address() });
+    const { HOST: host, PORT: port, REUSE_PORT: reusePort } = config;
+    front = createFront(app, { host, port, reusePort }, log);
+    // Where others listen too, only what can be served is taken from them: see startGateway.
+    if (!reusePort) await front.listen();
     return () => void front.server.close();
   },
   start: (context, config) => startGateway(context, config, front),

@@ -10,8 +10,11 @@ import type { Batch } from "./batch.ts";
 import type { Frame } from "./frame.ts";
 import { HttpPeer } from "./http_peer.ts";
 
-/** Bytes after which an answer takes no further frame. One frame alone may be 640 KiB, and NATS carries 1 MB. */
+/** Bytes of an answer's frames, but where the first alone has more: a page of history has 640 KiB, and NATS carries 1 MB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
+
+/** How often an answer is given again, to who says that it did not come. */
+const MAX_AGAIN = 20;
 
 /** Above this frames that may be dropped are; below it the reader counts as drained. */
 const BEHIND_BYTES = 64 * 1024;
@@ -34,6 +37,8 @@ export class PollPeer extends HttpPeer {
   #number = 0;
   #closing: CloseName | null = null;
   #queued = false;
+  #full = false;
+  #again = 0;
   #leaving: ReturnType<typeof setTimeout> | undefined;
   #drained: PromiseWithResolvers<void> | null = null;
 
@@ -71,6 +76,7 @@ export class PollPeer extends HttpPeer {
 
   close(name: CloseName): void {
     this.#closing = name;
+    this.#drained?.resolve();
     this.resume();
     this.#answerNow();
     // What is left is for the polls that come next, if any do. Who never said who it is keeps no place.
@@ -88,7 +94,11 @@ export class PollPeer extends HttpPeer {
   poll(after: number): Promise<Uint8Array> {
     this.seen();
     this.#answerNow();
-    if (after < this.#number && this.#answer !== null) return Promise.resolve(this.#answer);
+    if (after < this.#number && this.#answer !== null) {
+      if (++this.#again > MAX_AGAIN) this.session.close("unavailable");
+      return Promise.resolve(this.#answer);
+    }
+    this.#again = 0;
     return new Promise((answer) => {
       this.#waiting = { answer, since: performance.now() };
       if (this.#pending.length > 0 || this.#closing !== null) this.#answerNow();
@@ -96,10 +106,14 @@ export class PollPeer extends HttpPeer {
   }
 
   #append(json: Uint8Array): void {
-    if (this.#closing !== null) return;
+    if (this.#closing !== null || this.#full) return;
     this.#pending.push(json);
     this.#pendingBytes += json.length;
-    if (this.#pendingBytes > this.edge.config.SEND_BUFFER_BYTES) return this.overflowed();
+    if (this.#pendingBytes > this.edge.config.SEND_BUFFER_BYTES) {
+      // First: a session that closes gives what its rooms still have for it.
+      this.#full = true;
+      return this.overflowed();
+    }
     if (this.#waiting === null || this.#queued) return;
     // What else comes in this turn goes along.
     this.#queued = true;
@@ -116,9 +130,12 @@ export class PollPeer extends HttpPeer {
     this.seen();
     const frames: Uint8Array[] = [];
     let bytes = 0;
-    while (this.#pending.length > frames.length && bytes < MAX_ANSWER_BYTES) {
-      const frame = this.#pending[frames.length]!;
+    let parted = 0;
+    for (const frame of this.#pending) {
+      // And a comma each.
+      if (frames.length > 0 && parted + frame.length + 1 > MAX_ANSWER_BYTES) break;
       bytes += frame.length;
+      parted += frame.length + 1;
       frames.push(frame);
     }
     this.#pending.splice(0, frames.length);
@@ -146,6 +163,7 @@ export class PollPeer extends HttpPeer {
     clearTimeout(this.#leaving);
     this.#drained?.resolve();
     this.#pending.length = 0;
+    this.#answer = null;
     super.gone();
   }
 }

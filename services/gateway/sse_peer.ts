@@ -4,6 +4,7 @@
  * @module
  */
 import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { type CloseName, CLOSES } from "../contract/mod.ts";
 import type { Batch } from "./batch.ts";
 import { CLOSE_TIMEOUT_MS, type Connections } from "./connections.ts";
@@ -23,16 +24,22 @@ export class SsePeer extends HttpPeer {
   readonly #outbox: Outbox;
   #closing: ReturnType<typeof setTimeout> | undefined;
 
-  /** Begins the stream with an `open` event that carries the key. The response's head is sent by now. */
-  constructor(response: ServerResponse, edge: Edge, connections: Connections) {
+  /**
+   * Begins the stream with an `open` event that carries the key. The response's head is sent by now.
+   * `socket` is the request's: a response that waits behind another on it never closes by itself.
+   */
+  constructor(response: ServerResponse, socket: Duplex, edge: Edge, connections: Connections) {
     super(edge, connections);
     this.#response = response;
     this.#outbox = new Outbox(response, edge.flushes, edge.config.SEND_BUFFER_BYTES, this);
-    this.#event("open", { session: this.key });
-    response.on("close", () => {
+    this.#outbox.append(eventBytes("open", { session: this.key }));
+    const gone = () => {
       clearTimeout(this.#closing);
+      socket.off("close", gone);
       this.gone();
-    });
+    };
+    response.on("close", gone);
+    socket.on("close", gone);
   }
 
   send(frame: Frame): void {
@@ -65,14 +72,16 @@ export class SsePeer extends HttpPeer {
 
   close(name: CloseName): void {
     this.resume();
-    this.#event("close", CLOSES[name]);
     this.#outbox.close();
-    this.#response.end();
+    this.#response.end(eventBytes("close", CLOSES[name]));
     // A reader that has stopped reading would never take the end of it.
-    this.#closing = setTimeout(() => this.#response.destroy(), CLOSE_TIMEOUT_MS);
+    this.#closing = setTimeout(() => {
+      this.#response.destroy();
+      this.gone();
+    }, CLOSE_TIMEOUT_MS);
   }
+}
 
-  #event(event: string, data: object): void {
-    this.#outbox.append(encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
-  }
+function eventBytes(event: string, data: object): Uint8Array {
+  return encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }

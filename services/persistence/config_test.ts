@@ -11,8 +11,8 @@ Deno.test("without any variable it is SQLite, a day and a GiB", () => {
     SQLITE_PATH: ".data/archive.db",
     STREAM_MAX_AGE: 86_400,
     STREAM_MAX_BYTES: 2 ** 30,
-    ARCHIVE_BATCH: 500,
-    ARCHIVE_BATCH_MS: 20,
+    ARCHIVE_BATCH: 2_000,
+    ARCHIVE_BATCH_MS: 50,
     RETENTION_MS: 60_000,
   });
 });
