@@ -32,7 +32,7 @@ export const PERSISTENCE_CONFIG = {
   /**
    * How long a batch that is not full may wait for more, milliseconds. Each batch is one sync of the
    * disk, and writes each page of the rooms in it once: 50 ms keeps that to 20 a second (with 200 rooms
-   * a message costs 7 % less CPU than at 20 ms), and no reader notices 50 ms.
+   * it takes 8 % less CPU a message than batches of 500 at 20 ms), and no reader notices 50 ms.
    */
   ARCHIVE_BATCH_MS: integer(0, 500).default(50),
 } as const;
