@@ -47,7 +47,19 @@ Deno.test("a NATS that refuses our credentials ends it with the reason", async (
   const bus = await connectBus({ url: good, name: "test", log });
   await bus.drain();
   const wrong = nats.url.replace("nats://", "nats://a:wrong@");
-  await assert.rejects(connectBus({ url: wrong, name: "test", log }), /[Aa]uthorization/);
+  // The server closes at once, and the library no longer listens to its socket then: a reset that comes
+  // now and then is nobody's. A service has ended by that time.
+  const reset = (event: ErrorEvent) => {
+    if (/ECONNRESET/.test(String(event.error))) event.preventDefault();
+  };
+  globalThis.addEventListener("error", reset);
+  try {
+    await assert.rejects(connectBus({ url: wrong, name: "test", log }), /[Aa]uthorization/);
+    await nats.process.kill();
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    globalThis.removeEventListener("error", reset);
+  }
 });
 
 Deno.test("a NATS that is given by its name is reached with leave for that name alone", async () => {
