@@ -175,8 +175,8 @@ const TESTS: Record<string, () => Promise<void>> = {
     await rejects(ann.call("slow.sleep", null, { timeout: 20 }), "timeout");
     other.leave();
     assert.equal(other.state, "left");
-    await until("bob to have left", () => joined.length === 2);
-    assert.deepEqual(joined, ["bob", "-bob"]);
+    await until("bob to have left", () => joined.includes("-bob"));
+    assert.equal(joined.filter((change) => change === "-bob").length, 1);
     await until("the latency", () => ann.latency !== undefined);
   },
 
