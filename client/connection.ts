@@ -50,7 +50,6 @@ export interface Handlers {
 /** What of a page is listened to, where there is one. */
 interface Page {
   addEventListener?: EventTarget["addEventListener"];
-  removeEventListener?: EventTarget["removeEventListener"];
   document?: EventTarget & { visibilityState: string };
   navigator?: { onLine?: boolean };
 }
@@ -116,8 +115,9 @@ export class Connection {
     void this.#attempt();
   }
 
-  send(frame: object): void {
-    this.#link?.send(JSON.stringify(frame));
+  /** Sends a frame, or its text. */
+  send(frame: object | string): void {
+    this.#link?.send(typeof frame === "string" ? frame : JSON.stringify(frame));
   }
 
   /** There may be a network again, or somebody looks: tries at once, or asks whether it still lives. */
@@ -126,12 +126,12 @@ export class Connection {
     else if (this.state === "connected") this.#ping("probe");
   }
 
-  close(reason = "closed"): void {
+  close(): void {
     if (this.state === "closed") return;
     const up = this.state === "connected";
     this.#drop();
     this.#page.abort();
-    this.#set("closed", { reason });
+    this.#set("closed", { reason: "closed" });
     if (up) this.#handlers.down();
   }
 
@@ -257,7 +257,7 @@ export class Connection {
     // By a clock that is wrong it is over already: then the server's word alone counts.
     if (life <= 0) return;
     this.#life = life;
-    const wait = Math.max(this.#life - REFRESH_MS, this.#life / 2);
+    const wait = Math.max(life - REFRESH_MS, life / 2);
     this.#timer("refresh", Math.min(wait, MAX_TIMER_MS), () => void this.#refresh());
   }
 

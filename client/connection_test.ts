@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { Hopwire, type HopwireOptions } from "./mod.ts";
-import { FakeClock, fakeSockets } from "./test_clock.ts";
+import { fakeClient, FakeClock, fakeSockets } from "./test_clock.ts";
+import { countListeners } from "./test_listeners.ts";
 
 /** A client that is connected, and what it is made of. */
 async function connected(options: Partial<HopwireOptions> = {}) {
-  const clock = new FakeClock();
-  const { WebSocket, sockets } = fakeSockets();
-  const hop = new Hopwire("https://chat.example/base/ws?x=1", {
-    token: "t",
-    transports: ["websocket"],
-    WebSocket,
-    clock,
-    random: () => 1,
-    ...options,
-  });
-  await clock.move(0);
-  sockets[0]!.accept();
-  return { clock, sockets, hop };
+  const client = fakeClient("https://chat.example/base/ws?x=1", { random: () => 1, ...options });
+  await client.clock.move(0);
+  client.sockets[0]!.accept();
+  return client;
 }
 
 /** Gives the page things it has not here, while something runs. */
@@ -204,26 +196,17 @@ Deno.test("a clock that is wrong makes no storm of tokens, and a token that fail
 
 Deno.test("who gave a signal is not kept by it once the client is closed", async () => {
   const abort = new AbortController();
-  let listening = 0;
   const { signal } = abort;
-  const [add, remove] = [
-    signal.addEventListener.bind(signal),
-    signal.removeEventListener.bind(signal),
-  ];
-  signal.addEventListener = (...args: Parameters<typeof add>) => (listening++, add(...args));
-  signal.removeEventListener = (
-    ...args: Parameters<typeof remove>
-  ) => (listening--, remove(...args));
+  const listening = countListeners(signal);
   const { hop } = await connected({ signal });
-  assert.equal(listening, 1);
+  assert.equal(listening(), 1);
   hop.close();
-  assert.equal(listening, 0);
+  assert.equal(listening(), 0);
 });
 
 /** A server that speaks HTTP alone, as `fetch`: its stream opens and accepts every token. */
-function httpServer(clock: FakeClock): typeof fetch {
+function httpServer(): typeof fetch {
   return (input, init) => {
-    void clock;
     const path = new URL(String(input)).pathname;
     if (path === "/base/send") return Promise.resolve(new Response(null, { status: 204 }));
     const events = 'event: open\ndata: {"session":"s"}\n\n' +
@@ -245,7 +228,7 @@ Deno.test("a WebSocket that opens and lets nothing through is no better than non
     token: "t",
     transports: ["websocket", "sse"],
     WebSocket,
-    fetch: httpServer(clock),
+    fetch: httpServer(),
     clock,
     random: () => 0,
     pingTimeout: 1e9,
@@ -268,7 +251,7 @@ Deno.test("a WebSocket is not asked for by who does not want one", async () => {
     fetch: (input, init) =>
       String(input).endsWith("/poll")
         ? Promise.resolve(new Response("blocked", { status: 403 }))
-        : httpServer(clock)(input, init),
+        : httpServer()(input, init),
     clock,
     random: () => 0,
     pingTimeout: 1e9,

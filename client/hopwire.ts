@@ -4,14 +4,12 @@
  * @module
  */
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
-import { Asks } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { HopwireError } from "./errors.ts";
+import { Outgoing, type Sending, type Sent } from "./outgoing.ts";
 import { Pacer } from "./pacer.ts";
-import { Queue } from "./queue.ts";
 import { controlOf, Room, type RoomControl, type RoomDeps } from "./room.ts";
-import type { Sending } from "./sending.ts";
 import type {
   CallOptions,
   Clock,
@@ -40,6 +38,18 @@ const [CALL_TIMEOUT_MS, GRACE_MS] = [5_000, 1_000];
 /** Bytes of a call's frame: the server closes above 64 KiB. */
 const MAX_CALL_BYTES = 65_000;
 
+/** What the ids of questions begin with. */
+const ASK = "~q";
+
+/** Messages, and questions, that may wait. */
+const MAX_WAITING = 1_000;
+
+/** Messages that may be without an ack at a time: what is sent again when a connection is lost. */
+const MAX_UNACKED = 256;
+
+/** Questions that may be without an answer: the server lets 16 be. And how often one may be put off. */
+const [MAX_ASKED, MAX_REFUSALS] = [12, 5];
+
 const CLOCK: Clock = {
   now: () => performance.now(),
   setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
@@ -60,13 +70,14 @@ export class Hopwire extends Emitter<HopwireEvents> {
   readonly #rooms = new Map<string, Room>();
   readonly #controls = new Map<string, RoomControl>();
   readonly #connection: Connection;
-  readonly #queue: Queue;
-  readonly #asks: Asks;
+  readonly #messages: Outgoing;
+  readonly #questions: Outgoing;
   readonly #pacer: Pacer;
   readonly #deps: RoomDeps;
   #user: { userId: string; username: string } | null = null;
   #why: HopwireError | null = null;
   #unlisten = () => {};
+  #asked = 0;
 
   /**
    * Connects at once, and stays connected until it is closed. `url` is where the server is: `https:` or
@@ -92,30 +103,37 @@ export class Hopwire extends Emitter<HopwireEvents> {
       clock,
       pacer,
       up: () => this.state === "connected",
-      inside: (room) => control(room)?.isIn() === true,
-      open: (room) => control(room)?.isOpen() === true,
       lost: (room) => control(room)?.lost(),
       send: (frame) => {
         pacer.took();
         this.#connection.send(frame);
       },
     };
-    this.#queue = new Queue(sending, options.maxQueue ?? 1_000);
-    this.#asks = new Asks(sending);
+    this.#messages = new Outgoing(sending, {
+      name: "messages",
+      max: options.maxQueue ?? MAX_WAITING,
+      maxSent: MAX_UNACKED,
+      maxRefusals: Infinity,
+      ready: (room) => control(room)?.isOpen() === true,
+    });
+    this.#questions = new Outgoing(sending, {
+      name: "questions",
+      max: MAX_WAITING,
+      maxSent: MAX_ASKED,
+      maxRefusals: MAX_REFUSALS,
+      ready: (room) => control(room)?.isIn() === true,
+    });
     this.#deps = {
       ...sending,
       busy: () => pacer.wait() > 0 || this.#connection.behind,
-      ask: (frame, signal) => this.#asks.ask(frame, { again: true, signal }),
-      message: (room, id, frame, signal) => this.#queue.add(room, id, frame, signal),
-      opened: () => {
-        this.#queue.pump();
-        this.#asks.pump();
-      },
+      ask: (frame, more) => this.#ask(frame, { again: true, room: frame.room, ...more }),
+      message: (sent) => this.#messages.add(sent),
+      opened: () => this.#pump(),
       left: (room, error) => {
         this.#rooms.delete(room.name);
         this.#controls.delete(room.name);
-        this.#queue.fail(error, room.name);
-        this.#asks.fail(error, room.name);
+        this.#messages.fail(error, room.name);
+        this.#questions.fail(error, room.name);
       },
     };
     const { signal } = options;
@@ -193,7 +211,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
       throw new HopwireError("too_large", `data: ${MAX_CALL_BYTES} bytes at most`);
     }
     const asking = { again: false, timeout: timeout + GRACE_MS, signal };
-    return (await this.#asks.ask(frame, asking) as ServerFrameOf<"result">).data;
+    return (await this.#ask(frame, asking) as ServerFrameOf<"result">).data;
   }
 
   /** Tries at once to connect, where it waits to. */
@@ -208,45 +226,56 @@ export class Hopwire extends Emitter<HopwireEvents> {
     this.#over(new HopwireError("closed", "the client was closed"));
   }
 
+  #ask(frame: object, how: Omit<Sent, "id" | "frame">): Promise<ServerFrame> {
+    const id = `${ASK}${this.#asked++}`;
+    return this.#questions.add({ ...how, id, frame: { ...frame, id } });
+  }
+
+  #pump(): void {
+    this.#messages.pump();
+    this.#questions.pump();
+  }
+
   #up(frame: ServerFrameOf<"authenticated">): void {
     const { userId, username, rate } = frame;
     this.#user = { userId, username };
     this.#pacer.limit(rate);
     for (const control of this.#controls.values()) control.subscribe();
-    this.#asks.pump();
-    this.#queue.pump();
+    this.#pump();
   }
 
   #down(): void {
     for (const control of this.#controls.values()) control.down();
-    this.#queue.unsend();
-    this.#asks.unask();
+    this.#messages.lost();
+    this.#questions.lost();
   }
 
   #over(error: HopwireError): void {
     this.#why = error;
     this.#unlisten();
     for (const control of [...this.#controls.values()]) control.end(error);
-    this.#queue.fail(error);
-    this.#asks.fail(error);
+    this.#messages.fail(error);
+    this.#questions.fail(error);
   }
 
   #frame(frame: ServerFrame): void {
     switch (frame.type) {
       case "ack":
-        return this.#queue.acked(frame);
+        return this.#messages.answered(frame);
       case "event":
         return this.emit("event", { topic: frame.topic, data: frame.data });
       case "room-message":
-        if (frame.userId === this.#user?.userId) this.#queue.echoed(frame);
+        if (frame.userId === this.#user?.userId) this.#messages.echoed(frame);
         break;
       case "error":
-        if (this.#queue.refused(frame) || this.#asks.refused(frame)) return;
+        if (this.#messages.refused(frame) || this.#questions.refused(frame)) return;
+        // Of a question that was given up.
+        if (frame.id?.startsWith(ASK)) return;
         break;
       case "result":
       case "history":
       case "presence":
-        if (this.#asks.answered(frame)) return;
+        if (frame.id !== undefined) return this.#questions.answered(frame);
     }
     const control = "room" in frame ? this.#controls.get(frame.room ?? "") : undefined;
     if (control !== undefined) control.frame(frame);

@@ -6,7 +6,8 @@
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
 import { Emitter } from "./emitter.ts";
 import { HopwireError } from "./errors.ts";
-import type { Settling } from "./settling.ts";
+import type { Sent } from "./outgoing.ts";
+import { readMessages } from "./reading.ts";
 import type {
   Ack,
   Clock,
@@ -17,9 +18,6 @@ import type {
   SendOptions,
   Signal,
 } from "./types.ts";
-
-/** Messages that wait for an iterator that is not read. */
-const MAX_BUFFERED = 1_000;
 
 /** Bytes of a content's JSON that the server takes. */
 const MAX_CONTENT_BYTES = 32 * 1024;
@@ -62,9 +60,12 @@ export interface RoomDeps {
   up(): boolean;
   /** Whether what can be dropped should be. */
   busy(): boolean;
-  send(frame: object): void;
-  ask(frame: object & { room: string }, signal?: AbortSignal): Promise<object>;
-  message(room: string, id: string, frame: object, signal?: AbortSignal): Promise<Ack>;
+  send(frame: object | string): void;
+  ask(
+    frame: object & { room: string },
+    how?: Pick<Sent, "signal" | "answered">,
+  ): Promise<ServerFrame>;
+  message(sent: Sent): Promise<ServerFrame>;
   /** We are in: what waited for that may go. */
   opened(): void;
   /** The room was left: what waits in it is given up. */
@@ -169,21 +170,24 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    * @throws {HopwireError} the server's refusal, or `too_large`, `queue_full`, `left`, `closed`
    */
   async send(content: unknown, options: SendOptions = {}): Promise<Ack> {
-    const json = this.#json(content);
+    const json = contentJson(content);
     if (this.#why !== null) throw this.#why;
     const { id = randomId(), traceparent, signal } = options;
     if (!/^[\x21-\x7e]{1,64}$/.test(id)) {
       throw new HopwireError("invalid_format", "id: expected 1 to 64 visible ASCII characters");
     }
-    const frame = { type: "message", room: this.name, content: JSON.parse(json), id, traceparent };
-    return await this.#deps.message(this.name, id, frame, signal);
+    const frame = { type: "message", room: this.name, id, traceparent };
+    const text = withContent(frame, json);
+    const sent = { id, room: this.name, frame: text, again: true, signal };
+    const { seq, duplicate = false } = await this.#deps.message(sent) as ServerFrameOf<"ack">;
+    return { id, room: this.name, seq, duplicate };
   }
 
   /** Sends something of the moment. Gives false, and sends nothing, where it cannot go out at once. */
   signal(content: unknown): boolean {
-    this.#json(content);
+    const json = contentJson(content);
     if (!this.#in || this.#deps.busy()) return false;
-    this.#deps.send({ type: "signal", room: this.name, content, id: SIGNAL });
+    this.#deps.send(withContent({ type: "signal", room: this.name, id: SIGNAL }, json));
     return true;
   }
 
@@ -197,7 +201,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     for (;;) {
       if (this.#why !== null) throw this.#why;
       const frame = { type: "history", room: this.name, limit, ...cursor };
-      const page = await this.#deps.ask(frame, signal) as ServerFrameOf<"history">;
+      const page = await this.#deps.ask(frame, { signal }) as ServerFrameOf<"history">;
       for (const message of page.messages) yield messageOf(message);
       const last = page.messages.at(-1);
       if (!page.more || last === undefined) return;
@@ -215,57 +219,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    * where 1,000 wait to be read.
    */
   messages({ signal }: { signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
-    const waiting: Message[] = [];
-    const readers: Settling<IteratorResult<Message>>[] = [];
-    const done = { done: true, value: undefined } as const;
-    /** Undefined while it goes on; then what readers get, the error once. */
-    let end: { error?: unknown } | undefined;
-    const give = (reader: Settling<IteratorResult<Message>>) => {
-      const error = end!.error;
-      end = {};
-      if (error === undefined) reader.resolve(done);
-      else reader.reject(error);
-    };
-    const finish = (error?: unknown) => {
-      end ??= { error };
-      offs.forEach((off) => off());
-      signal?.removeEventListener("abort", aborted);
-      readers.splice(0).forEach(give);
-    };
-    const aborted = () => {
-      waiting.length = 0;
-      finish(signal!.reason);
-    };
-    const offs = [
-      this.on("message", (value) => {
-        if (readers.length > 0) readers.shift()!.resolve({ value });
-        else if (waiting.length < MAX_BUFFERED) waiting.push(value);
-        else finish(new HopwireError("too_slow", `${MAX_BUFFERED} messages were not read`));
-      }),
-      this.on("left", () => finish()),
-    ];
-    signal?.addEventListener("abort", aborted);
-    if (signal?.aborted) aborted();
-    else if (this.#why !== null) finish();
-    return {
-      next: () =>
-        new Promise((resolve, reject) => {
-          const reader = { resolve, reject };
-          const value = waiting.shift();
-          if (value !== undefined) resolve({ value });
-          else if (end !== undefined) give(reader);
-          else readers.push(reader);
-        }),
-      return() {
-        waiting.length = 0;
-        finish();
-        end = {};
-        return Promise.resolve(done);
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return readMessages(this, signal);
   }
 
   /** Leaves. Messages that are not acked yet are given up. */
@@ -416,9 +370,13 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
       let after: string | undefined;
       for (;;) {
         const frame = { type: "presence", room: this.name, after };
-        const page = await this.#deps.ask(frame) as ServerFrameOf<"presence">;
+        // At once: who comes or goes right after it, in the same packet, must not be taken back by it.
+        const answered = (answer: ServerFrame) => {
+          if (listing !== this.#listing) return;
+          this.#list(answer as ServerFrameOf<"presence">, after === undefined);
+        };
+        const page = await this.#deps.ask(frame, { answered }) as ServerFrameOf<"presence">;
         if (listing !== this.#listing) return;
-        this.#list(page, after === undefined);
         after = page.members.at(-1)?.userId;
         if (!page.more || after === undefined || this.#members.size >= MAX_MEMBERS) return;
       }
@@ -448,16 +406,22 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     this.#down();
     this.#timer = this.#deps.clock.setTimeout(() => this.#subscribe(), wait);
   }
+}
 
-  #json(content: unknown): string {
-    const json = JSON.stringify(content);
-    if (json === undefined) throw new HopwireError("invalid_format", "content: not JSON");
-    const bytes = json.length * 3 > MAX_CONTENT_BYTES ? encoder.encode(json).length : 0;
-    if (bytes > MAX_CONTENT_BYTES) {
-      throw new HopwireError("too_large", `content: ${bytes} bytes, ${MAX_CONTENT_BYTES} at most`);
-    }
-    return json;
+/** A content's JSON, within the server's limit. */
+function contentJson(content: unknown): string {
+  const json = JSON.stringify(content);
+  if (json === undefined) throw new HopwireError("invalid_format", "content: not JSON");
+  const bytes = json.length * 3 > MAX_CONTENT_BYTES ? encoder.encode(json).length : 0;
+  if (bytes > MAX_CONTENT_BYTES) {
+    throw new HopwireError("too_large", `content: ${bytes} bytes, ${MAX_CONTENT_BYTES} at most`);
   }
+  return json;
+}
+
+/** A frame's text: what was given is written once, and is what it was then whenever it is sent. */
+function withContent(frame: object, json: string): string {
+  return `${JSON.stringify(frame).slice(0, -1)},"content":${json}}`;
 }
 
 function messageOf({ type: _, ...message }: ServerFrameOf<"room-message">): Message {

@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
-import { Hopwire, HopwireError, type Message, type Room } from "./mod.ts";
-import { FakeClock, type FakeSocket, fakeSockets, settled } from "./test_clock.ts";
+import { HopwireError, type Message, type Room } from "./mod.ts";
+import { fakeClient, type FakeSocket, settled } from "./test_clock.ts";
 
 const EPOCH = "e1";
 
 /** A client in a room whose log ends at 10. */
 async function inRoom(options: { rate?: object } = {}) {
-  const clock = new FakeClock();
-  const { WebSocket, sockets } = fakeSockets();
-  const hop = new Hopwire("ws://nowhere", {
-    token: "t",
-    transports: ["websocket"],
-    WebSocket,
-    clock,
-    random: () => 0,
-  });
+  const { clock, sockets, hop } = fakeClient("ws://nowhere");
   const room = hop.join("lobby");
   await clock.move(0);
   const socket = () => sockets.at(-1)!;
@@ -345,6 +337,27 @@ Deno.test("on another connection questions are asked again, calls are not", asyn
   assert.equal((await page).done, true);
   socket().give({ type: "result", id: socket().of("call")[0]!.id, data: 4 });
   assert.equal(await later, 4);
+});
+
+Deno.test("who comes right behind a page of members is not taken back by it", async () => {
+  const { room, socket } = await inRoom();
+  const { id } = socket().of("subscribe").at(-1)!;
+  const entered = { type: "subscribed", room: "lobby", seq: 10, epoch: EPOCH, recovered: true };
+  socket().give({ ...entered, count: 1, id });
+  await settled();
+  // In one packet: some runtimes give both before any promise goes on.
+  socket().give({
+    type: "presence",
+    room: "lobby",
+    count: 1,
+    members: [{ userId: "ann", username: "Ann" }],
+    more: false,
+    id: socket().of("presence")[0]!.id,
+  });
+  socket().give({ type: "user-joined", room: "lobby", userId: "bob", username: "Bob" });
+  await settled();
+  assert.deepEqual([...room.members.keys()], ["ann", "bob"]);
+  assert.equal(room.count, 2);
 });
 
 Deno.test("members are read page by page and kept, up to a thousand", async () => {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Clock, WebSocketLike } from "./types.ts";
+import { Hopwire } from "./hopwire.ts";
+import type { Clock, HopwireOptions, WebSocketLike } from "./types.ts";
 
 /** See the module's doc. */
 export class FakeClock implements Clock {
@@ -117,4 +118,19 @@ export function fakeSockets(made: (socket: FakeSocket) => void = () => {}): {
       }
     },
   };
+}
+
+/** A client of such sockets on such a clock, and what it is made of. It tries again at once. */
+export function fakeClient(url: string, options: Partial<HopwireOptions> = {}) {
+  const clock = new FakeClock();
+  const { WebSocket, sockets } = fakeSockets();
+  const hop = new Hopwire(url, {
+    token: "t",
+    transports: ["websocket"],
+    WebSocket,
+    clock,
+    random: () => 0,
+    ...options,
+  });
+  return { clock, sockets, hop };
 }
