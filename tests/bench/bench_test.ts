@@ -1,6 +1,6 @@
 /** A small bench, to see that all of it works: it says nothing of speed. */
 import assert from "node:assert/strict";
-import { bench } from "./bench.ts";
+import { bench, SCENARIOS } from "./bench.ts";
 import { allowedCores } from "./processes.ts";
 import { table } from "./report.ts";
 import { QUICK } from "./scenarios.ts";
@@ -11,7 +11,7 @@ Deno.test("a short bench delivers everything, on both sides", async () => {
   const lines: string[] = [];
   try {
     const results = await bench({
-      scenarios: ["hot-room", "many-rooms", "idle", "storm", "publish", "catch-up", "churn"],
+      scenarios: SCENARIOS,
       sizes: QUICK,
       baseline: true,
       serverCore: cores[0]!,
@@ -21,18 +21,27 @@ Deno.test("a short bench delivers everything, on both sides", async () => {
     const expected = await baselineMissing() === null ? ["hopwire", "baseline"] : ["hopwire"];
     assert.deepEqual(Object.keys(results), expected);
     for (
-      const [name, { hotRoom, manyRooms, idle, storm, publish, catchUp, churn }] of Object.entries(
-        results,
-      )
+      const [name, { hotRoom, manyRooms, manyRoomsLarge, idle, storm, publish, catchUp, churn }]
+        of Object.entries(
+          results,
+        )
     ) {
       assert.equal(hotRoom!.quiet.keptUp, true, `${name}\n${lines.join("\n")}`);
       assert.deepEqual(hotRoom!.quiet.lost, {}, name);
       assert.ok(hotRoom!.quiet.p99 > 0 && hotRoom!.quiet.p50 <= hotRoom!.quiet.p99, name);
       assert.ok(manyRooms!.best.deliveries > 0, name);
+      assert.ok(manyRoomsLarge!.best.deliveries > 0, name);
       assert.equal(idle!.connections, QUICK.idle);
+      const groups = name === "hopwire" ? ["gateway", "nats", "services"] : ["gateway", "redis"];
+      assert.deepEqual(Object.keys(idle!.groups).sort(), groups);
       assert.ok(storm!.perSecond > 0 && publish!.perSecond > 0, name);
       assert.equal(catchUp!.wrong, 0, name);
       assert.ok(churn!.clients > QUICK.churning && churn!.rss.length > 10, name);
+    }
+    const { hotRoom, manyRooms } = results.hopwire!.traced!;
+    for (const { turns, cost, most } of [hotRoom, manyRooms]) {
+      assert.equal(turns.length, QUICK.tracingTurns);
+      assert.ok(cost > 0 && most > 0);
     }
     assert.match(table(results), /hot room: p99 at 50 msg\/s/);
   } finally {

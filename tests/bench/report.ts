@@ -50,6 +50,8 @@ export function table(results: Record<string, TargetResults>): string {
     ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.within?.sent, 0],
     ["1,000 rooms of 10: most messages/s in", (of) => bestIn(of.manyRoomsLarge), 0],
     ["idle: gateway KB a connection", (of) => kilobytes(of.idle?.each), 1],
+    ["idle: NATS (Redis) KB a connection", (of) => kilobytes(brokerOf(of)), 1],
+    ["idle: other services KB a connection", (of) => kilobytes(of.idle?.groups.services), 1],
     ["connect storm: connections/s", (of) => of.storm?.perSecond, 0],
     ["durable publish: acks/s", (of) => of.publish?.perSecond, 0],
     ["durable publish: p99, ms", (of) => of.publish?.p99, 1],
@@ -81,6 +83,10 @@ export function table(results: Record<string, TargetResults>): string {
 function bestIn(ramp: Ramp | undefined): number | undefined {
   if (ramp === undefined) return undefined;
   return ramp.best.deliveries / ramp.fanOut;
+}
+
+function brokerOf({ idle }: TargetResults): number | undefined {
+  return idle?.groups.nats ?? idle?.groups.redis;
 }
 
 function kilobytes(bytes: number | undefined): number | undefined {

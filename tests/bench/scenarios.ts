@@ -176,13 +176,21 @@ export interface Idle {
   before: number;
   after: number;
   each: number;
+  /** What each adds, by group of processes. */
+  groups: Record<string, number>;
   /** The share of a core that they take while nothing is said. */
   core: number;
 }
 
 /** Connections that have each entered one room (of ten members) and do nothing. */
 export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
-  const rss = () => target.groups.gateway!.reduce((sum, pid) => sum + rssOf(pid), 0);
+  const rss = () =>
+    Object.fromEntries(
+      Object.entries(target.groups).map(([name, pids]) => [
+        name,
+        pids.reduce((sum, pid) => sum + rssOf(pid), 0),
+      ]),
+    );
   // What is made for the first connections is there for good: it is not theirs.
   {
     using first = await gather(target, 2, 10);
@@ -197,11 +205,15 @@ export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
   end = performance.now() + quiet;
   await crowd.swarm.run("resting", () => performance.now() > end, quiet * 3);
   const after = rss();
+  const groups = Object.fromEntries(
+    Object.keys(after).map((name) => [name, (after[name]! - before[name]!) / sizes.idle]),
+  );
   return {
     connections: sizes.idle,
-    before,
-    after,
-    each: (after - before) / sizes.idle,
+    before: before.gateway!,
+    after: after.gateway!,
+    each: groups.gateway!,
+    groups,
     core: (usageOf(target.groups).gateway! - used) / 1_000 / quiet,
   };
 }
