@@ -1,16 +1,43 @@
-/** PROTOCOL.md and the schemas say the same. */
+/** PROTOCOL.md and the contract must agree: examples, tables of codes, limits and subjects. */
 import assert from "node:assert/strict";
 import {
+  AUTH_DEADLINE_MS,
+  AuthVerify,
+  bucketOf,
+  callSubject,
   CLIENT_FRAME_TYPES,
   CLOSES,
+  DEFAULT_CALL_TIMEOUT_MS,
+  DEFAULT_HISTORY_LIMIT,
   DUPLICATE_WINDOW_MS,
   ERRORS,
+  GATEWAY_ALIVE,
+  gatewayLostSubject,
+  gatewaySessionSubject,
+  HistoryRead,
+  liveSubject,
   MAX_ANNOUNCED_MEMBERS,
+  MAX_CALL_TIMEOUT_MS,
   MAX_CONTENT_BYTES,
   MAX_FRAME_BYTES,
   MAX_FRAMES_BEFORE_AUTH,
+  MAX_HISTORY_LIMIT,
+  MAX_ID_LENGTH,
+  MAX_PAGE_BYTES,
+  MAX_POST_BYTES,
+  MAX_PRESENCE_PAGE,
+  MAX_ROOM_TOKENS,
+  messageSubject,
   parseClientFrame,
+  presenceSubject,
+  revokedSubject,
+  ROOM_BUCKETS,
+  RoomsJoin,
+  RoomsLeave,
+  RoomsPresence,
   ServerFrame,
+  signalSubject,
+  userEventSubject,
 } from "./mod.ts";
 
 const text = await Deno.readTextFile(new URL("PROTOCOL.md", import.meta.url));
@@ -52,22 +79,69 @@ Deno.test("every server example parses, and every type has one", () => {
   assert.deepEqual([...types].sort(), [...all].sort());
 });
 
-Deno.test("the table of errors is the code's", () => {
+Deno.test("the table of error codes matches codes.ts", () => {
   const rows = table("Error codes").map(([code, message]) => [code, message]);
   assert.deepEqual(rows, Object.entries(ERRORS));
 });
 
-Deno.test("the table of close codes is the code's", () => {
+Deno.test("the table of close codes matches codes.ts", () => {
   const rows = table("Close codes").map(([code, name, reason]) => [Number(code), name, reason]);
   const own = Object.entries(CLOSES).map(([name, { code, reason }]) => [code, name, reason]);
   assert.deepEqual(rows, own);
 });
 
-Deno.test("the numbers in the text are the limits", () => {
+Deno.test("the numbers in the text match limits.ts", () => {
   const words = text.replace(/\s+/g, " ");
-  assert.ok(words.includes(`at most ${MAX_CONTENT_BYTES / 1024} KiB`));
-  assert.ok(words.includes(`larger than ${MAX_FRAME_BYTES / 1024} KiB`));
-  assert.ok(words.includes(`at most ${MAX_FRAMES_BEFORE_AUTH}; one more`));
-  assert.ok(words.includes(`more than ${MAX_ANNOUNCED_MEMBERS.toLocaleString("en")} members`));
-  assert.equal(DUPLICATE_WINDOW_MS, 2 * 60_000);
+  const number = (value: number) => value.toLocaleString("en");
+  for (
+    const phrase of [
+      `at most ${MAX_CONTENT_BYTES / 1024} KiB`,
+      `more than ${MAX_CONTENT_BYTES / 1024} KiB of JSON`,
+      `larger than ${MAX_FRAME_BYTES / 1024} KiB`,
+      `at most ${MAX_POST_BYTES / 1024} KiB`,
+      `cut at ${MAX_PAGE_BYTES / 1024} KiB`,
+      `at most ${MAX_FRAMES_BEFORE_AUTH}; one more`,
+      `more than ${number(MAX_ANNOUNCED_MEMBERS)} members`,
+      `no token within ${AUTH_DEADLINE_MS / 1_000} s`,
+      `none arrived within ${AUTH_DEADLINE_MS / 1_000} s`,
+      `defaults to ${DEFAULT_HISTORY_LIMIT} and may be up to ${MAX_HISTORY_LIMIT}`,
+      `\`limit\` defaults to ${MAX_PRESENCE_PAGE}`,
+      `(${number(DEFAULT_CALL_TIMEOUT_MS)} by default, at most ${number(MAX_CALL_TIMEOUT_MS)})`,
+      `1 to ${MAX_ID_LENGTH} visible ASCII characters`,
+      `modulo ${ROOM_BUCKETS}`,
+    ]
+  ) assert.ok(words.includes(phrase), `the text does not say "${phrase}"`);
+  assert.equal(MAX_ROOM_TOKENS, 4, "one to four tokens");
+  assert.equal(DUPLICATE_WINDOW_MS, 2 * 60_000, "within two minutes");
+});
+
+Deno.test("the table of subjects matches the subjects that the contract builds", () => {
+  const rows = table("On the bus").flatMap(([subjects]) => subjects!.split(", "));
+  const shown = rows.map((subject) => subject.replace(/ \(requests?\)/, "")).sort();
+  const [room, user, bucket] = ["lobby", "u7", bucketOf("lobby")];
+  const built = [
+    messageSubject(room),
+    liveSubject(room),
+    signalSubject(room),
+    presenceSubject(room, user),
+    userEventSubject(user),
+    revokedSubject(user),
+    GATEWAY_ALIVE,
+    gatewayLostSubject("g1"),
+    gatewaySessionSubject("g1"),
+    AuthVerify.subject,
+    RoomsJoin.subject,
+    RoomsLeave.subject,
+    RoomsPresence.subject,
+    HistoryRead.subject,
+    callSubject("dice", "roll"),
+  ].map((subject) =>
+    subject
+      .replace(`.${bucket}.`, ".<bucket>.")
+      .replace(/\.lobby$/, ".<room>")
+      .replace(/\.u7(\.|$)/, ".<user>$1")
+      .replace(/\.g1$/, ".<gateway>")
+      .replace("dice.roll", "<service>.<method>")
+  );
+  assert.deepEqual(shown, built.sort());
 });
