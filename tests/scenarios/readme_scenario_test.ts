@@ -1,0 +1,137 @@
+/**
+ * The programs in the READMEs. They need a running system, so `deno test --doc` skips them (`ts ignore`);
+ * here each is type-checked and run as it stands, with only its addresses changed.
+ */
+import assert from "node:assert/strict";
+import { namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
+import { freePort, startProcess } from "../harness/process.ts";
+import { ROOT } from "../harness/root.ts";
+import { startSystem, type System } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
+
+/** How long a program may take to be checked and to do its work, milliseconds. */
+const PROGRAM_MS = 60_000;
+
+/** The TypeScript programs of a README, in order. */
+async function programs(readme: string): Promise<string[]> {
+  const text = await Deno.readTextFile(ROOT + readme);
+  return [...text.matchAll(/^```ts ignore\n([\s\S]*?)^```/gm)].map((match) => match[1]!);
+}
+
+/** Writes a program to a file, with imports from the repository that work from there. */
+async function save(file: string, program: string, readme: string): Promise<void> {
+  const folder = new URL(readme, `file://${ROOT}`);
+  const text = program.replace(
+    /from "(\.[^"]*)"/g,
+    (whole, path: string) => path === "./config.ts" ? whole : `from "${new URL(path, folder)}"`,
+  );
+  await Deno.writeTextFile(file, text);
+}
+
+/** The arguments that check and run a program outside of the repository with its import map. */
+const RUN = ["run", "-A", "--check", "--frozen", "--config", `${ROOT}deno.json`];
+
+async function withSystem(
+  play: (system: System, folder: string, authPort: number) => Promise<void>,
+): Promise<void> {
+  const authPort = freePort();
+  await using system = await startSystem({
+    env: { auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" } },
+  });
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-readme-" });
+  try {
+    await play(system, folder, authPort);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("README.md: both clients talk to a running system", () =>
+  withSystem(async (system, folder, authPort) => {
+    const [sdk, plain, ...others] = await programs("README.md");
+    assert.ok(sdk && plain && others.length === 0, "a program was added that nothing runs");
+    const own = (program: string) =>
+      program
+        .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
+        .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`);
+
+    await save(`${folder}/sdk.ts`, own(sdk), "README.md");
+    await using client = startProcess(Deno.execPath(), [...RUN, `${folder}/sdk.ts`], { cwd: ROOT });
+    await client.line("Ada: hello", PROGRAM_MS);
+    assert.equal((await client.status(PROGRAM_MS)).code, 0, client.output.join("\n"));
+    assert.ok(client.output.some((line) => /^\d+ hello$/.test(line)), client.output.join("\n"));
+
+    await save(`${folder}/plain.ts`, own(plain), "README.md");
+    await using socket = startProcess(Deno.execPath(), [...RUN, `${folder}/plain.ts`], {
+      cwd: ROOT,
+    });
+    await socket.line("room-message", PROGRAM_MS);
+  }));
+
+Deno.test("README.md: the namespaces file is valid", async () => {
+  const text = await Deno.readTextFile(`${ROOT}README.md`);
+  const [, file] = /^```json namespaces\n([\s\S]*?)^```/m.exec(text)!;
+  const namespaces = parseNamespaces(file!);
+  assert.equal(namespaceOf(namespaces, "cursor.doc7").stored, false);
+  assert.equal(namespaceOf(namespaces, "stage.main").presence, "counts");
+});
+
+Deno.test("services/kit/README.md: a service with any NATS client", () =>
+  withSystem(async (system, folder) => {
+    const readme = "services/kit/README.md";
+    const [program] = await programs(readme);
+    const url = new URL(system.nats.url);
+    // This program stands at the root of the repository.
+    await save(`${folder}/dice.ts`, program!.replace("127.0.0.1:4222", url.host), "README.md");
+    const ada = await system.client({ user: "ada" });
+    ada.send({ type: "subscribe", room: "chat.lobby", id: "s" });
+    await ada.take("subscribed");
+    await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/dice.ts`], {
+      cwd: ROOT,
+    });
+    const message = await ada.take("room-message", () => true, PROGRAM_MS);
+    assert.equal(message.content, "Who wants to roll?");
+    assert.deepEqual((await ada.take("event")).data, { room: "chat.lobby" });
+    ada.send({ type: "call", service: "dice", method: "roll", id: "c" });
+    const { data } = await ada.take("result");
+    assert.ok(Number.isInteger(data) && Number(data) >= 1 && Number(data) <= 6, String(data));
+    await service.line("Who wants to roll?");
+  }));
+
+Deno.test("services/kit/README.md: a service with the kit", () =>
+  withSystem(async (system, folder) => {
+    const readme = "services/kit/README.md";
+    const [, config, main, ...others] = await programs(readme);
+    assert.ok(main && others.length === 0, "a program was added that nothing runs");
+    // As if the folder were services/dice/.
+    await save(`${folder}/config.ts`, config!, "services/dice/config.ts");
+    await save(`${folder}/main.ts`, main, "services/dice/main.ts");
+    const port = freePort();
+    await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/main.ts`], {
+      cwd: ROOT,
+      env: { NATS_URL: system.nats.url, PORT: String(port), DICE_SIDES: "2" },
+    });
+    await until("the service to be ready", async () => {
+      if (service.ended !== undefined) throw new Error(service.output.join("\n"));
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+      await response.text();
+      return response.ok;
+    }, PROGRAM_MS);
+    const ada = await system.client({ user: "ada" });
+    const call = (id: string, data?: unknown) =>
+      ada.send({ type: "call", service: "dice", method: "roll", data, id });
+    call("c1");
+    const { data } = await ada.take("result");
+    assert.ok([1, 2].includes((data as { rolled: number }).rolled), JSON.stringify(data));
+    call("c2", { sides: 5_000 });
+    assert.equal((await ada.take("error")).code, "forbidden");
+    call("c3", { sides: "many" });
+    assert.equal((await ada.take("error")).code, "invalid_format");
+    ada.send({ type: "subscribe", room: "dice.table" });
+    ada.send({ type: "message", room: "dice.table", content: "roll" });
+    await ada.take("subscribed");
+    assert.equal((await ada.take("room-message")).content, "roll");
+    assert.equal((await ada.take("room-message")).userId, "dice");
+    service.signal("SIGTERM");
+    assert.equal((await service.status()).code, 0, service.output.join("\n"));
+  }));
