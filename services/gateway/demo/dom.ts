@@ -1,14 +1,13 @@
 /**
- * Small things for the page: elements by id, and elements made of text. Nothing here, and nothing on the
- * page, makes markup of what others wrote.
+ * DOM helpers of the demo page. Neither they nor the page ever interpret text of other users as markup.
  */
 
-/** An element of the page. */
+/** Returns the element with an id. */
 export function byId<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
 
-/** Makes an element; strings become text. */
+/** Creates an element. String children become text nodes. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   properties: Partial<HTMLElementTagNameMap[Name]> = {},
@@ -19,14 +18,14 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** An address that may be shown as a link or an image; null for every other. */
+/** Parses an http or https URL, which may become a link or an image; null for anything else. */
 export function webAddress(text: unknown): URL | null {
   if (typeof text !== "string" || text.length > 2_000) return null;
   const url = URL.parse(text);
   return url !== null && (url.protocol === "https:" || url.protocol === "http:") ? url : null;
 }
 
-/** A hue for a name, always the same. */
+/** Returns a hue for a name. Equal names have equal hues. */
 export function hueOf(name: string): number {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)!) % 360;

@@ -1,13 +1,13 @@
 /**
- * One message as an element: who, when, what, and of our own how far it has come.
+ * Renders one message: author, time, content, and the delivery state of the user's own messages.
  */
 import type { Message } from "../../../client/mod.ts";
 import { element, hueOf, webAddress } from "./dom.ts";
 
-/** How far a message of ours has come. */
+/** The delivery state of the user's own message. */
 export type Progress = "sending" | "stored" | "delivered" | "failed";
 
-/** What is shown for it, and said of it. */
+/** The sign of each state, and its label for screen readers. */
 const TICKS: Record<Progress, [tick: string, words: string]> = {
   sending: ["◷", "being sent"],
   stored: ["✓", "stored"],
@@ -19,7 +19,7 @@ const IMAGE = /\.(avif|gif|jpe?g|png|svg|webp)$/i;
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-/** A message as an element. `mine`: with a tick. */
+/** Renders a message. The user's own messages (`mine`) get a tick. */
 export function messageView(
   { userId, username, content, timestamp, seq, id }: Message,
   mine: boolean,
@@ -38,7 +38,7 @@ export function messageView(
   return line;
 }
 
-/** Shows how far a message of ours has come. */
+/** Shows the delivery state of the user's own message. */
 export function showProgress(line: HTMLLIElement, progress: Progress, why = ""): void {
   const tick = line.querySelector<HTMLElement>(".tick")!;
   const [sign, words] = TICKS[progress];
@@ -49,12 +49,12 @@ export function showProgress(line: HTMLLIElement, progress: Progress, why = ""):
   line.dataset.progress = progress;
 }
 
-/** A line that nobody has said. */
+/** Renders a notice of the page itself. */
 export function noteView(text: string): HTMLLIElement {
   return element("li", { className: "note" }, text);
 }
 
-/** Text; or a picture or a file by its address, with a caption; or, of anything else, its JSON. */
+/** Renders the content: text, or an image or file by its URL with a caption, or else the JSON. */
 function contentView(content: unknown): HTMLElement[] {
   if (typeof content === "string") return [paragraph(content)];
   const { text, url: address } = (content ?? {}) as { text?: unknown; url?: unknown };

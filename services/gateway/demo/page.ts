@@ -1,12 +1,12 @@
 /**
- * The demo page: signs in, and puts rooms, members and the connection on the page. It is a user of the
- * client SDK like any other.
+ * The demo page: signs in and shows rooms, members and the connection. It uses the client SDK and
+ * nothing else of Hopwire.
  */
 import { Hopwire, type StateEvent } from "../../../client/mod.ts";
 import { byId, element } from "./dom.ts";
 import { RoomView, showMembers } from "./room_view.ts";
 
-/** Who is signed in, kept for a reload of the tab. */
+/** The signed-in user. It survives a reload of the tab. */
 interface SignedIn {
   username: string;
   userId: string;
@@ -15,7 +15,7 @@ interface SignedIn {
 
 const KEPT = "hopwire.demo";
 
-/** How often the badge's latency is measured, milliseconds. */
+/** How often the client measures the latency in the badge, milliseconds. */
 const PING_MS = 5_000;
 
 const text = byId<HTMLTextAreaElement>("text");
@@ -25,7 +25,7 @@ let hop: Hopwire | null = null;
 let current: RoomView | null = null;
 let who: SignedIn | null = null;
 
-/** A token for development, of the same user each time. */
+/** Fetches a development token for the signed-in user. */
 async function fetchToken(signal?: AbortSignal): Promise<string> {
   const url = document.body.dataset.tokenUrl;
   if (!url) throw new Error("this server issues no development tokens");
@@ -71,7 +71,7 @@ function showBadge(event?: StateEvent): void {
     ].filter(Boolean).join(" · "),
     waiting: event?.retryIn === undefined
       ? "offline"
-      : `offline, again in ${Math.ceil(event.retryIn / 1_000)} s`,
+      : `offline, retrying in ${Math.ceil(event.retryIn / 1_000)} s`,
     closed: `closed${event?.reason ? `: ${event.reason}` : ""}`,
   }[state];
   byId("badge-text").textContent = words;
@@ -99,7 +99,7 @@ function showRooms(): void {
   }));
 }
 
-/** Shows what has changed around the messages. */
+/** Updates everything around the messages: rooms, members and who is typing. */
 function changed(): void {
   showRooms();
   if (current === null) return;
@@ -148,7 +148,7 @@ function signOut(): void {
 
 async function signIn(signedIn: SignedIn): Promise<void> {
   who = signedIn;
-  // Before anything is shown: a name that the server refuses is said on the form.
+  // Fetch a token first: if the server refuses the name, the form shows the error.
   let first: string | null = await fetchToken();
   byId("welcome").hidden = true;
   byId("app").hidden = false;
@@ -201,7 +201,7 @@ byId<HTMLFormElement>("say").addEventListener("submit", (event) => {
 });
 
 text.addEventListener("keydown", (event) => {
-  // Of an input method Enter ends a word.
+  // In an input method editor, Enter completes a word.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   say();

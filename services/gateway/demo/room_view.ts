@@ -1,24 +1,24 @@
 /**
- * A room on the page: its messages in order, older ones as one scrolls up, who types, who is here. It is
- * kept while another room is looked at.
+ * One room of the page: messages in order, older ones on scrolling up, typing users and members. The
+ * view keeps its state while another room is shown.
  */
 import type { Hopwire, Message, Room } from "../../../client/mod.ts";
 import { byId, element } from "./dom.ts";
 import { messageView, noteView, showProgress } from "./message_view.ts";
 
-/** Messages that are read at a time, and that are kept on the page. */
+/** Messages in one page of history, and messages kept in the DOM. */
 const [PAGE, MAX_SHOWN] = [40, 1_000];
 
-/** How near to an end counts as there, pixels. */
+/** Distance from an end of the list that still counts as the end, pixels. */
 const NEAR = 60;
 
-/** Typing is told so often while one types, and believed for so long, milliseconds. */
+/** How often the page reports typing, and how long a report is valid, milliseconds. */
 const [TYPING_EVERY_MS, TYPING_FOR_MS] = [2_000, 4_000];
 
 const list = byId<HTMLOListElement>("messages");
 const newest = byId<HTMLButtonElement>("newest");
 
-/** See the file's doc. */
+/** The view of one room. */
 export class RoomView {
   readonly room: Room;
   readonly #hop: Hopwire;
@@ -33,7 +33,7 @@ export class RoomView {
   #shown = false;
   unread = 0;
 
-  /** `changed` is called where what stands outside of the list has changed. */
+  /** The view calls `changed` after a change outside the list of messages. */
   constructor(hop: Hopwire, name: string, changed: () => void) {
     this.#hop = hop;
     this.#changed = changed;
@@ -53,7 +53,7 @@ export class RoomView {
     room.on("joined", ({ recovered }) => {
       if (!recovered) void this.#begin();
     });
-    room.on("lost", () => this.#note("what was said meanwhile is read anew"));
+    room.on("lost", () => this.#note("some messages were missed; reloading the history"));
     room.on("member-joined", ({ username, userId }) => this.#note(`${username || userId} joined`));
     room.on("member-left", ({ username, userId }) => {
       this.#typing.delete(userId);
@@ -64,14 +64,14 @@ export class RoomView {
     room.on("left", changed);
   }
 
-  /** Who types now. */
+  /** The names of the users who are typing. */
   get typing(): string[] {
     const now = Date.now();
     for (const [userId, { until }] of this.#typing) if (until < now) this.#typing.delete(userId);
     return [...this.#typing.values()].map(({ name }) => name);
   }
 
-  /** Puts it on the page. */
+  /** Shows this room on the page. */
   show(): void {
     this.#shown = true;
     this.unread = 0;
@@ -91,7 +91,7 @@ export class RoomView {
     newest.hidden = true;
   }
 
-  /** Says something: it stands at the end at once, with how far it has come. */
+  /** Sends a message. It appears at the end at once, with its delivery state. */
   send(content: unknown): void {
     const id = `${this.#hop.user?.userId ?? "me"}-${Date.now().toString(36)}-${
       Math.random().toString(36).slice(2, 10)
@@ -112,7 +112,7 @@ export class RoomView {
     );
   }
 
-  /** One types: tells the others, not too often. */
+  /** Reports typing to the other members, at a limited rate. */
   types(typing: boolean): void {
     const now = Date.now();
     if (typing && now - this.#saidTyping < TYPING_EVERY_MS) return;
@@ -121,7 +121,7 @@ export class RoomView {
     this.room.signal({ typing });
   }
 
-  /** Begins with the newest messages; what comes live meanwhile follows them. */
+  /** Loads the newest messages. Live messages that arrive meanwhile follow them. */
   async #begin(): Promise<void> {
     const early: Message[] = this.#early ??= [];
     this.#older = this.room.history({ pageSize: PAGE });
@@ -141,7 +141,7 @@ export class RoomView {
     for (const message of early) if (message.seq === 0 || message.seq > last) this.#came(message);
   }
 
-  /** The next page of the past, newest first; null where it cannot be had. */
+  /** Reads the next older page, newest first. Returns null if that fails. */
   async #page(): Promise<Message[] | null> {
     const page: Message[] = [];
     this.#reading = true;
@@ -156,7 +156,7 @@ export class RoomView {
       }
       return page;
     } catch (error) {
-      this.#note(`the history cannot be read: ${(error as Error).message}`);
+      this.#note(`the history could not be loaded: ${(error as Error).message}`);
       this.#early = null;
       return null;
     } finally {
@@ -178,7 +178,7 @@ export class RoomView {
     const lines = page.toReversed().map((message) => this.#view(message));
     this.#lines.unshift(...lines);
     if (!this.#shown) return;
-    // What one reads stays where it is.
+    // Keep the visible messages in place.
     const fromEnd = list.scrollHeight - list.scrollTop;
     list.prepend(...lines);
     list.scrollTop = list.scrollHeight - fromEnd;
@@ -191,13 +191,13 @@ export class RoomView {
       if (mine) showProgress(line, "delivered");
       return line;
     } catch {
-      // Whatever somebody sends, the others are shown.
-      return noteView("a message that cannot be shown");
+      // One malformed message must not hide the others.
+      return noteView("a message that could not be displayed");
     }
   }
 
   #came(message: Message): void {
-    // Live messages wait until the history before them is on the page.
+    // Live messages wait until the page shows the history before them.
     if (this.#early !== null) {
       if (this.#early.length < MAX_SHOWN) this.#early.push(message);
       return;
@@ -225,7 +225,7 @@ export class RoomView {
       if (atEnd) this.toEnd();
       else newest.hidden = false;
     }
-    // While one reads the past nothing is taken away under one's eyes.
+    // Do not remove old messages while the user reads them.
     if (
       this.#lines.length <= MAX_SHOWN ||
       (this.#shown && !atEnd && this.#lines.length < 2 * MAX_SHOWN)
@@ -242,7 +242,7 @@ export class RoomView {
   }
 }
 
-/** Who is here, as a list. */
+/** Shows the members of a room. */
 export function showMembers({ members, count }: Room): void {
   const names = [...members.values()].map(({ username, userId }) => username || userId);
   names.sort((a, b) => a.localeCompare(b));
