@@ -6,15 +6,15 @@
 import type { Identity } from "../contract/mod.ts";
 import type { Bus, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
-import type { FlushSchedule } from "./flush_schedule.ts";
-import type { HistoryReader } from "./history_reader.ts";
-import type { Log } from "./log_epoch.ts";
-import type { Membership } from "./membership.ts";
-import type { PresenceKeeper } from "./presence_keeper.ts";
-import type { RoomTable } from "./room_table.ts";
-import type { Session } from "./session.ts";
+import type { FlushSchedule } from "./wire/flush_schedule.ts";
+import type { HistoryReader } from "./room/history_reader.ts";
+import type { Log } from "./room/log_epoch.ts";
+import type { Membership } from "./session/membership.ts";
+import type { PresenceKeeper } from "./room/presence_keeper.ts";
+import type { RoomTable } from "./room/room_table.ts";
+import type { Session } from "./session/session.ts";
 import type { Stats } from "./stats.ts";
-import type { UserTable } from "./user_table.ts";
+import type { UserTable } from "./session/user_table.ts";
 
 /** See the module's doc. */
 export interface Edge {

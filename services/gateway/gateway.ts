@@ -6,20 +6,20 @@
 import { AuthVerify } from "../contract/mod.ts";
 import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
-import { Connections } from "./connections.ts";
+import { Connections } from "./transport/connections.ts";
 import type { Edge } from "./edge.ts";
-import { FlushSchedule } from "./flush_schedule.ts";
-import { createHistoryReader } from "./history_reader.ts";
-import type { Front } from "./http.ts";
-import { HttpTransport } from "./http_transport.ts";
-import { followLog, type Log } from "./log_epoch.ts";
-import { PresenceKeeper } from "./presence_keeper.ts";
-import { RoomTable } from "./room_table.ts";
+import { FlushSchedule } from "./wire/flush_schedule.ts";
+import { createHistoryReader } from "./room/history_reader.ts";
+import type { Front } from "./transport/http_server.ts";
+import { HttpTransport } from "./transport/http_transport.ts";
+import { followLog, type Log } from "./room/log_epoch.ts";
+import { PresenceKeeper } from "./room/presence_keeper.ts";
+import { RoomTable } from "./room/room_table.ts";
 import { createStats } from "./stats.ts";
 import { keepTidy } from "./tidy.ts";
-import { TokenCache } from "./token_cache.ts";
-import { UserTable } from "./user_table.ts";
-import { serveWebSocket } from "./websocket.ts";
+import { TokenCache } from "./session/token_cache.ts";
+import { UserTable } from "./session/user_table.ts";
+import { serveWebSocket } from "./transport/websocket.ts";
 
 /** How long publishes under way may take to be acked while the gateway drains, milliseconds. */
 const DRAIN_ACKS_MS = 3_000;

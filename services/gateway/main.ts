@@ -7,7 +7,7 @@ import { runService } from "../kit/mod.ts";
 import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
 import { startGateway } from "./gateway.ts";
-import { createFront, type Front } from "./http.ts";
+import { createFront, type Front } from "./transport/http_server.ts";
 
 let front: Front;
 
