@@ -10,7 +10,7 @@ import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import type { Frame } from "../wire/frame.ts";
 
 /** What a feed needs of a member. */
-export interface Receiver {
+export interface FeedMember {
   readonly session: { readonly peer: FeedPeer };
   /** Frames of the feed that it has been given already, or that came before it. */
   fed: number;
@@ -29,7 +29,7 @@ const MAX_BYTES = 256 * 1024;
 
 /** See the module's doc. One a room. */
 export class Feed {
-  readonly #members: readonly Receiver[];
+  readonly #members: readonly FeedMember[];
   readonly #schedule: FlushSchedule;
   #frames: Frame[] = [];
   /** Which of them may be dropped; null while none may. */
@@ -37,7 +37,7 @@ export class Feed {
   #bytes = 0;
   #queued = false;
 
-  constructor(members: readonly Receiver[], schedule: FlushSchedule) {
+  constructor(members: readonly FeedMember[], schedule: FlushSchedule) {
     this.#members = members;
     this.#schedule = schedule;
   }
@@ -53,14 +53,14 @@ export class Feed {
     this.#frames.push(frame);
     this.#bytes += frame.wire.length;
     if (droppable) (this.#droppable ??= new Set()).add(frame);
-    if (this.#bytes >= MAX_BYTES) return this.#giveOut();
+    if (this.#bytes >= MAX_BYTES) return this.#distribute();
     if (this.#queued) return;
     this.#queued = true;
     this.#schedule.addFeed(this);
   }
 
   /** Gives one member what waits, before something that is for it alone. */
-  pull(member: Receiver): void {
+  flushTo(member: FeedMember): void {
     const from = member.fed;
     if (from === this.#frames.length) return;
     // Before it is given: what is given may be too much for its reader, who is then closed, and pulled again.
@@ -71,10 +71,10 @@ export class Feed {
   /** Gives every member what waits. */
   flush(): void {
     this.#queued = false;
-    this.#giveOut();
+    this.#distribute();
   }
 
-  #giveOut(): void {
+  #distribute(): void {
     const frames = this.#frames;
     if (frames.length === 0) return;
     const droppable = this.#droppable;
@@ -104,7 +104,7 @@ export class Feed {
 
 /** Gives a member these frames from one on, one by one. */
 function give(
-  member: Receiver,
+  member: FeedMember,
   frames: readonly Frame[],
   from: number,
   droppable: Set<Frame> | null,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Batch } from "../wire/batch.ts";
-import { Feed, type Receiver } from "./feed.ts";
+import { Feed, type FeedMember } from "./feed.ts";
 import { FlushSchedule } from "../wire/flush_schedule.ts";
 import { type Frame, textFrame } from "../wire/frame.ts";
 
@@ -55,7 +55,7 @@ Deno.test("what is for one member alone keeps its place among what the room has"
   const [one, other] = [member(), member()];
   const feed = feedOf(one, other);
   feed.push(textFrame("1"));
-  feed.pull(one);
+  feed.flushTo(one);
   one.session.peer.send(textFrame("own"));
   feed.push(textFrame("2"));
   feed.flush();
@@ -70,7 +70,7 @@ Deno.test("what may be dropped is, for members that are behind alone", () => {
   const feed = feedOf(behind, well, pulled);
   feed.push(textFrame("signal"), true);
   feed.push(textFrame("message"));
-  feed.pull(pulled);
+  feed.flushTo(pulled);
   feed.flush();
   assert.deepEqual(behind.given, [["message"]]);
   assert.deepEqual(pulled.given, [["message"]]);
@@ -110,16 +110,16 @@ Deno.test("a member that leaves while all are given theirs takes nobody else's a
 Deno.test("a member that is pulled while it is given something gets nothing twice", () => {
   // As one whose reader is too slow: its session closes, and takes what its rooms still have for it.
   const got: Frame[] = [];
-  const members: Receiver[] = [];
+  const members: FeedMember[] = [];
   const feed = new Feed(members, new FlushSchedule(0));
-  const member: Receiver = {
+  const member: FeedMember = {
     fed: 0,
     session: {
       peer: {
         dropping: false,
         send(frame) {
           got.push(frame);
-          feed.pull(member);
+          feed.flushTo(member);
         },
         sendBatch: () => {},
       },
@@ -128,6 +128,6 @@ Deno.test("a member that is pulled while it is given something gets nothing twic
   members.push(member);
   const frames = [1, 2, 3].map((n) => textFrame(JSON.stringify({ n })));
   for (const frame of frames) feed.push(frame);
-  feed.pull(member);
+  feed.flushTo(member);
   assert.deepEqual(got, frames);
 });

@@ -1,6 +1,7 @@
 /**
- * One room on this gateway: its members here, its recent messages, and the NATS subscriptions that
- * feed it. Fan-out is here: one frame a message, the same bytes to every member.
+ * One room on this gateway: its local members, its recent messages, and the NATS subscriptions that
+ * feed it. Fan-out starts here: the room builds one frame per message and every member gets the same
+ * bytes.
  *
  * @module
  */
@@ -31,53 +32,61 @@ import { Feed } from "./feed.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import { messageFrame, signalFrame } from "../wire/frame.ts";
 import type { HistoryReader } from "./history_reader.ts";
-import type { Membership } from "../session/membership.ts";
+import type { LogHead } from "./log_head.ts";
+import type { RoomMember } from "./member.ts";
 import { RoomPresence } from "./room_presence.ts";
 import { type Entry, Sequencer } from "./sequencer.ts";
-import type { Stats } from "../stats.ts";
 import { Window, type WindowBudget } from "./window.ts";
 
-/** How far a room's log reaches. */
-export interface LastSeq {
-  /** The seq of its last stored message; 0 where there is none. */
-  seq: number;
-  /** False where only the archive could tell, and is away: then `seq` is 0. */
-  known: boolean;
-}
-
-/** How long a room may take to be whole before who waits for it is told `unavailable`, ms. */
-const SETTLE_MS = 4_000;
+/**
+ * How long a caller waits for a room's repair before it gets `unavailable`, milliseconds. A read of
+ * the archive takes up to 4 s.
+ */
+const REPAIR_DEADLINE_MS = 4_000;
 
 const SEQUENCE = headerName(HEADERS.sequence);
 const LAST_SEQUENCE = headerName(HEADERS.lastSequence);
 const CHECKED = headerName(HEADERS.checked);
 
-/** What a room needs of its gateway. */
+/** The counters that a room raises. */
+export interface RoomStats {
+  /** Frames handed to members: one per message and member. */
+  deliveries: number;
+  /** Reads of the archive that filled a gap in the live messages. */
+  repairs: number;
+}
+
+/** What a room needs from the gateway. */
 export interface RoomDeps {
   bus: Bus;
   history: HistoryReader;
-  stats: Stats;
+  stats: RoomStats;
   windows: WindowBudget;
   flushes: FlushSchedule;
-  /** See {@link LastSeq}. Throws a FaultError `unavailable` where the log is not reached. */
-  lastSeq(room: string): Promise<LastSeq>;
-  /** Something shows that the log may be another one than it was. */
-  doubtLog(): void;
+  /**
+   * Reads where a room's log ends.
+   *
+   * @throws {FaultError} `unavailable` if the log cannot be reached
+   */
+  readHead(room: string): Promise<LogHead>;
+  /** Reports a sign that the log may have been replaced: its identity should be checked. */
+  checkLogIdentity(): void;
 }
 
-/** See the module's doc. Made by the room table alone. */
+/** See the module's doc. Only the room table creates rooms. */
 export class Room {
   readonly name: string;
   readonly stored: boolean;
-  readonly members: Membership[] = [];
+  readonly members: RoomMember[] = [];
   readonly window: Window;
   readonly #deps: RoomDeps;
   readonly #feed: Feed;
   readonly #sequencer: Sequencer;
-  /** Null where the room has no presence. */
+  /** Null if the room has no presence. */
   readonly presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
-  #whole = true;
+  /** Whether the window holds every message after its floor. */
+  #complete = true;
 
   constructor(name: string, { stored, presence }: Grant, deps: RoomDeps) {
     this.name = name;
@@ -92,9 +101,12 @@ export class Room {
         deps.stats.repairs++;
         deps.bus.log.debug("repairing a room", { room: name, after, upTo });
       },
-      stale: () => deps.doubtLog(),
+      stale: () => deps.checkLogIdentity(),
       failed: (error) => {
-        deps.bus.log.warn("a room waits for its archive", { room: name, error: errorText(error) });
+        deps.bus.log.warn("a room is waiting for the archive", {
+          room: name,
+          error: errorText(error),
+        });
       },
     });
     const { bus } = deps;
@@ -119,93 +131,92 @@ export class Room {
   }
 
   /**
-   * Finds where the room's log ends and follows it from there. To be called once.
+   * Finds where the room's log ends and follows it from there. Call it once.
    *
-   * @throws {FaultError} `unavailable` where the log is not reached
+   * @throws {FaultError} `unavailable` if the log cannot be reached
    */
   async open(): Promise<void> {
-    // The subscriptions must be known to the server before anybody is told that they are in, and before
-    // the head is read: a message between the two would be missed until the next one shows the gap.
+    // The server must know the subscriptions before the head is read and before anybody is told that
+    // they joined. A message between the two would be missed until the next one reveals the gap.
     await this.#deps.bus.nats.flush();
     if (!this.stored) return;
-    const { seq, known } = await this.#deps.lastSeq(this.name);
-    this.#whole = known;
+    const { seq, known } = await this.#deps.readHead(this.name);
+    this.#complete = known;
     this.window.reset(seq);
     this.#sequencer.begin(seq);
-    await this.#settled();
+    await this.#repaired();
   }
 
   /**
-   * Makes sure that the recent messages are truly all since their floor: a room that was opened while
-   * the archive was away does not know what came before.
+   * Makes sure that the window holds every message after its floor. A room that opened while the
+   * archive was unreachable does not know what came before.
    *
-   * @throws {FaultError} `unavailable` while it cannot be known
+   * @throws {FaultError} `unavailable` while nobody can tell
    */
-  async becomeWhole(): Promise<void> {
-    if (this.#whole) return;
-    const { known } = await this.#deps.lastSeq(this.name);
+  async ensureComplete(): Promise<void> {
+    if (this.#complete) return;
+    const { known } = await this.#deps.readHead(this.name);
     if (!known && this.head === 0) {
-      throw new FaultError("unavailable", "the archive is away", 1_000);
+      throw new FaultError("unavailable", "the archive is unreachable", 1_000);
     }
     this.window.reset(this.head);
-    this.#whole = true;
+    this.#complete = true;
   }
 
-  /** Adds a member. */
-  add(membership: Membership): void {
-    // What came before the last await may have ended the session.
-    if (membership.session.closed) return;
-    membership.index = this.members.length;
-    // What waits to be given out came before it.
-    membership.fed = this.#feed.length;
-    this.members.push(membership);
+  /** Adds a member, unless its session has closed meanwhile. */
+  add(member: RoomMember): void {
+    if (member.session.closed) return;
+    member.index = this.members.length;
+    // The member has seen what is still queued in the feed: the caller has replayed up to the head.
+    member.fed = this.#feed.length;
+    this.members.push(member);
   }
 
-  /** Gives a member what waits for it, since something follows that is for it alone. */
-  pull(membership: Membership): void {
-    if (membership.index >= 0) this.#feed.pull(membership);
+  /** Sends a member what the feed has queued for it. Call it before sending to that member alone. */
+  flushTo(member: RoomMember): void {
+    if (member.index >= 0) this.#feed.flushTo(member);
   }
 
-  /** Takes a member out; the last one takes its place. */
-  remove(membership: Membership): void {
-    const { index } = membership;
+  /** Removes a member. The last member takes its index. */
+  remove(member: RoomMember): void {
+    const { index } = member;
     if (index < 0) return;
-    if (!membership.session.closed) this.pull(membership);
-    // That may have been too much for its reader, and have taken it out.
-    if (membership.index < 0) return;
-    membership.index = -1;
+    if (!member.session.closed) this.flushTo(member);
+    // That flush may have overflowed a slow reader's buffer, which removes the member.
+    if (member.index < 0) return;
+    member.index = -1;
     const last = this.members.pop()!;
-    if (last === membership) return;
+    if (last === member) return;
     this.members[index] = last;
     last.index = index;
   }
 
-  /** Delivers nothing until {@link resume}: NATS is gone, so messages may be missed. */
+  /** Holds deliveries until {@link resume}: without NATS, messages may be missed. */
   suspend(): void {
     this.#sequencer.suspend();
   }
 
-  /** Goes on once it is known how far the log reaches, reading what was missed. */
+  /** Resumes delivery from the log's present end and repairs what was missed. */
   async resume(): Promise<void> {
-    if (this.stored) this.#sequencer.resume((await this.#deps.lastSeq(this.name)).seq);
+    if (this.stored) this.#sequencer.resume((await this.#deps.readHead(this.name)).seq);
     this.presence?.refresh();
   }
 
   /**
-   * Makes sure that everything stored so far has been delivered here.
+   * Waits until everything stored so far has been delivered here.
    *
-   * @throws {FaultError} `unavailable` where that takes too long
+   * @throws {FaultError} `unavailable` if that takes longer than {@link REPAIR_DEADLINE_MS}
    */
   async catchUp(): Promise<void> {
-    this.#sequencer.reach((await this.#deps.lastSeq(this.name)).seq);
-    await this.#settled();
+    this.#sequencer.reach((await this.#deps.readHead(this.name)).seq);
+    await this.#repaired();
   }
 
-  async #settled(): Promise<void> {
+  async #repaired(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
-      const refusal = new FaultError("unavailable", "the room waits for its archive", 1_000);
-      timer = setTimeout(() => reject(refusal), SETTLE_MS);
+      const refusal = new FaultError("unavailable", "the room is waiting for the archive", 1_000);
+      timer = setTimeout(() => reject(refusal), REPAIR_DEADLINE_MS);
     });
     try {
       await Promise.race([this.#sequencer.settled(), late]);
@@ -231,12 +242,14 @@ export class Room {
       if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
       return;
     }
-    // Not by way of the stream.
+    // Somebody published this directly: only the server's republished copy carries a sequence.
     if (Number.isNaN(seq)) return;
     const prev = wireHeaderNumber(message, LAST_SEQUENCE);
     if (event !== null) return this.#sequencer.accept({ seq, prev, event, traceparent });
-    // Stored all the same, so it keeps its place: the archive shows it the same way.
-    this.#deps.bus.log.warn("an invalid event was published", { subject: message.subject });
+    // It is stored, so it keeps its place in the order. The archive shows the same placeholder.
+    this.#deps.bus.log.warn("replaced an invalid event by a placeholder", {
+      subject: message.subject,
+    });
     this.#sequencer.accept({ ...invalidEntry(this.name, seq, Date.now()), prev });
   }
 
@@ -268,7 +281,7 @@ export class Room {
     const event = own ? data : checked(data, this.name, SignalEvent);
     const frame = event === null ? null : signalFrame(event);
     if (frame === null) {
-      return this.#deps.bus.log.warn("an invalid signal was passed over", {
+      return this.#deps.bus.log.warn("dropped an invalid signal", {
         subject: message.subject,
       });
     }
@@ -276,7 +289,10 @@ export class Room {
   }
 }
 
-/** An event from a publisher that is no gateway, if it is one: parsed once, by its schema. */
+/**
+ * Validates an event that no gateway has checked. Returns its JSON, rewritten from the parsed value;
+ * null if it is invalid or belongs to another room.
+ */
 function checked<Event extends { room: string }>(
   data: Uint8Array,
   room: string,
@@ -291,7 +307,7 @@ function checked<Event extends { room: string }>(
   }
 }
 
-/** What stands in the place of a stored event that is not valid. */
+/** The placeholder that members get in place of a stored but invalid event. */
 function invalidEntry(room: string, seq: number, timestamp: number): Omit<Entry, "prev"> {
   const id = `invalid-${seq}`;
   const event: RoomEvent = { room, id, userId: "unknown", username: "", content: null, timestamp };

@@ -15,9 +15,16 @@ import {
   presenceSubject,
   RoomsPresence,
 } from "../../contract/mod.ts";
-import { type Bus, type Context, errorText, FaultError, request, subscribe } from "../../kit/mod.ts";
+import {
+  type Bus,
+  type Context,
+  errorText,
+  FaultError,
+  request,
+  subscribe,
+} from "../../kit/mod.ts";
 import { encodeFrame } from "../wire/frame.ts";
-import type { Membership } from "../session/membership.ts";
+import type { RoomMember } from "./member.ts";
 import { type PresencePage, RecentChanges, withChanges } from "./presence_page.ts";
 
 /** Times that rooms is asked for what has changed too much since. */
@@ -31,7 +38,7 @@ export class RoomPresence {
   readonly #room: string;
   readonly #bus: Bus;
   readonly #counts: boolean;
-  readonly #members: readonly Membership[];
+  readonly #members: readonly RoomMember[];
   readonly #subscription: Subscription;
   #many = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,7 +46,7 @@ export class RoomPresence {
   #revision = 0;
   readonly #recent = new RecentChanges();
 
-  constructor(room: string, mode: PresenceMode, members: readonly Membership[], bus: Bus) {
+  constructor(room: string, mode: PresenceMode, members: readonly RoomMember[], bus: Bus) {
     this.#room = room;
     this.#bus = bus;
     this.#counts = mode === "counts";

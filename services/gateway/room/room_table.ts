@@ -1,55 +1,68 @@
 /**
- * The rooms that this gateway serves: opened with the first member, kept a while after the last so
- * that those who come back find the recent messages, all repaired when NATS comes back.
+ * The rooms that this gateway serves. A room opens with its first member and stays for a while after
+ * its last, so that members who reconnect find the recent messages. When the gateway reconnects to
+ * NATS, every room is repaired.
  *
  * @module
  */
-import { type Grant, HEADERS, messageSubject, ROOMS_STREAM } from "../../contract/mod.ts";
+import type { Grant } from "../../contract/mod.ts";
 import { errorText, FaultError } from "../../kit/mod.ts";
-import type { Log } from "./log_epoch.ts";
-import { type LastSeq, Room, type RoomDeps } from "./room.ts";
+import { readLogHead } from "./log_head.ts";
+import type { Log } from "./log_identity.ts";
+import { Room, type RoomDeps, type RoomStats } from "./room.ts";
 import { createWindowBudget } from "./window.ts";
 
-/** How long a room without members is kept, milliseconds, and how many at most. */
+/** How long a room without members is kept, milliseconds, and how many such rooms are kept. */
 const KEEP_EMPTY_MS = 30_000;
 const MAX_EMPTY = 1_000;
 
-/** How often empty rooms are looked through, milliseconds. */
+/** How often expired empty rooms are closed, milliseconds. */
 const SWEEP_MS = 5_000;
 
-/** Rooms whose log is looked up at a time after NATS came back. */
-const RESUME_AT_A_TIME = 64;
-
-/** How long asking the log for a room's last message may take, milliseconds. */
-const LAST_SEQ_TIMEOUT_MS = 2_000;
+/** Rooms whose head is read at a time after a reconnect to NATS. */
+const CONCURRENT_RESUMES = 64;
 
 interface Held {
   room: Room;
   opened: Promise<void>;
-  /** Sessions in it or entering it. */
+  /** Sessions that are in the room or joining it. */
   users: number;
   emptySince: number;
+}
+
+/** The counters that a room table keeps. */
+export interface RoomTableStats extends RoomStats {
+  /** Rooms held now, empty ones included. */
+  rooms: number;
+}
+
+/** What a room table needs from the gateway. */
+export interface RoomTableDeps
+  extends Omit<RoomDeps, "readHead" | "windows" | "checkLogIdentity" | "stats"> {
+  stats: RoomTableStats;
 }
 
 /** See the module's doc. */
 export class RoomTable {
   readonly #deps: RoomDeps;
-  readonly #log: Log;
+  readonly #stats: RoomTableStats;
   readonly #maxRooms: number;
   readonly #rooms = new Map<string, Held>();
   readonly #empty = new Set<Held>();
   readonly #timer: ReturnType<typeof setInterval>;
   #resuming = 0;
 
-  constructor(
-    deps: Omit<RoomDeps, "lastSeq" | "windows" | "doubtLog">,
-    log: Log,
-    maxRooms: number,
-  ) {
+  /** `maxRooms` bounds the rooms that this gateway serves at a time. */
+  constructor(deps: RoomTableDeps, log: Log, maxRooms: number) {
+    this.#stats = deps.stats;
     const windows = createWindowBudget();
-    const doubtLog = () => log.check();
-    this.#deps = { ...deps, windows, doubtLog, lastSeq: (room) => this.#lastSeq(room) };
-    this.#log = log;
+    const checkLogIdentity = () => log.checkIdentity();
+    this.#deps = {
+      ...deps,
+      windows,
+      checkLogIdentity,
+      readHead: (room) => readLogHead(deps, room, log.epoch),
+    };
     this.#maxRooms = maxRooms;
     this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     const { bus } = deps;
@@ -57,26 +70,27 @@ export class RoomTable {
       this.#resuming++;
       for (const { room } of this.#rooms.values()) room.suspend();
     });
-    // After the log is known again: its epoch may be another one.
-    log.onReturn(() => void this.#resumeAll());
+    // Only after the log's identity is known again: the stream may have been replaced.
+    log.onReconnected(() => void this.#resumeAll());
   }
 
-  /** The highest seq that was delivered here. */
+  /** The highest seq that any room delivered here. */
   get head(): number {
     let head = 0;
     for (const { room } of this.#rooms.values()) head = Math.max(head, room.head);
     return head;
   }
 
-  /** How many rooms are held, and how many of them have nobody in them. */
+  /** How many rooms are held, and how many of them are empty. */
   get size(): { held: number; empty: number } {
     return { held: this.#rooms.size, empty: this.#empty.size };
   }
 
   /**
-   * A room, opened and following its log. Give it back with {@link release}.
+   * Returns an open room that follows its log. Pair each call with one {@link release}.
    *
-   * @throws {FaultError} `unavailable` when its log cannot be reached, or the gateway is full
+   * @throws {FaultError} `unavailable` if its log cannot be reached, or the gateway serves as many
+   * rooms as it may
    */
   async acquire(name: string, grant: Grant): Promise<Room> {
     let held = this.#rooms.get(name);
@@ -89,7 +103,7 @@ export class RoomTable {
       const room = new Room(name, grant, this.#deps);
       held = { room, opened: room.open(), users: 0, emptySince: 0 };
       this.#rooms.set(name, held);
-      this.#deps.stats.rooms = this.#rooms.size;
+      this.#stats.rooms = this.#rooms.size;
     }
     held.users++;
     this.#empty.delete(held);
@@ -100,12 +114,12 @@ export class RoomTable {
       if (this.#rooms.get(name) === held) this.#drop(held);
       throw error instanceof FaultError
         ? error
-        : new FaultError("unavailable", "the room's log is not reached", 1_000);
+        : new FaultError("unavailable", "the room's log cannot be reached", 1_000);
     }
     return held.room;
   }
 
-  /** One user of the room less. */
+  /** Gives a room back. The last release makes it empty. */
   release(room: Room): void {
     const held = this.#rooms.get(room.name);
     if (held === undefined || held.room !== room) return;
@@ -115,12 +129,12 @@ export class RoomTable {
     if (this.#empty.size > MAX_EMPTY) this.#evict();
   }
 
-  /** Forgets every room. */
+  /** Closes every room. */
   clear(): void {
     for (const held of [...this.#rooms.values()]) this.#drop(held);
   }
 
-  /** Stops everything. */
+  /** Closes every room and stops the sweep. */
   close(): void {
     clearInterval(this.#timer);
     this.clear();
@@ -133,7 +147,7 @@ export class RoomTable {
     }
   }
 
-  /** Drops the room that has been empty for the longest. */
+  /** Closes the room that has been empty for the longest time. */
   #evict(): void {
     for (const held of this.#empty) return this.#drop(held);
   }
@@ -142,7 +156,7 @@ export class RoomTable {
     held.room.close();
     this.#rooms.delete(held.room.name);
     this.#empty.delete(held);
-    this.#deps.stats.rooms = this.#rooms.size;
+    this.#stats.rooms = this.#rooms.size;
   }
 
   async #resumeAll(): Promise<void> {
@@ -157,7 +171,7 @@ export class RoomTable {
             await room.resume();
             break;
           } catch (error) {
-            this.#deps.bus.log.warn("a room waits for its log", {
+            this.#deps.bus.log.warn("a room is waiting for its log", {
               room: room.name,
               error: errorText(error),
             });
@@ -166,33 +180,6 @@ export class RoomTable {
         }
       }
     };
-    await Promise.all(Array.from({ length: RESUME_AT_A_TIME }, worker));
-  }
-
-  /**
-   * The last stored seq of a room: from the stream itself, which is never behind; where the stream
-   * has nothing (any more), from the archive.
-   */
-  async #lastSeq(room: string): Promise<LastSeq> {
-    const { bus, history } = this.#deps;
-    if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
-    const message = await bus.nats.request(
-      `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${messageSubject(room)}`,
-      "",
-      { timeout: LAST_SEQ_TIMEOUT_MS },
-    );
-    const sequence = message.headers?.get(HEADERS.sequence);
-    if (sequence) return { seq: Number(sequence), known: true };
-    if (message.headers?.code !== 404) {
-      throw new FaultError("unavailable", "the room's log is not reached", 1_000);
-    }
-    try {
-      const page = await history.page({ room, limit: 1 });
-      if (page.epoch !== this.#log.epoch) return { seq: 0, known: false };
-      return { seq: page.messages[0]?.seq ?? page.trimmedTo, known: true };
-    } catch {
-      // The archive is away; a live room needs none, only recovery does.
-      return { seq: 0, known: false };
-    }
+    await Promise.all(Array.from({ length: CONCURRENT_RESUMES }, worker));
   }
 }

@@ -89,7 +89,7 @@ export class Window {
   }
 
   /** The messages after `seq`, oldest first; null where the window does not reach back so far. */
-  since(seq: number): Delivered[] | null {
+  after(seq: number): Delivered[] | null {
     if (seq < this.#floor) return null;
     let start = this.#entries.length;
     while (start > this.#first && this.#entries[start - 1]!.seq > seq) start--;

@@ -19,11 +19,11 @@ const seqs = (entries: Delivered[] | null) => entries?.map(({ seq }) => seq);
 Deno.test("what came after a seq is given, oldest first", () => {
   const window = windowFrom(5);
   for (const seq of [7, 9, 12]) window.push({ seq, frame: frame() });
-  assert.deepEqual(seqs(window.since(5)), [7, 9, 12]);
-  assert.deepEqual(seqs(window.since(7)), [9, 12]);
-  assert.deepEqual(seqs(window.since(8)), [9, 12]);
-  assert.deepEqual(window.since(12), []);
-  assert.equal(window.since(4), null);
+  assert.deepEqual(seqs(window.after(5)), [7, 9, 12]);
+  assert.deepEqual(seqs(window.after(7)), [9, 12]);
+  assert.deepEqual(seqs(window.after(8)), [9, 12]);
+  assert.deepEqual(window.after(12), []);
+  assert.equal(window.after(4), null);
 });
 
 Deno.test("it keeps a bounded number, and knows from where on it is whole", () => {
@@ -31,17 +31,17 @@ Deno.test("it keeps a bounded number, and knows from where on it is whole", () =
   for (const entry of range(1, 5_000)) window.push(entry);
   assert.equal(window.size, 512);
   assert.equal(window.floor, 5_000 - 512);
-  assert.equal(window.since(window.floor)!.length, 512);
-  assert.equal(window.since(window.floor - 1), null);
+  assert.equal(window.after(window.floor)!.length, 512);
+  assert.equal(window.after(window.floor - 1), null);
 });
 
 Deno.test("it keeps bounded bytes, and the newest however large", () => {
   const window = windowFrom(0);
   for (const entry of range(1, 100, 32_000)) window.push(entry);
   assert.ok(window.size <= 16, String(window.size));
-  assert.equal(window.since(99)!.length, 1);
+  assert.equal(window.after(99)!.length, 1);
   window.push({ seq: 101, frame: frame(1_000_000) });
-  assert.deepEqual(seqs(window.since(100)), [101]);
+  assert.deepEqual(seqs(window.after(100)), [101]);
 });
 
 Deno.test("what it no longer keeps is free", () => {
@@ -74,14 +74,14 @@ Deno.test("what was read from the archive goes in front, as far as there is room
   for (const entry of range(11, 13)) window.push(entry);
   window.prepend(range(5, 10), 4);
   assert.equal(window.floor, 4);
-  assert.deepEqual(seqs(window.since(4)), [5, 6, 7, 8, 9, 10, 11, 12, 13]);
+  assert.deepEqual(seqs(window.after(4)), [5, 6, 7, 8, 9, 10, 11, 12, 13]);
 
   const full = windowFrom(1_000);
   for (const entry of range(1_001, 1_500)) full.push(entry);
   full.prepend(range(501, 1_000), 500);
   assert.equal(full.size, 512);
   assert.equal(full.floor, 988);
-  assert.deepEqual(seqs(full.since(998)), [999, 1_000, ...seqs(range(1_001, 1_500))!]);
+  assert.deepEqual(seqs(full.after(998)), [999, 1_000, ...seqs(range(1_001, 1_500))!]);
   for (const entry of range(1_501, 3_000)) full.push(entry);
-  assert.deepEqual(seqs(full.since(2_997)), [2_998, 2_999, 3_000]);
+  assert.deepEqual(seqs(full.after(2_997)), [2_998, 2_999, 3_000]);
 });

@@ -1,6 +1,6 @@
 /**
- * One client's session: knows frames and who the client is, and nothing of sockets. A transport
- * gives it texts and takes its frames through a {@link Peer}.
+ * One client's session: it knows frames and who the client is, and nothing of sockets. A transport
+ * gives it the text of each frame and takes its frames through a {@link Peer}.
  *
  * @module
  */
@@ -11,107 +11,118 @@ import {
   fault,
   type Identity,
   MAX_FRAMES_BEFORE_AUTH,
-  MAX_FRAMES_BEFORE_JOIN,
   parseClientFrame,
   type ServerFrame,
 } from "../../contract/mod.ts";
 import { faultOf } from "../../kit/mod.ts";
-import type { Batch } from "../wire/batch.ts";
-import { run } from "./commands.ts";
-import type { Edge } from "../edge.ts";
 import { encodeFrame, type Frame } from "../wire/frame.ts";
+import { JoinQueue } from "./join_queue.ts";
 import type { Membership } from "./membership.ts";
+import type { Peer } from "./peer.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { renewGrants } from "./subscribing.ts";
+import { referenceOf } from "./refusals.ts";
 
-/** A transport, as a session sees it. */
-export interface Peer {
-  /** Sends a frame; never blocks and never throws. Sessions send by {@link Session.sendFrame}. */
-  send(frame: Frame): void;
-  /** Sends what a room has for all of its members. */
-  sendBatch(batch: Batch): void;
-  /** Whether the reader is so far behind that what may be dropped is. */
-  readonly dropping: boolean;
-  /** Whether so much waits to be sent that whoever can wait should. */
-  readonly behind: boolean;
-  /** Resolves when the reader has taken nearly all that was sent, or is gone. */
-  drained(): Promise<void>;
-  /** Stops and goes on reading from the client. */
-  pause(): void;
-  resume(): void;
-  /** Sends what is pending, then closes. */
-  close(name: CloseName): void;
-}
-
-/** Refused frames within a minute after which a client is closed with 4005. */
+/** Refused frames within {@link VIOLATION_WINDOW_MS} after which a client is closed with 4005. */
 const MAX_VIOLATIONS = 100;
 const VIOLATION_WINDOW_MS = 60_000;
 
-/** How long before the token's end a client is told, milliseconds. */
-const EXPIRING_MS = 60_000;
+/** How long before its token expires a client gets `token-expiring`, milliseconds. */
+const EXPIRY_NOTICE_MS = 60_000;
 
-/** Answers (history, presence, calls) a client may await at a time. */
-export const MAX_ASKING = 16;
+/** The limits of a session, named as the gateway's variables are. */
+export interface SessionLimits {
+  /** Frames a second, and frames at once after a pause. */
+  RATE_FRAMES_PER_SECOND: number;
+  RATE_BURST: number;
+  /** Time to authenticate, and time without a frame before closing (0: no limit), milliseconds. */
+  AUTH_DEADLINE_MS: number;
+  IDLE_TIMEOUT_MS: number;
+}
 
-/** A room that is being entered, with the frames that wait for it. */
-interface Entering {
-  held: ClientFrame[];
+/** What executes the frames of authenticated sessions; see `commands.ts`. */
+export interface SessionCommands {
+  /** Executes one frame. Never throws. */
+  run(session: Session, identity: Identity, frame: ClientFrame): void;
+  /** The session's token was renewed and its `rooms` claim differs. */
+  renewGrants(session: Session, identity: Identity): Promise<void>;
+  /** The session has ended: it leaves this room. */
+  disconnected(session: Session, membership: Membership): void;
+}
+
+/** What all sessions of a gateway share. */
+export interface SessionDeps {
+  limits: SessionLimits;
+  commands: SessionCommands;
+  /** Counts every frame received. */
+  stats: { framesIn: number };
+  /** Whether any room has frames queued that its members do not have yet. */
+  flushes: { readonly feedsPending: boolean };
+  /** The authenticated sessions by user. */
+  users: { add(session: Session): void; remove(session: Session): void };
+  /** Verifies a token. Throws a FaultError if it is refused. */
+  verify(token: string): Promise<Identity>;
 }
 
 /** See the module's doc. */
 export class Session {
   readonly id: string;
   readonly peer: Peer;
-  readonly edge: Edge;
+  /** The rooms that the session has joined, by name. */
   readonly rooms = new Map<string, Membership>();
-  /** Made with the first: most sessions enter few rooms and then stay, and a map is 200 bytes. */
-  #entering: Map<string, Entering> | null = null;
+  /** Null until the client has authenticated. */
   identity: Identity | null = null;
   closed = false;
-  /** Answers under way; see {@link MAX_ASKING}. */
-  asking = 0;
-  readonly since: number;
-  lastFrame: number;
+  /** Requests under way; see `MAX_PENDING_ANSWERS`. */
+  pendingAnswers = 0;
+  readonly #deps: SessionDeps;
+  readonly #openedAt: number;
+  #lastFrameAt: number;
+  /** Created with the first join: most sessions join few rooms and stay, and a map is 200 bytes. */
+  #joins: JoinQueue | null = null;
   #verifying = false;
-  #early: ClientFrame[] | null = null;
-  #heldCount = 0;
-  #warned = false;
+  #earlyFrames: ClientFrame[] | null = null;
+  #expiryAnnounced = false;
   #violations = 0;
   #violationsSince: number;
   readonly #rate: RateLimit;
 
   /** `now` is a monotonic time in milliseconds. */
-  constructor(id: string, peer: Peer, edge: Edge, now: number) {
+  constructor(id: string, peer: Peer, deps: SessionDeps, now: number) {
     this.id = id;
     this.peer = peer;
-    this.edge = edge;
-    this.since = now;
-    this.lastFrame = now;
+    this.#deps = deps;
+    this.#openedAt = now;
+    this.#lastFrameAt = now;
     this.#violationsSince = now;
-    const { RATE_FRAMES_PER_SECOND, RATE_BURST } = edge.config;
+    const { RATE_FRAMES_PER_SECOND, RATE_BURST } = deps.limits;
     this.#rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
   }
 
-  /** Takes in the text of one frame. */
+  /** Rooms that the session has joined or is joining. */
+  get roomCount(): number {
+    return this.rooms.size + (this.#joins?.countWhere((room) => !this.rooms.has(room)) ?? 0);
+  }
+
+  /** Takes the text of one frame. */
   receive(text: string): void {
     if (this.closed) return;
     const now = performance.now();
-    this.lastFrame = now;
-    this.edge.stats.framesIn++;
+    this.#lastFrameAt = now;
+    this.#deps.stats.framesIn++;
     const parsed = parseClientFrame(text);
     const retryAfter = this.#rate.take(now);
     if (retryAfter > 0) {
-      const { id, room } = parsed.ok ? about(parsed.frame) : parsed.error;
-      return this.violate(fault("rate_limited", undefined, retryAfter), { id, room });
+      const { id, room } = parsed.ok ? referenceOf(parsed.frame) : parsed.error;
+      return this.refuseViolation(fault("rate_limited", undefined, retryAfter), { id, room });
     }
     if (!parsed.ok) {
       const { id, room, ...refusal } = parsed.error;
-      return this.violate(refusal, { id, room });
+      return this.refuseViolation(refusal, { id, room });
     }
     this.#accept(parsed.frame);
   }
 
-  /** Presents a token, from a frame or from the handshake. */
+  /** Authenticates with a token from a frame or from the handshake. Never throws. */
   async authenticate(token: string, id?: string): Promise<void> {
     const first = this.identity === null;
     if (this.#verifying) {
@@ -119,43 +130,45 @@ export class Session {
     }
     this.#verifying = true;
     try {
-      const identity = await this.edge.verify(token);
+      const identity = await this.#deps.verify(token);
       if (this.closed) return;
       if (!first && identity.userId !== this.identity!.userId) {
-        // Rooms, rights and presence are this user's: another user needs another connection.
-        return this.refuse(fault("forbidden", "the token is another user's"), { id });
+        // Rooms, rights and presence belong to this user. Another user needs another connection.
+        return this.refuse(fault("forbidden", "the token belongs to another user"), { id });
       }
-      const before = this.identity;
-      this.identity = identity;
-      this.#warned = false;
-      if (before === null) this.edge.users.add(this);
-      const { userId, username, expiresAt } = identity;
-      const { RATE_FRAMES_PER_SECOND: perSecond, RATE_BURST: burst } = this.edge.config;
-      const rate = { perSecond, burst };
-      this.send({
-        type: "authenticated",
-        userId,
-        username,
-        connectionId: this.id,
-        expiresAt,
-        rate,
-        id,
-      });
-      const sameRooms = JSON.stringify(before?.rooms) === JSON.stringify(identity.rooms);
-      if (before !== null && !sameRooms) await renewGrants(this, identity);
+      await this.#authenticated(identity, id);
     } catch (error) {
-      if (this.closed) return;
-      const refusal = faultOf(error);
-      this.refuse(refusal, { id });
-      // A refresh that failed for want of the auth service ends nothing: the old token still holds.
-      if (refusal.code === "unavailable") return first ? this.close("unavailable") : undefined;
-      this.close(refusal.code === "token_expired" ? "token_expired" : "unauthorized");
+      if (!this.closed) this.#tokenRefused(faultOf(error), first, id);
     } finally {
       this.#verifying = false;
-      const early = this.#early ?? [];
-      this.#early = null;
+      const early = this.#earlyFrames ?? [];
+      this.#earlyFrames = null;
       for (const frame of early) this.#accept(frame);
     }
+  }
+
+  async #authenticated(identity: Identity, id: string | undefined): Promise<void> {
+    const before = this.identity;
+    this.identity = identity;
+    this.#expiryAnnounced = false;
+    if (before === null) this.#deps.users.add(this);
+    const { userId, username, expiresAt } = identity;
+    const { RATE_FRAMES_PER_SECOND: perSecond, RATE_BURST: burst } = this.#deps.limits;
+    const rate = { perSecond, burst };
+    const connectionId = this.id;
+    this.send({ type: "authenticated", userId, username, connectionId, expiresAt, rate, id });
+    const sameRooms = JSON.stringify(before?.rooms) === JSON.stringify(identity.rooms);
+    if (before !== null && !sameRooms) await this.#deps.commands.renewGrants(this, identity);
+  }
+
+  #tokenRefused(refusal: Fault, first: boolean, id: string | undefined): void {
+    this.refuse(refusal, { id });
+    if (refusal.code !== "unavailable") {
+      this.close(refusal.code === "token_expired" ? "token_expired" : "unauthorized");
+    } else if (first) {
+      this.close("unavailable");
+    }
+    // A refresh that failed because auth is unreachable ends nothing: the old token is still valid.
   }
 
   /** Sends one frame. */
@@ -163,14 +176,14 @@ export class Session {
     if (!this.closed) this.sendFrame(encodeFrame(frame));
   }
 
-  /** Sends one frame that is built already, in its place among what the client's rooms have for it. */
+  /** Sends one encoded frame, after everything that the client's rooms have queued for it. */
   sendFrame(frame: Frame): void {
-    if (this.edge.flushes.feedsOpen) this.#pull();
+    if (this.#deps.flushes.feedsPending) this.#flushRooms();
     this.peer.send(frame);
   }
 
-  #pull(): void {
-    for (const membership of this.rooms.values()) membership.room.pull(membership);
+  #flushRooms(): void {
+    for (const membership of this.rooms.values()) membership.room.flushTo(membership);
   }
 
   /** Sends an `error` frame. */
@@ -178,111 +191,8 @@ export class Session {
     this.send({ type: "error", ...refusal, id, room });
   }
 
-  /** What is known of a room that is being entered. */
-  enteringOf(room: string): Entering | undefined {
-    return this.#entering?.get(room);
-  }
-
-  /** A room is being entered from now on, until {@link release}. */
-  enter(room: string): Entering {
-    const entering: Entering = { held: [] };
-    (this.#entering ??= new Map()).set(room, entering);
-    return entering;
-  }
-
-  /** Rooms that it is in or is entering. */
-  get roomCount(): number {
-    let count = this.rooms.size;
-    for (const room of this.#entering?.keys() ?? []) if (!this.rooms.has(room)) count++;
-    return count;
-  }
-
-  /** Keeps a frame until the room it is for has been entered. */
-  hold(entering: Entering, frame: ClientFrame): void {
-    if (this.#heldCount >= MAX_FRAMES_BEFORE_JOIN) {
-      return this.refuse(fault("rate_limited", "too many frames wait", 100), about(frame));
-    }
-    entering.held.push(frame);
-    if (this.#heldCount++ === 0) this.peer.pause();
-  }
-
-  /** Runs what waited for a room, in order, now that entering it has ended one way or another. */
-  release(room: string, entering: Entering): void {
-    if (this.#entering?.get(room) === entering) this.#entering.delete(room);
-    if (this.#entering?.size === 0) this.#entering = null;
-    if (entering.held.length === 0) return;
-    this.#heldCount -= entering.held.length;
-    for (const frame of entering.held) this.#accept(frame);
-    if (this.#heldCount === 0) this.peer.resume();
-  }
-
-  /** What happens by itself; called about once a second with a monotonic and a wall-clock time. */
-  tick(now: number, wallClock: number): void {
-    if (this.closed) return;
-    if (this.identity === null) {
-      if (!this.#verifying && now - this.since >= this.edge.config.AUTH_DEADLINE_MS) {
-        this.refuse(fault("unauthorized", "no token in time"));
-        this.close("unauthorized");
-      }
-      return;
-    }
-    const { IDLE_TIMEOUT_MS } = this.edge.config;
-    if (IDLE_TIMEOUT_MS > 0 && now - this.lastFrame >= IDLE_TIMEOUT_MS) return this.close("idle");
-    const { expiresAt } = this.identity;
-    if (expiresAt === null) return;
-    if (wallClock >= expiresAt) {
-      this.refuse(fault("token_expired"));
-      this.close("token_expired");
-    } else if (!this.#warned && wallClock >= expiresAt - EXPIRING_MS) {
-      this.#warned = true;
-      this.send({ type: "token-expiring", expiresAt });
-    }
-  }
-
-  /** Closes the connection from this side. */
-  close(name: CloseName): void {
-    if (this.closed) return;
-    this.#pull();
-    // What was given last may have been too much, and have closed it.
-    if (this.closed) return;
-    this.peer.close(name);
-    this.ended();
-  }
-
-  /** The connection is gone, from whichever side: leaves every room. */
-  ended(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.#early = null;
-    for (const membership of [...this.rooms.values()]) this.edge.leave(membership, true);
-    if (this.identity !== null) this.edge.users.remove(this);
-    this.edge.sessions.delete(this);
-  }
-
-  #accept(frame: ClientFrame): void {
-    if (this.closed) return;
-    if (this.identity === null && this.#verifying) {
-      const early = this.#early ??= [];
-      if (early.length >= MAX_FRAMES_BEFORE_AUTH) {
-        return this.refuse(
-          fault("rate_limited", "the token is still being verified", 100),
-          about(frame),
-        );
-      }
-      early.push(frame);
-    } else if (frame.type === "auth") {
-      void this.authenticate(frame.token, frame.id);
-    } else if (frame.type === "ping") {
-      this.send({ type: "pong", id: frame.id });
-    } else if (this.identity === null) {
-      this.violate(fault("unauthorized"), about(frame));
-    } else {
-      run(this, this.identity, frame);
-    }
-  }
-
-  /** Refuses what the client itself did wrong: who goes on like that is closed with 4005. */
-  violate(refusal: Fault, frame: { id?: string; room?: string }): void {
+  /** Refuses a frame that the client should not have sent. Too many of them end with close 4005. */
+  refuseViolation(refusal: Fault, frame: { id?: string; room?: string }): void {
     this.refuse(refusal, frame);
     const now = performance.now();
     if (now - this.#violationsSince > VIOLATION_WINDOW_MS) {
@@ -291,12 +201,99 @@ export class Session {
     }
     if (++this.#violations >= MAX_VIOLATIONS) this.close("too_many_violations");
   }
-}
 
-/** What an error frame says of the frame it is about. */
-export function about(frame: ClientFrame): { id?: string; room?: string } {
-  return {
-    id: "id" in frame ? frame.id : undefined,
-    room: "room" in frame ? frame.room : undefined,
-  };
+  /** Whether the session is joining a room. Frames for that room wait; see {@link holdFrame}. */
+  isJoining(room: string): boolean {
+    return this.#joins?.has(room) === true;
+  }
+
+  /** Marks a room as being joined, until {@link joinEnded}. */
+  joinBegan(room: string): void {
+    (this.#joins ??= new JoinQueue()).begin(room);
+  }
+
+  /** Holds a frame until its room has been joined. The socket is not read while any frame waits. */
+  holdFrame(room: string, frame: ClientFrame): void {
+    if (!this.#joins!.hold(room, frame)) {
+      return this.refuse(fault("rate_limited", "too many frames wait", 100), referenceOf(frame));
+    }
+    if (this.#joins!.held === 1) this.peer.pause();
+  }
+
+  /** Runs the frames that waited for a room, in order. The join has succeeded or failed. */
+  joinEnded(room: string): void {
+    const joins = this.#joins!;
+    const held = joins.end(room);
+    if (joins.size === 0) this.#joins = null;
+    for (const frame of held) this.#accept(frame);
+    if (held.length > 0 && (this.#joins?.held ?? 0) === 0) this.peer.resume();
+  }
+
+  /** Checks deadlines. Called about once a second with a monotonic and a wall-clock time. */
+  tick(now: number, wallClock: number): void {
+    if (this.closed) return;
+    const { AUTH_DEADLINE_MS, IDLE_TIMEOUT_MS } = this.#deps.limits;
+    if (this.identity === null) {
+      if (!this.#verifying && now - this.#openedAt >= AUTH_DEADLINE_MS) {
+        this.refuse(fault("unauthorized", "no token in time"));
+        this.close("unauthorized");
+      }
+      return;
+    }
+    if (IDLE_TIMEOUT_MS > 0 && now - this.#lastFrameAt >= IDLE_TIMEOUT_MS) {
+      return this.close("idle");
+    }
+    const { expiresAt } = this.identity;
+    if (expiresAt === null) return;
+    if (wallClock >= expiresAt) {
+      this.refuse(fault("token_expired"));
+      this.close("token_expired");
+    } else if (!this.#expiryAnnounced && wallClock >= expiresAt - EXPIRY_NOTICE_MS) {
+      this.#expiryAnnounced = true;
+      this.send({ type: "token-expiring", expiresAt });
+    }
+  }
+
+  /** Closes the connection from this side. */
+  close(name: CloseName): void {
+    if (this.closed) return;
+    this.#flushRooms();
+    // That flush may have overflowed the reader's buffer and closed the session.
+    if (this.closed) return;
+    this.peer.close(name);
+    this.disconnected();
+  }
+
+  /** The connection is gone, whichever side closed it: the session leaves every room. */
+  disconnected(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#earlyFrames = null;
+    for (const membership of [...this.rooms.values()]) {
+      this.#deps.commands.disconnected(this, membership);
+    }
+    if (this.identity !== null) this.#deps.users.remove(this);
+  }
+
+  #accept(frame: ClientFrame): void {
+    if (this.closed) return;
+    if (this.identity === null && this.#verifying) return this.#holdEarly(frame);
+    if (frame.type === "auth") {
+      void this.authenticate(frame.token, frame.id);
+    } else if (frame.type === "ping") {
+      this.send({ type: "pong", id: frame.id });
+    } else if (this.identity === null) {
+      this.refuseViolation(fault("unauthorized"), referenceOf(frame));
+    } else {
+      this.#deps.commands.run(this, this.identity, frame);
+    }
+  }
+
+  /** Holds a frame while the first token is being verified. */
+  #holdEarly(frame: ClientFrame): void {
+    const early = this.#earlyFrames ??= [];
+    if (early.length < MAX_FRAMES_BEFORE_AUTH) return void early.push(frame);
+    const refusal = fault("rate_limited", "the token is still being verified", 100);
+    this.refuse(refusal, referenceOf(frame));
+  }
 }

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { GatewayConfig } from "../config.ts";
-import type { Edge } from "../edge.ts";
+import type { CloseName } from "../../contract/mod.ts";
 import type { Session } from "../session/session.ts";
+import type { TransportConfig, TransportStats } from "./transport_config.ts";
 
 /** One client's connection, as the registry sees it. */
 export interface Connection {
@@ -30,19 +30,16 @@ const COME_BACK_MS = 1_500;
 
 /** See the module's doc. */
 export class Connections {
-  readonly #edge: Edge;
-  readonly #config: GatewayConfig;
+  readonly #config: TransportConfig;
+  readonly #stats: TransportStats;
   readonly #all = new Set<Connection>();
-  readonly #newId: () => string;
   readonly #timer: ReturnType<typeof setInterval>;
   #draining = false;
 
-  /** `newId` gives an id that no other connection of any gateway has. */
-  constructor(edge: Edge, newId: () => string) {
-    this.#edge = edge;
-    this.#config = edge.config;
-    this.#newId = newId;
-    const { PING_INTERVAL_MS, AUTH_DEADLINE_MS } = edge.config;
+  constructor(config: TransportConfig, stats: TransportStats) {
+    this.#config = config;
+    this.#stats = stats;
+    const { PING_INTERVAL_MS, AUTH_DEADLINE_MS } = config;
     this.#timer = setInterval(
       () => this.#tick(),
       Math.min(TICK_MS, PING_INTERVAL_MS, AUTH_DEADLINE_MS),
@@ -54,22 +51,22 @@ export class Connections {
     return this.#draining || this.#all.size >= this.#config.MAX_CONNECTIONS;
   }
 
-  newId(): string {
-    return this.#newId();
-  }
-
   add(connection: Connection): void {
     this.#all.add(connection);
-    this.#edge.sessions.add(connection.session);
-    this.#edge.stats.connected++;
-    this.#edge.stats.connections = this.#all.size;
+    this.#stats.connected++;
+    this.#stats.connections = this.#all.size;
   }
 
   /** The connection is gone. */
   remove(connection: Connection): void {
-    connection.session.ended();
+    connection.session.disconnected();
     this.#all.delete(connection);
-    this.#edge.stats.connections = this.#all.size;
+    this.#stats.connections = this.#all.size;
+  }
+
+  /** Closes every session. Its client may come back at once. */
+  closeAll(name: CloseName): void {
+    for (const { session } of [...this.#all]) session.close(name);
   }
 
   /** Takes nothing more from anybody, so that what is under way comes to an end. */

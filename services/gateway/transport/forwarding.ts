@@ -7,7 +7,7 @@
 import type { Msg } from "@nats-io/transport-node";
 import { gatewaySessionSubject, HEADERS } from "../../contract/mod.ts";
 import { encodeHeaders, errorText, faultOf, requestRaw } from "../../kit/mod.ts";
-import type { Edge } from "../edge.ts";
+import type { TransportDeps } from "./transport_deps.ts";
 import { type Answer, type Asked, refusal } from "./http_answer.ts";
 
 /** How long the other gateway may take beside what a poll waits for anyway, milliseconds. */
@@ -25,7 +25,7 @@ export interface Forwarding {
 
 /** Serves what other gateways pass on, and passes on. */
 export function createForwarding(
-  { id, bus, config }: Edge,
+  { id, bus, config }: TransportDeps,
   answer: (asked: Asked, body: string) => Promise<Answer>,
 ): Forwarding {
   const serve = async (message: Msg) => {

@@ -7,10 +7,11 @@
 import { Buffer } from "node:buffer";
 import { type CloseName, MAX_FRAME_BYTES } from "../../contract/mod.ts";
 import type { Batch } from "../wire/batch.ts";
-import type { Connection, Connections } from "./connections.ts";
-import type { Edge } from "../edge.ts";
+import type { Connection } from "./connections.ts";
 import type { Frame } from "../wire/frame.ts";
-import { type Peer, Session } from "../session/session.ts";
+import type { Peer } from "../session/peer.ts";
+import type { Session } from "../session/session.ts";
+import type { TransportDeps } from "./transport_deps.ts";
 
 /**
  * How a post went: taken (now or before); one before it is missing; the session has ended; others wait
@@ -23,8 +24,7 @@ const MAX_WAITING = 2;
 
 /** See the module's doc. */
 export abstract class HttpPeer implements Peer, Connection {
-  readonly edge: Edge;
-  readonly connections: Connections;
+  protected readonly deps: TransportDeps;
   readonly key: string;
   readonly session: Session;
   pinged = false;
@@ -35,12 +35,11 @@ export abstract class HttpPeer implements Peer, Connection {
   #waiting = 0;
   #paused: PromiseWithResolvers<void> | null = null;
 
-  constructor(edge: Edge, connections: Connections) {
-    this.edge = edge;
-    this.connections = connections;
+  constructor(deps: TransportDeps) {
+    this.deps = deps;
     const secret = crypto.getRandomValues(new Uint8Array(16)).toHex();
-    this.key = `${edge.id}.${secret}`;
-    this.session = new Session(connections.newId(), this, edge, this.lastSeen);
+    this.key = `${deps.id}.${secret}`;
+    this.session = deps.openSession(this, this.lastSeen);
   }
 
   abstract send(frame: Frame): void;
@@ -53,7 +52,7 @@ export abstract class HttpPeer implements Peer, Connection {
   abstract close(name: CloseName): void;
 
   overflowed(): void {
-    this.edge.stats.slowConsumers++;
+    this.deps.stats.slowConsumers++;
     this.session.close("slow_consumer");
   }
 
@@ -105,6 +104,6 @@ export abstract class HttpPeer implements Peer, Connection {
   gone(): void {
     this.resume();
     this.onGone();
-    this.connections.remove(this);
+    this.deps.connections.remove(this);
   }
 }

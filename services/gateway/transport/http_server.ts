@@ -17,15 +17,15 @@ const BACKLOG = 4_096;
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /** The server, and who answers {@link HTTP_PATHS} once there is somebody. */
-export interface Front {
+export interface HttpServer {
   readonly server: Server;
   transport: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> } | null;
   /** Listens. Rejects when the port is taken. */
   listen(): Promise<void>;
 }
 
-/** Where a front listens. */
-export interface FrontOptions {
+/** Where a http listens. */
+export interface HttpServerOptions {
   host: string;
   port: number;
   /** Whether other gateways of the same user may, too: Linux spreads the connections between them. */
@@ -33,15 +33,15 @@ export interface FrontOptions {
 }
 
 /** Makes the server. */
-export function createFront(app: Hono, options: FrontOptions, log: Logger): Front {
+export function createHttpServer(app: Hono, options: HttpServerOptions, log: Logger): HttpServer {
   const pages = getRequestListener(app.fetch);
   const server = createServer((request, response) => {
     if (!HTTP_PATHS.includes(pathOf(request))) return void pages(request, response);
-    if (front.transport !== null) return void front.transport.handle(request, response);
+    if (http.transport !== null) return void http.transport.handle(request, response);
     response.writeHead(503, { "retry-after": "1" }).end();
   });
   server.requestTimeout = REQUEST_TIMEOUT_MS;
-  const front: Front = {
+  const http: HttpServer = {
     server,
     transport: null,
     listen: () =>
@@ -54,5 +54,5 @@ export function createFront(app: Hono, options: FrontOptions, log: Logger): Fron
         });
       }),
   };
-  return front;
+  return http;
 }

@@ -7,8 +7,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describeIssue, gatewayOfSession, PollHead, SendHead } from "../../contract/mod.ts";
 import { errorText } from "../../kit/mod.ts";
-import type { Connections } from "./connections.ts";
-import type { Edge } from "../edge.ts";
 import { createForwarding, type Forwarding } from "./forwarding.ts";
 import { type Answer, type Asked, NO_CONTENT, refusal } from "./http_answer.ts";
 import { bodyOf } from "./http_body.ts";
@@ -16,6 +14,7 @@ import { originAllowed, tokenOf } from "./handshake.ts";
 import type { HttpPeer } from "./http_peer.ts";
 import { PollPeer } from "./poll_peer.ts";
 import { SsePeer } from "./sse_peer.ts";
+import type { TransportDeps } from "./transport_deps.ts";
 
 /** The part of all connections that poll and have not said yet who they are: one in so many. */
 const STRANGERS = 10;
@@ -25,18 +24,16 @@ export const HTTP_PATHS = ["/sse", "/poll", "/send"];
 
 /** See the module's doc. */
 export class HttpTransport {
-  readonly #edge: Edge;
-  readonly #connections: Connections;
+  readonly #deps: TransportDeps;
   readonly #peers = new Map<string, HttpPeer>();
   readonly #forwarding: Forwarding;
   readonly #unknown = new Set<HttpPeer>();
   readonly #maxStrangers: number;
 
-  constructor(edge: Edge, connections: Connections) {
-    this.#edge = edge;
-    this.#connections = connections;
-    this.#maxStrangers = Math.ceil(edge.config.MAX_CONNECTIONS / STRANGERS);
-    this.#forwarding = createForwarding(edge, (asked, body) => this.#local(asked, body));
+  constructor(deps: TransportDeps) {
+    this.#deps = deps;
+    this.#maxStrangers = Math.ceil(deps.config.MAX_CONNECTIONS / STRANGERS);
+    this.#forwarding = createForwarding(deps, (asked, body) => this.#local(asked, body));
   }
 
   /** Answers one request. Never throws. */
@@ -45,7 +42,7 @@ export class HttpTransport {
     response.setHeader("vary", "Origin");
     response.setHeader("cache-control", "no-store");
     response.setHeader("x-content-type-options", "nosniff");
-    if (!originAllowed(origin, host, this.#edge.config.ALLOWED_ORIGINS)) {
+    if (!originAllowed(origin, host, this.#deps.config.ALLOWED_ORIGINS)) {
       return end(response, refusal("forbidden", "the origin"));
     }
     if (origin !== undefined) response.setHeader("access-control-allow-origin", origin);
@@ -69,7 +66,7 @@ export class HttpTransport {
       const asked = path === "/send" ? "send" : "poll";
       end(response, await this.#answer(asked, body.text, request));
     } catch (error) {
-      this.#edge.bus.log.warn("a request over HTTP failed", { path, error: errorText(error) });
+      this.#deps.bus.log.warn("a request over HTTP failed", { path, error: errorText(error) });
       end(response, refusal("unavailable"));
     }
   }
@@ -80,7 +77,7 @@ export class HttpTransport {
   }
 
   #openStream(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#connections.full) {
+    if (this.#deps.connections.full) {
       return end(response, refusal("unavailable", "too many connections"));
     }
     response.writeHead(200, {
@@ -90,14 +87,14 @@ export class HttpTransport {
       "x-accel-buffering": "no",
     });
     response.on("error", () => {});
-    this.#begin(new SsePeer(response, request.socket, this.#edge, this.#connections), request);
+    this.#begin(new SsePeer(response, request.socket, this.#deps), request);
   }
 
   #begin(peer: HttpPeer, request: IncomingMessage): void {
     this.#peers.set(peer.key, peer);
     peer.onGone = () => this.#peers.delete(peer.key);
-    this.#connections.add(peer);
-    const token = tokenOf(request, this.#edge.config.TOKEN_IN_QUERY);
+    this.#deps.connections.add(peer);
+    const token = tokenOf(request, this.#deps.config.TOKEN_IN_QUERY);
     if (token !== undefined) void peer.session.authenticate(token);
   }
 
@@ -106,11 +103,11 @@ export class HttpTransport {
     if (!head.success) return refusal("invalid_format", head.error);
     const { session } = head;
     if (session === undefined) {
-      if (this.#connections.full) return refusal("unavailable", "too many connections");
+      if (this.#deps.connections.full) return refusal("unavailable", "too many connections");
       if (this.#strangers() >= this.#maxStrangers) {
         return refusal("unavailable", "too many connections without a token");
       }
-      const peer = new PollPeer(this.#edge, this.#connections);
+      const peer = new PollPeer(this.#deps);
       this.#begin(peer, request);
       this.#unknown.add(peer);
       const answer = peer.poll(0);
@@ -119,7 +116,7 @@ export class HttpTransport {
       return { status: 200, body: await answer };
     }
     const gateway = gatewayOfSession(session);
-    if (gateway === this.#edge.id) return await this.#local(asked, body);
+    if (gateway === this.#deps.id) return await this.#local(asked, body);
     return await this.#forwarding.ask(gateway, asked, body);
   }
 

@@ -71,7 +71,7 @@ export class PollPeer extends HttpPeer {
   /** Who polls is there; who does not has what a pong may take to come back. */
   silence(now: number): number {
     if (this.#waiting !== null) return now - this.#waiting.since;
-    return this.edge.config.PING_INTERVAL_MS + now - this.lastSeen;
+    return this.deps.config.PING_INTERVAL_MS + now - this.lastSeen;
   }
 
   close(name: CloseName): void {
@@ -80,7 +80,7 @@ export class PollPeer extends HttpPeer {
     this.resume();
     this.#answerNow();
     // What is left is for the polls that come next, if any do. Who never said who it is keeps no place.
-    const { PONG_TIMEOUT_MS } = this.edge.config;
+    const { PONG_TIMEOUT_MS } = this.deps.config;
     this.#leaving = setTimeout(
       () => this.gone(),
       this.session.identity === null ? 0 : PONG_TIMEOUT_MS,
@@ -109,7 +109,7 @@ export class PollPeer extends HttpPeer {
     if (this.#closing !== null || this.#full) return;
     this.#pending.push(json);
     this.#pendingBytes += json.length;
-    if (this.#pendingBytes > this.edge.config.SEND_BUFFER_BYTES) {
+    if (this.#pendingBytes > this.deps.config.SEND_BUFFER_BYTES) {
       // First: a session that closes gives what its rooms still have for it.
       this.#full = true;
       return this.overflowed();

@@ -7,8 +7,8 @@ import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type CloseName, CLOSES } from "../../contract/mod.ts";
 import type { Batch } from "../wire/batch.ts";
-import { CLOSE_TIMEOUT_MS, type Connections } from "./connections.ts";
-import type { Edge } from "../edge.ts";
+import { CLOSE_TIMEOUT_MS } from "./connections.ts";
+import type { TransportDeps } from "./transport_deps.ts";
 import { eventOf, type Frame } from "../wire/frame.ts";
 import { HttpPeer } from "./http_peer.ts";
 import { Outbox } from "../wire/outbox.ts";
@@ -28,10 +28,10 @@ export class SsePeer extends HttpPeer {
    * Begins the stream with an `open` event that carries the key. The response's head is sent by now.
    * `socket` is the request's: a response that waits behind another on it never closes by itself.
    */
-  constructor(response: ServerResponse, socket: Duplex, edge: Edge, connections: Connections) {
-    super(edge, connections);
+  constructor(response: ServerResponse, socket: Duplex, deps: TransportDeps) {
+    super(deps);
     this.#response = response;
-    this.#outbox = new Outbox(response, edge.flushes, edge.config.SEND_BUFFER_BYTES, this);
+    this.#outbox = new Outbox(response, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
     this.#outbox.append(eventBytes("open", { session: this.key }));
     const gone = () => {
       clearTimeout(this.#closing);

@@ -11,11 +11,12 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { type CloseName, CLOSES, MAX_FRAME_BYTES } from "../../contract/mod.ts";
 import type { Batch } from "../wire/batch.ts";
 import { CLOSE_TIMEOUT_MS, type Connection, type Connections } from "./connections.ts";
-import type { Edge } from "../edge.ts";
 import { type Frame, PING_FRAME } from "../wire/frame.ts";
 import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
 import { Outbox } from "../wire/outbox.ts";
-import { type Peer, Session } from "../session/session.ts";
+import type { Peer } from "../session/peer.ts";
+import type { Session } from "../session/session.ts";
+import type { TransportDeps } from "./transport_deps.ts";
 
 /** The path that upgrades. */
 const PATH = "/ws";
@@ -27,24 +28,26 @@ type OwnedSocket = WebSocket & { [PEER]: WebSocketPeer };
 /** A session's socket. */
 class WebSocketPeer implements Peer, Connection {
   readonly #ws: WebSocket;
-  readonly #edge: Edge;
-  readonly connections: Connections;
+  readonly #deps: TransportDeps;
   readonly outbox: Outbox;
   readonly session: Session;
   pinged = false;
   #lastSeen = performance.now();
   #paused = false;
 
-  constructor(ws: WebSocket, socket: Duplex, edge: Edge, connections: Connections) {
+  constructor(ws: WebSocket, socket: Duplex, deps: TransportDeps) {
     this.#ws = ws;
-    this.#edge = edge;
-    this.connections = connections;
-    this.outbox = new Outbox(socket, edge.flushes, edge.config.SEND_BUFFER_BYTES, this);
-    this.session = new Session(connections.newId(), this, edge, this.#lastSeen);
+    this.#deps = deps;
+    this.outbox = new Outbox(socket, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
+    this.session = deps.openSession(this, this.#lastSeen);
+  }
+
+  get connections(): Connections {
+    return this.#deps.connections;
   }
 
   overflowed(): void {
-    this.#edge.stats.slowConsumers++;
+    this.#deps.stats.slowConsumers++;
     this.session.close("slow_consumer");
   }
 
@@ -103,8 +106,8 @@ class WebSocketPeer implements Peer, Connection {
 }
 
 /** Serves `/ws` on an HTTP server. */
-export function serveWebSocket(server: Server, edge: Edge, connections: Connections): void {
-  const { config } = edge;
+export function serveWebSocket(server: Server, deps: TransportDeps): void {
+  const { config, connections } = deps;
   const wss = new WebSocketServer(
     {
       noServer: true,
@@ -117,7 +120,7 @@ export function serveWebSocket(server: Server, edge: Edge, connections: Connecti
   );
 
   const opened = (ws: WebSocket, socket: Duplex, request: IncomingMessage) => {
-    const peer = new WebSocketPeer(ws, socket, edge, connections);
+    const peer = new WebSocketPeer(ws, socket, deps);
     const { session } = peer;
     (ws as OwnedSocket)[PEER] = peer;
     ws.on("message", received);
@@ -160,7 +163,7 @@ function seen(this: WebSocket): void {
 
 /** ws has closed the socket with the fitting code (1007, 1009, 1002) when it reports one. */
 function failed(this: WebSocket): void {
-  (this as OwnedSocket)[PEER].session.ended();
+  (this as OwnedSocket)[PEER].session.disconnected();
 }
 
 /** Of the module, not of the upgrade: a closure there would keep the whole request. */

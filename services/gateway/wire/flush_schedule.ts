@@ -37,7 +37,7 @@ export class FlushSchedule {
   }
 
   /** Whether any room has something that its members' outboxes do not have yet. */
-  get feedsOpen(): boolean {
+  get feedsPending(): boolean {
     return this.#feeds.length > 0;
   }
 

@@ -76,8 +76,8 @@ Deno.test("rooms are flushed before sockets, and what they give out goes in the 
       },
     });
   });
-  assert.equal(flushes.feedsOpen, true);
+  assert.equal(flushes.feedsPending, true);
   await done;
   assert.deepEqual(order, ["room", "first socket", "second socket"]);
-  assert.equal(flushes.feedsOpen, false);
+  assert.equal(flushes.feedsPending, false);
 });

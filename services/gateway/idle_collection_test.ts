@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { Stats } from "./stats.ts";
-import { createTidy } from "./tidy.ts";
+import { createIdleCheck } from "./idle_collection.ts";
 
 Deno.test("memory is given back once, after many have come and while nobody speaks", () => {
   const stats = { connected: 0, framesIn: 0, deliveries: 0 } as Stats;
   let collected = 0;
-  const look = createTidy(stats, () => collected++);
+  const look = createIdleCheck(stats, () => collected++);
   stats.connected = 999;
   for (let i = 0; i < 5; i++) look();
   assert.equal(collected, 0, "few have come");
