@@ -1,59 +1,150 @@
-/** Who may import whom: imports point down only, and no service imports another. */
+/**
+ * Who may import whom. Imports point down only, no service imports another, nothing imports in a
+ * circle, and no file grows past its limit. Services are discovered, not listed: a new folder with a
+ * `main.ts` is checked as soon as it exists.
+ */
 import assert from "node:assert/strict";
 import { ROOT } from "./harness/root.ts";
 
-const SERVICES = ["auth", "gateway", "persistence", "rooms"];
+/** Lines after which a source file asks to be two. */
+const MAX_LINES = 300;
 
-/** What each folder of services/ may import from its neighbours. */
-function allowed(folder: string, target: string, file: string): boolean {
-  if (folder === target) return true;
-  if (folder === "contract") return false;
-  if (folder === "kit") return target === "contract";
-  if (SERVICES.includes(folder)) return target === "contract" || target === "kit";
-  // The start command knows every service's variables, and nothing else of it.
-  if (folder === "start") {
-    return target === "kit" || (SERVICES.includes(target) && file === "config.ts");
-  }
-  return false;
-}
+/** Layers inside the gateway, lowest first. A file may import its own layer and those below. */
+const GATEWAY_LAYERS = ["wire", "room", "session", "transport"];
 
 interface Import {
   from: string;
   specifier: string;
 }
 
+/** Every TypeScript file below a folder. */
+async function sourcesOf(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory, isFile } of Deno.readDir(`${ROOT}${folder}`)) {
+    const path = `${folder}/${name}`;
+    // The bundled demo page is not a source.
+    if (isDirectory && name !== "dist" && name !== "node_modules") {
+      found.push(...await sourcesOf(path));
+    } else if (isFile && name.endsWith(".ts")) {
+      found.push(path);
+    }
+  }
+  return found.sort();
+}
+
+/** Tests may use the harness and more; a suite that several tests share is a test, too. */
+function isTest(path: string): boolean {
+  return path.endsWith("_test.ts") || path.endsWith("_suite.ts");
+}
+
 async function importsOf(folder: string): Promise<Import[]> {
   const found: Import[] = [];
-  for await (const entry of Deno.readDir(`${ROOT}${folder}`)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) found.push(...await importsOf(path));
-    // Tests stand outside the house: they may use the harness.
-    if (!entry.isFile || !path.endsWith(".ts") || path.endsWith("_test.ts")) continue;
-    const text = (await Deno.readTextFile(ROOT + path)).replace(/\/\*[\s\S]*?\*\//g, "");
+  for (const from of await sourcesOf(folder)) {
+    if (isTest(from)) continue;
+    const text = (await Deno.readTextFile(ROOT + from)).replace(/\/\*[\s\S]*?\*\//g, "");
     for (const match of text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g)) {
-      found.push({ from: path, specifier: match[1]! });
+      found.push({ from, specifier: match[1]! });
     }
   }
   return found;
 }
 
+/** The path that a relative import leads to, from the root of the project. */
+function targetOf({ from, specifier }: Import): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/** The folders of services/ that run as a service: their `main.ts` calls `runService`. */
+async function services(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}services`)) {
+    if (!isDirectory) continue;
+    try {
+      const text = await Deno.readTextFile(`${ROOT}services/${name}/main.ts`);
+      if (/\brunService\(/.test(text)) found.push(name);
+    } catch {
+      // Not a process: contract, kit.
+    }
+  }
+  return found.sort();
+}
+
 Deno.test("imports point down only, and no service imports another", async () => {
+  const running = await services();
+  assert.ok(running.length >= 4, `too few services were found: ${running}`);
+  /** What each folder of services/ may import from its neighbours. */
+  const allowed = (folder: string, target: string, file: string): boolean => {
+    if (folder === target) return true;
+    if (folder === "contract") return false;
+    if (folder === "kit") return target === "contract";
+    if (running.includes(folder)) return target === "contract" || target === "kit";
+    // The start command knows every service's variables, and nothing else of it.
+    if (folder === "start") {
+      return target === "kit" || (running.includes(target) && file === "config.ts");
+    }
+    return false;
+  };
   const imports = await importsOf("services");
   assert.ok(imports.length > 50, "no imports were found: the test looks in the wrong place");
-  for (const { from, specifier } of imports) {
+  for (const one of imports) {
+    const { from, specifier } = one;
     if (!specifier.startsWith(".")) continue;
-    const target = new URL(specifier, `file:///${from}`).pathname.slice(1).split("/");
-    const folder = from.split("/")[1]!;
-    // A suite of tests that two test files share is a test too.
-    if (from.endsWith("_suite.ts")) continue;
+    const target = targetOf(one).split("/");
     // The demo page is a user of the client, in a browser.
     if (from.startsWith("services/gateway/demo/") && target.join("/") === "client/mod.ts") continue;
     assert.equal(target[0], "services", `${from} imports ${specifier}`);
-    assert.ok(allowed(folder, target[1]!, target[2]!), `${from} imports ${specifier}`);
+    assert.ok(allowed(from.split("/")[1]!, target[1]!, target[2]!), `${from} imports ${specifier}`);
   }
 });
 
-Deno.test("the client needs nothing: of the house it takes the contract's types alone", async () => {
+Deno.test("inside the gateway: transport above session above room above wire", async () => {
+  const root = GATEWAY_LAYERS.length;
+  /** The layer of a gateway's file: files of the gateway's own folder wire all layers together. */
+  const layerOf = (path: string): number => {
+    const folder = path.split("/")[2]!;
+    return GATEWAY_LAYERS.includes(folder) ? GATEWAY_LAYERS.indexOf(folder) : root;
+  };
+  const seen = new Set<number>();
+  for (const one of await importsOf("services/gateway")) {
+    if (one.from.startsWith("services/gateway/demo/") || !one.specifier.startsWith(".")) continue;
+    const target = targetOf(one);
+    seen.add(layerOf(one.from));
+    if (!target.startsWith("services/gateway/")) continue;
+    assert.ok(layerOf(target) <= layerOf(one.from), `${one.from} imports ${one.specifier}`);
+  }
+  assert.equal(seen.size, root + 1, "a layer has no files: the test looks in the wrong place");
+});
+
+Deno.test("nothing imports in a circle", async () => {
+  for (const folder of ["services", "client"]) {
+    const edges = new Map<string, string[]>();
+    for (const one of await importsOf(folder)) {
+      if (!one.specifier.startsWith(".")) continue;
+      edges.set(one.from, [...edges.get(one.from) ?? [], targetOf(one)]);
+    }
+    const done = new Set<string>();
+    const visit = (file: string, path: string[]): void => {
+      const at = path.indexOf(file);
+      assert.ok(at < 0, `a circle of imports: ${[...path.slice(at), file].join(" -> ")}`);
+      if (done.has(file)) return;
+      for (const target of edges.get(file) ?? []) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of edges.keys()) visit(file, []);
+    assert.ok(done.size > 10, `${folder}: no imports were found`);
+  }
+});
+
+Deno.test(`no source file has more than ${MAX_LINES} lines`, async () => {
+  for (const folder of ["services", "client", "tests"]) {
+    for (const path of await sourcesOf(folder)) {
+      const lines = (await Deno.readTextFile(ROOT + path)).split("\n").length - 1;
+      assert.ok(lines <= MAX_LINES, `${path} has ${lines} lines`);
+    }
+  }
+});
+
+Deno.test("the client needs nothing: of the services it takes the contract's types alone", async () => {
   for (const { from, specifier } of await importsOf("client")) {
     if (specifier.startsWith("./")) continue;
     assert.equal(specifier, "../services/contract/frames.ts", `${from} imports ${specifier}`);
@@ -70,10 +161,10 @@ Deno.test("the contract imports nothing but zod, and does no I/O", async () => {
   for (const { from, specifier } of await importsOf("services/contract")) {
     assert.ok(specifier.startsWith("./") || specifier === "zod", `${from} imports ${specifier}`);
   }
-  for await (const { name } of Deno.readDir(`${ROOT}services/contract`)) {
-    if (!name.endsWith(".ts") || name.endsWith("_test.ts")) continue;
-    const text = await Deno.readTextFile(`${ROOT}services/contract/${name}`);
-    assert.doesNotMatch(text, /\bDeno\.|\bfetch\(|\bprocess\./, name);
+  for (const path of await sourcesOf("services/contract")) {
+    if (isTest(path)) continue;
+    const text = await Deno.readTextFile(ROOT + path);
+    assert.doesNotMatch(text, /\bDeno\.|\bfetch\(|\bprocess\./, path);
   }
 });
 
@@ -89,9 +180,8 @@ Deno.test("packages are named in deno.json alone", async () => {
 });
 
 Deno.test("main.ts of a service reads config, wires and runs, nothing else", async () => {
-  for (const service of SERVICES) {
+  for (const service of await services()) {
     const text = await Deno.readTextFile(`${ROOT}services/${service}/main.ts`);
     assert.ok(text.split("\n").length <= 45, `services/${service}/main.ts is long`);
-    assert.match(text, /runService\(/);
   }
 });

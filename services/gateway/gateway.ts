@@ -1,99 +1,102 @@
 /**
- * Puts a gateway's parts together.
+ * Wires the parts of a gateway together.
  *
  * @module
  */
 import { AuthVerify } from "../contract/mod.ts";
 import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
-import { Connections } from "./connections.ts";
-import type { Edge } from "./edge.ts";
-import { FlushSchedule } from "./flush_schedule.ts";
-import { createHistoryReader } from "./history_reader.ts";
-import type { Front } from "./http.ts";
-import { HttpTransport } from "./http_transport.ts";
-import { followLog, type Log } from "./log_epoch.ts";
-import { PresenceKeeper } from "./presence_keeper.ts";
-import { RoomTable } from "./room_table.ts";
+import { collectGarbageWhenIdle } from "./idle_collection.ts";
+import { createHistoryReader } from "./room/history_reader.ts";
+import { followLog, type Log } from "./room/log_identity.ts";
+import { PresenceKeeper } from "./room/presence_keeper.ts";
+import { RoomTable } from "./room/room_table.ts";
+import { createCommands } from "./session/commands.ts";
+import type { Peer } from "./session/peer.ts";
+import { Session, type SessionDeps } from "./session/session.ts";
+import { TokenCache } from "./session/token_cache.ts";
+import { UserTable } from "./session/user_table.ts";
 import { createStats } from "./stats.ts";
-import { keepTidy } from "./tidy.ts";
-import { TokenCache } from "./token_cache.ts";
-import { UserTable } from "./user_table.ts";
-import { serveWebSocket } from "./websocket.ts";
+import { Connections } from "./transport/connections.ts";
+import type { HttpServer } from "./transport/http_server.ts";
+import { HttpTransport } from "./transport/http_transport.ts";
+import { serveWebSocket } from "./transport/websocket.ts";
+import { FlushSchedule } from "./wire/flush_schedule.ts";
 
-/** How long publishes under way may take to be acked while the gateway drains, milliseconds. */
+/** How long a draining gateway waits for the acks of publishes under way, milliseconds. */
 const DRAIN_ACKS_MS = 3_000;
 
-/** How long a gateway that shares its port waits for the log before it listens all the same, milliseconds. */
+/** How long a gateway that shares its port waits for the log before it listens anyway, milliseconds. */
 const FIND_LOG_MS = 5_000;
 
 /** Wires a gateway to NATS and to its HTTP server. */
 export async function startGateway(
   { bus, health, onDrain }: ServiceContext,
   config: GatewayConfig,
-  front: Front,
+  http: HttpServer,
 ): Promise<void> {
   const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  let messages = 0;
+  let sessions = 0;
   const stats = createStats();
+  const flushes = new FlushSchedule(config.FLUSH_WINDOW_MS);
   const publisher = new StreamPublisher(bus);
   const log: Log = followLog(bus, () => rooms.head);
   const history = createHistoryReader(bus, () => log.epoch);
-  const flushes = new FlushSchedule(config.FLUSH_WINDOW_MS);
   const rooms: RoomTable = new RoomTable(
     { bus, history, stats, flushes },
     log,
     config.MAX_ROOMS_SERVED,
   );
   const presence = new PresenceKeeper(bus, id, config.PRESENCE_LINGER_MS);
+
   const tokens = new TokenCache((token) => request(bus, AuthVerify, { token }));
-  // What was revoked meanwhile was not heard of.
+  // Revocations published while the gateway was disconnected did not reach it.
   bus.onReconnect(() => tokens.clear());
   const users = new UserTable(bus, (user) => tokens.revoke(user));
-  let messages = 0;
-  let connected = 0;
-  const edge: Edge = {
-    id,
-    config,
-    bus,
-    publisher,
-    log,
-    rooms,
-    presence,
-    history,
+  const sessionDeps: SessionDeps = {
+    limits: config,
     stats,
     flushes,
     users,
-    sessions: new Set(),
     verify: (token) => tokens.verify(token),
-    messageId: () => `${id}-${(messages++).toString(36)}`,
-    leave(membership, linger) {
-      const { session, room } = membership;
-      if (session.rooms.get(room.name) !== membership) return;
-      session.rooms.delete(room.name);
-      room.remove(membership);
-      rooms.release(room);
-      presence.exit(room.name, session.identity!, linger);
-    },
+    commands: createCommands({
+      limits: config,
+      bus,
+      publisher,
+      log,
+      rooms,
+      presence,
+      history,
+      stats,
+      messageId: () => `${id}-${(messages++).toString(36)}`,
+    }),
   };
-  // Of another log nothing that a client knows is true any more: they come back and begin anew.
-  log.onChange((why) => {
-    bus.log.warn(why, { epoch: log.epoch });
-    for (const session of [...edge.sessions]) session.close("unavailable");
+  const openSession = (peer: Peer, now: number) =>
+    new Session(`${id}-c${(sessions++).toString(36)}`, peer, sessionDeps, now);
+
+  const connections = new Connections(config, stats);
+  const transportDeps = { id, bus, config, stats, flushes, connections, openSession };
+  serveWebSocket(http.server, transportDeps);
+  const httpTransport = http.transport = new HttpTransport(transportDeps);
+
+  // What clients know about the old log is void: they reconnect and start anew.
+  log.onReplaced((reason) => {
+    bus.log.warn(reason, { epoch: log.epoch });
+    connections.closeAll("unavailable");
     rooms.clear();
   });
-  const endTidying = keepTidy(stats);
-  const connections = new Connections(edge, () => `${id}-c${(connected++).toString(36)}`);
-  serveWebSocket(front.server, edge, connections);
-  const transport = front.transport = new HttpTransport(edge, connections);
+  const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.epoch !== null);
   onDrain(async () => {
-    // The others on this port take who comes from now on; alone, it goes on saying that it drains.
-    if (config.REUSE_PORT) front.server.close();
-    endTidying();
+    // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
+    // listening, so that health checks see that it drains.
+    if (config.REUSE_PORT) http.server.close();
+    stopCollecting();
     connections.stopReading();
     await publisher.idle(DRAIN_ACKS_MS);
     await connections.drain();
-    transport.close();
+    httpTransport.close();
     presence.stop();
     rooms.close();
     users.close();
@@ -101,6 +104,6 @@ export async function startGateway(
     publisher.close();
   });
   if (!config.REUSE_PORT) return;
-  await log.found(FIND_LOG_MS);
-  await front.listen();
+  await log.waitUntilFound(FIND_LOG_MS);
+  await http.listen();
 }

@@ -1,5 +1,6 @@
 /**
- * The gateway: WebSocket (or HTTP) in front, NATS behind. Any number of processes.
+ * The gateway: clients connect to it by WebSocket or HTTP, and it forwards their frames to NATS. Any
+ * number of gateways may run.
  *
  * @module
  */
@@ -7,9 +8,9 @@ import { runService } from "../kit/mod.ts";
 import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
 import { startGateway } from "./gateway.ts";
-import { createFront, type Front } from "./http.ts";
+import { createHttpServer, type HttpServer } from "./transport/http_server.ts";
 
-let front: Front;
+let http: HttpServer;
 
 await runService({
   name: "gateway",
@@ -17,10 +18,10 @@ await runService({
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
     const { HOST: host, PORT: port, REUSE_PORT: reusePort } = config;
-    front = createFront(app, { host, port, reusePort }, log);
-    // Where others listen too, only what can be served is taken from them: see startGateway.
-    if (!reusePort) await front.listen();
-    return () => void front.server.close();
+    http = createHttpServer(app, { host, port, reusePort }, log);
+    // A gateway that shares its port listens once it can serve: see startGateway.
+    if (!reusePort) await http.listen();
+    return () => void http.server.close();
   },
-  start: (context, config) => startGateway(context, config, front),
+  start: (context, config) => startGateway(context, config, http),
 });

@@ -1,0 +1,51 @@
+/**
+ * Reads where a room's log ends.
+ *
+ * @module
+ */
+import { HEADERS, messageSubject, ROOMS_STREAM } from "../../contract/mod.ts";
+import { type Bus, FaultError } from "../../kit/mod.ts";
+import type { HistoryReader } from "./history_reader.ts";
+
+/** How long the stream may take to answer with a room's last message, milliseconds. */
+const READ_HEAD_TIMEOUT_MS = 2_000;
+
+/** The end of a room's log. */
+export interface LogHead {
+  /** The seq of the room's last stored message; 0 if there is none. */
+  seq: number;
+  /** False if only the archive could tell and the archive is unreachable. Then `seq` is 0. */
+  known: boolean;
+}
+
+/**
+ * Reads the seq of a room's last stored message from the stream. If the stream has none (any more),
+ * the archive tells; `epoch` is the log that the gateway follows.
+ *
+ * @throws {FaultError} `unavailable` if the stream does not answer
+ */
+export async function readLogHead(
+  { bus, history }: { bus: Bus; history: HistoryReader },
+  room: string,
+  epoch: string | null,
+): Promise<LogHead> {
+  if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
+  const message = await bus.nats.request(
+    `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${messageSubject(room)}`,
+    "",
+    { timeout: READ_HEAD_TIMEOUT_MS },
+  );
+  const sequence = message.headers?.get(HEADERS.sequence);
+  if (sequence) return { seq: Number(sequence), known: true };
+  if (message.headers?.code !== 404) {
+    throw new FaultError("unavailable", "the room's log cannot be reached", 1_000);
+  }
+  try {
+    const page = await history.page({ room, limit: 1 });
+    if (page.epoch !== epoch) return { seq: 0, known: false };
+    return { seq: page.messages[0]?.seq ?? page.trimmedTo, known: true };
+  } catch {
+    // The archive is unreachable. Live delivery works without it; only recovery does not.
+    return { seq: 0, known: false };
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * One room on this gateway: its local members, its recent messages, and the NATS subscriptions that
+ * feed it. Fan-out starts here: the room builds one frame per message and every member gets the same
+ * bytes.
+ *
+ * @module
+ */
+import type { Msg, Subscription } from "@nats-io/transport-node";
+import type * as z from "zod";
+import {
+  type Grant,
+  HEADERS,
+  liveSubject,
+  RoomEvent,
+  SignalEvent,
+  signalSubject,
+} from "../../contract/mod.ts";
+import {
+  type Bus,
+  contextOf,
+  errorText,
+  FaultError,
+  hasWireHeader,
+  headerName,
+  natsAttributes,
+  recordedTraceparent,
+  SpanKind,
+  startHop,
+  wireHeaderNumber,
+} from "../../kit/mod.ts";
+import { Feed } from "./feed.ts";
+import type { FlushSchedule } from "../wire/flush_schedule.ts";
+import { messageFrame, signalFrame } from "../wire/frame.ts";
+import type { HistoryReader } from "./history_reader.ts";
+import type { LogHead } from "./log_head.ts";
+import type { RoomMember } from "./member.ts";
+import { RoomPresence } from "./room_presence.ts";
+import { type Entry, Sequencer } from "./sequencer.ts";
+import { Window, type WindowBudget } from "./window.ts";
+
+/**
+ * How long a caller waits for a room's repair before it gets `unavailable`, milliseconds. A read of
+ * the archive takes up to 4 s.
+ */
+const REPAIR_DEADLINE_MS = 4_000;
+
+const SEQUENCE = headerName(HEADERS.sequence);
+const LAST_SEQUENCE = headerName(HEADERS.lastSequence);
+const CHECKED = headerName(HEADERS.checked);
+
+/** The counters that a room raises. */
+export interface RoomStats {
+  /** Frames handed to members: one per message and member. */
+  deliveries: number;
+  /** Reads of the archive that filled a gap in the live messages. */
+  repairs: number;
+}
+
+/** What a room needs from the gateway. */
+export interface RoomDeps {
+  bus: Bus;
+  history: HistoryReader;
+  stats: RoomStats;
+  windows: WindowBudget;
+  flushes: FlushSchedule;
+  /**
+   * Reads where a room's log ends.
+   *
+   * @throws {FaultError} `unavailable` if the log cannot be reached
+   */
+  readHead(room: string): Promise<LogHead>;
+  /** Reports a sign that the log may have been replaced: its identity should be checked. */
+  checkLogIdentity(): void;
+}
+
+/** See the module's doc. Only the room table creates rooms. */
+export class Room {
+  readonly name: string;
+  readonly stored: boolean;
+  readonly members: RoomMember[] = [];
+  readonly window: Window;
+  readonly #deps: RoomDeps;
+  readonly #feed: Feed;
+  readonly #sequencer: Sequencer;
+  /** Null if the room has no presence. */
+  readonly presence: RoomPresence | null;
+  readonly #subscriptions: Subscription[];
+  /** Whether the window holds every message after its floor. */
+  #complete = true;
+
+  constructor(name: string, { stored, presence }: Grant, deps: RoomDeps) {
+    this.name = name;
+    this.stored = stored;
+    this.window = new Window(deps.windows);
+    this.#deps = deps;
+    this.#feed = new Feed(this.members, deps.flushes);
+    this.#sequencer = new Sequencer({
+      deliver: (entry, prev) => this.#deliver(entry, prev),
+      read: (after, upTo) => deps.history.entries(name, after, upTo),
+      repairing: (after, upTo) => {
+        deps.stats.repairs++;
+        deps.bus.log.debug("repairing a room", { room: name, after, upTo });
+      },
+      stale: () => deps.checkLogIdentity(),
+      failed: (error) => {
+        deps.bus.log.warn("a room is waiting for the archive", {
+          room: name,
+          error: errorText(error),
+        });
+      },
+    });
+    const { bus } = deps;
+    this.#subscriptions = [
+      bus.nats.subscribe(liveSubject(name), {
+        callback: (error, message) => {
+          if (error === null) this.#live(message);
+        },
+      }),
+      bus.nats.subscribe(signalSubject(name), {
+        callback: (error, message) => {
+          if (error === null) this.#signal(message);
+        },
+      }),
+    ];
+    this.presence = presence === "off" ? null : new RoomPresence(name, presence, this.members, bus);
+  }
+
+  /** The seq of the last message delivered here. */
+  get head(): number {
+    return this.#sequencer.head;
+  }
+
+  /**
+   * Finds where the room's log ends and follows it from there. Call it once.
+   *
+   * @throws {FaultError} `unavailable` if the log cannot be reached
+   */
+  async open(): Promise<void> {
+    // The server must know the subscriptions before the head is read and before anybody is told that
+    // they joined. A message between the two would be missed until the next one reveals the gap.
+    await this.#deps.bus.nats.flush();
+    if (!this.stored) return;
+    const { seq, known } = await this.#deps.readHead(this.name);
+    this.#complete = known;
+    this.window.reset(seq);
+    this.#sequencer.begin(seq);
+    await this.#repaired();
+  }
+
+  /**
+   * Makes sure that the window holds every message after its floor. A room that opened while the
+   * archive was unreachable does not know what came before.
+   *
+   * @throws {FaultError} `unavailable` while nobody can tell
+   */
+  async ensureComplete(): Promise<void> {
+    if (this.#complete) return;
+    const { known } = await this.#deps.readHead(this.name);
+    if (!known && this.head === 0) {
+      throw new FaultError("unavailable", "the archive is unreachable", 1_000);
+    }
+    this.window.reset(this.head);
+    this.#complete = true;
+  }
+
+  /** Adds a member, unless its session has closed meanwhile. */
+  add(member: RoomMember): void {
+    if (member.session.closed) return;
+    member.index = this.members.length;
+    // The member has seen what is still queued in the feed: the caller has replayed up to the head.
+    member.fed = this.#feed.length;
+    this.members.push(member);
+  }
+
+  /** Sends a member what the feed has queued for it. Call it before sending to that member alone. */
+  flushTo(member: RoomMember): void {
+    if (member.index >= 0) this.#feed.flushTo(member);
+  }
+
+  /** Removes a member. The last member takes its index. */
+  remove(member: RoomMember): void {
+    const { index } = member;
+    if (index < 0) return;
+    if (!member.session.closed) this.flushTo(member);
+    // That flush may have overflowed a slow reader's buffer, which removes the member.
+    if (member.index < 0) return;
+    member.index = -1;
+    const last = this.members.pop()!;
+    if (last === member) return;
+    this.members[index] = last;
+    last.index = index;
+  }
+
+  /** Holds deliveries until {@link resume}: without NATS, messages may be missed. */
+  suspend(): void {
+    this.#sequencer.suspend();
+  }
+
+  /** Resumes delivery from the log's present end and repairs what was missed. */
+  async resume(): Promise<void> {
+    if (this.stored) this.#sequencer.resume((await this.#deps.readHead(this.name)).seq);
+    this.presence?.refresh();
+  }
+
+  /**
+   * Waits until everything stored so far has been delivered here.
+   *
+   * @throws {FaultError} `unavailable` if that takes longer than {@link REPAIR_DEADLINE_MS}
+   */
+  async catchUp(): Promise<void> {
+    this.#sequencer.reach((await this.#deps.readHead(this.name)).seq);
+    await this.#repaired();
+  }
+
+  async #repaired(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const refusal = new FaultError("unavailable", "the room is waiting for the archive", 1_000);
+      timer = setTimeout(() => reject(refusal), REPAIR_DEADLINE_MS);
+    });
+    try {
+      await Promise.race([this.#sequencer.settled(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Stops listening. */
+  close(): void {
+    this.#sequencer.stop();
+    this.presence?.close();
+    this.window.reset(0);
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  #live(message: Msg): void {
+    const seq = wireHeaderNumber(message, SEQUENCE);
+    const own = hasWireHeader(message, CHECKED);
+    const event = own ? message.data : checked(message.data, this.name, RoomEvent);
+    const traceparent = recordedTraceparent(message);
+    if (!this.stored) {
+      if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
+      return;
+    }
+    // Somebody published this directly: only the server's republished copy carries a sequence.
+    if (Number.isNaN(seq)) return;
+    const prev = wireHeaderNumber(message, LAST_SEQUENCE);
+    if (event !== null) return this.#sequencer.accept({ seq, prev, event, traceparent });
+    // It is stored, so it keeps its place in the order. The archive shows the same placeholder.
+    this.#deps.bus.log.warn("replaced an invalid event by a placeholder", {
+      subject: message.subject,
+    });
+    this.#sequencer.accept({ ...invalidEntry(this.name, seq, Date.now()), prev });
+  }
+
+  #deliver(entry: Entry, prev: number): void {
+    const frame = messageFrame(entry.event, entry.seq, prev);
+    if (frame === null) return;
+    const hop = entry.traceparent !== undefined
+      ? startHop(
+        "deliver room.live",
+        SpanKind.CONSUMER,
+        contextOf(entry.traceparent),
+        {
+          ...natsAttributes("process", liveSubject(this.name)),
+          "hopwire.room": this.name,
+          "hopwire.seq": entry.seq,
+          "hopwire.fanout": this.members.length,
+        },
+      )
+      : null;
+    if (this.stored) this.window.push({ seq: entry.seq, frame });
+    this.#deps.stats.deliveries += this.members.length;
+    this.#feed.push(frame);
+    hop?.end();
+  }
+
+  #signal(message: Msg): void {
+    const { data } = message;
+    const own = hasWireHeader(message, CHECKED);
+    const event = own ? data : checked(data, this.name, SignalEvent);
+    const frame = event === null ? null : signalFrame(event);
+    if (frame === null) {
+      return this.#deps.bus.log.warn("dropped an invalid signal", {
+        subject: message.subject,
+      });
+    }
+    this.#feed.push(frame, true);
+  }
+}
+
+/**
+ * Validates an event that no gateway has checked. Returns its JSON, rewritten from the parsed value;
+ * null if it is invalid or belongs to another room.
+ */
+function checked<Event extends { room: string }>(
+  data: Uint8Array,
+  room: string,
+  schema: z.ZodType<Event>,
+): Uint8Array | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(data)));
+    if (!parsed.success || parsed.data.room !== room) return null;
+    return new TextEncoder().encode(JSON.stringify(parsed.data));
+  } catch {
+    return null;
+  }
+}
+
+/** The placeholder that members get in place of a stored but invalid event. */
+function invalidEntry(room: string, seq: number, timestamp: number): Omit<Entry, "prev"> {
+  const id = `invalid-${seq}`;
+  const event: RoomEvent = { room, id, userId: "unknown", username: "", content: null, timestamp };
+  return { seq, event: new TextEncoder().encode(JSON.stringify(event)) };
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/wait.ts";
+import { type Entry, Sequencer } from "./sequencer.ts";
+
+/** A log of one room: every third seq of the stream, and an archive that reads it. */
+function setUp(length: number) {
+  const entries: Entry[] = [];
+  for (let i = 1; i <= length; i++) {
+    entries.push({ seq: i * 3, prev: (i - 1) * 3, event: new Uint8Array([i & 255]) });
+  }
+  const delivered: { seq: number; prev: number }[] = [];
+  const state = {
+    entries,
+    delivered,
+    reads: 0,
+    failures: 0,
+    from: 0,
+    pageSize: 500,
+    gate: null as null | Promise<void>,
+  };
+  const sequencer = new Sequencer({
+    deliver: ({ seq }, prev) => delivered.push({ seq, prev }),
+    async read(after, upTo) {
+      state.reads++;
+      await state.gate;
+      if (state.failures > 0) {
+        state.failures--;
+        throw new Error("the archive is away");
+      }
+      const found = entries.filter(({ seq }) => seq > after && seq <= upTo && seq > state.from);
+      return { entries: found.slice(0, state.pageSize), more: found.length > state.pageSize };
+    },
+    stale: () => {},
+    repairing: () => {},
+    failed: () => {},
+  });
+  return { ...state, state, sequencer };
+}
+
+/** That what was delivered is the log from `first` on, each once, each after its own prev. */
+function assertWhole(delivered: { seq: number; prev: number }[], first: number, last: number) {
+  const expected = [];
+  for (let seq = first; seq <= last; seq += 3) expected.push({ seq, prev: seq - 3 });
+  assert.deepEqual(delivered, expected);
+}
+
+Deno.test("what comes in order goes straight through, and doubles do not", () => {
+  const { sequencer, entries, delivered, state } = setUp(5);
+  sequencer.begin(0);
+  for (const entry of entries) {
+    sequencer.accept(entry);
+    sequencer.accept(entry);
+  }
+  assertWhole(delivered, 3, 15);
+  assert.equal(state.reads, 0);
+});
+
+Deno.test("a gap is read before anything newer is delivered", async () => {
+  const { sequencer, entries, delivered, state } = setUp(10);
+  sequencer.begin(0);
+  sequencer.accept(entries[0]!);
+  sequencer.accept(entries[5]!);
+  sequencer.accept(entries[7]!);
+  sequencer.accept(entries[6]!);
+  await sequencer.settled();
+  sequencer.accept(entries[8]!);
+  assertWhole(delivered, 3, 27);
+  assert.equal(state.reads, 1);
+});
+
+Deno.test("a repair goes over many pages, and waits out an archive that is away", async () => {
+  const { sequencer, entries, delivered, state } = setUp(50);
+  state.pageSize = 7;
+  state.failures = 2;
+  sequencer.begin(0);
+  sequencer.accept(entries[49]!);
+  await sequencer.settled();
+  assertWhole(delivered, 3, 150);
+});
+
+Deno.test("nothing is delivered while suspended; what was missed comes first after", async () => {
+  const { sequencer, entries, delivered } = setUp(10);
+  sequencer.begin(0);
+  sequencer.accept(entries[0]!);
+  sequencer.suspend();
+  sequencer.accept(entries[4]!);
+  assertWhole(delivered, 3, 3);
+  sequencer.resume(21);
+  await sequencer.settled();
+  assertWhole(delivered, 3, 21);
+});
+
+Deno.test("more live messages than can be held during a repair are read instead", async () => {
+  const { sequencer, entries, delivered, state } = setUp(5_000);
+  const gate = Promise.withResolvers<void>();
+  state.gate = gate.promise;
+  sequencer.begin(0);
+  for (const entry of entries.slice(10)) sequencer.accept(entry);
+  gate.resolve();
+  await sequencer.settled();
+  assertWhole(delivered, 3, 15_000);
+});
+
+Deno.test("where the archive lacks what retention took, delivery goes on and shows the hole", async () => {
+  const { sequencer, entries, delivered, state } = setUp(10);
+  sequencer.begin(3);
+  state.from = 15;
+  sequencer.accept(entries[7]!);
+  await sequencer.settled();
+  assert.deepEqual(delivered.map(({ seq }) => seq), [18, 21, 24]);
+  assert.equal(delivered[0]!.prev, 15);
+});
+
+Deno.test("a prev of 0 after older messages expired is no gap, and needs no archive", () => {
+  const { sequencer, entries, delivered, state } = setUp(4);
+  sequencer.begin(0);
+  for (const entry of entries.slice(0, 3)) sequencer.accept(entry);
+  sequencer.accept({ ...entries[3]!, prev: 0 });
+  assertWhole(delivered, 3, 12);
+  assert.equal(state.reads, 0);
+});
+
+Deno.test("a message that nobody else has is delivered once it is clear that nobody has it", async () => {
+  const { sequencer, delivered } = setUp(0);
+  sequencer.begin(3);
+  sequencer.accept({ seq: 9, prev: 6, event: new Uint8Array(1) });
+  await sequencer.settled();
+  assert.deepEqual(delivered, [{ seq: 9, prev: 6 }]);
+});
+
+Deno.test("stopping ends the waiting", async () => {
+  const { sequencer, entries, state } = setUp(5);
+  state.failures = Infinity;
+  sequencer.begin(0);
+  sequencer.accept(entries[3]!);
+  await until("a try", () => state.reads > 0);
+  const settled = sequencer.settled();
+  sequencer.stop();
+  await settled;
+});

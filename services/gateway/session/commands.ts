@@ -1,0 +1,55 @@
+/**
+ * Dispatches the frames of authenticated clients.
+ *
+ * @module
+ */
+import type { ClientFrame, Identity } from "../../contract/mod.ts";
+import { faultOf } from "../../kit/mod.ts";
+import { createJoins, type JoinDeps } from "./join.ts";
+import { createPublish, type PublishDeps } from "./publish.ts";
+import { isViolation, referenceOf } from "./refusals.ts";
+import { createRequests, type RequestDeps } from "./requests.ts";
+import type { Session, SessionCommands } from "./session.ts";
+
+/** Makes the commands of one gateway. */
+export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): SessionCommands {
+  const publish = createPublish(deps);
+  const joins = createJoins(deps);
+  const requests = createRequests(deps);
+
+  const dispatch = (session: Session, identity: Identity, frame: ClientFrame): void => {
+    switch (frame.type) {
+      case "message":
+        return publish.message(session, identity, frame);
+      case "signal":
+        return publish.signal(session, identity, frame);
+      case "subscribe":
+        return void joins.subscribe(session, identity, frame);
+      case "unsubscribe":
+        return joins.unsubscribe(session, frame);
+      case "history":
+        return requests.history(session, frame);
+      case "presence":
+        return requests.presence(session, frame);
+      case "call":
+        return requests.call(session, identity, frame);
+    }
+  };
+
+  return {
+    run(session, identity, frame) {
+      if ("room" in frame && session.isJoining(frame.room)) {
+        return session.holdFrame(frame.room, frame);
+      }
+      try {
+        dispatch(session, identity, frame);
+      } catch (error) {
+        const refusal = faultOf(error);
+        if (isViolation(refusal.code)) session.refuseViolation(refusal, referenceOf(frame));
+        else session.refuse(refusal, referenceOf(frame));
+      }
+    },
+    renewGrants: joins.renewGrants,
+    disconnected: (session, membership) => joins.leave(session, membership, true),
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * Joining and leaving rooms: the grant first, then the room itself, then the replay.
+ *
+ * @module
+ */
+import { type ClientFrameOf, fault, type Grant, type Identity } from "../../contract/mod.ts";
+import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../kit/mod.ts";
+import type { Log } from "../room/log_identity.ts";
+import type { PresenceKeeper } from "../room/presence_keeper.ts";
+import type { RoomTable } from "../room/room_table.ts";
+import type { Membership } from "./membership.ts";
+import { replay, type ReplayDeps } from "./replay.ts";
+import type { Session } from "./session.ts";
+
+/** How long a join waits for a gateway that has just started to find the log, milliseconds. */
+const FIND_LOG_MS = 2_000;
+
+/** What joining needs from the gateway. */
+export interface JoinDeps extends ReplayDeps {
+  limits: { MAX_ROOMS: number };
+  log: Log;
+  rooms: RoomTable;
+  presence: PresenceKeeper;
+}
+
+/** Executes the frames that join and leave. */
+export interface Joins {
+  /** Joins a room, or recovers in one that was joined before. Never throws: it sends the refusal. */
+  subscribe(
+    session: Session,
+    identity: Identity,
+    frame: ClientFrameOf<"subscribe">,
+  ): Promise<void>;
+  /** Leaves a room. Throws a FaultError `room_not_found` if the session is not in it. */
+  unsubscribe(session: Session, frame: ClientFrameOf<"unsubscribe">): void;
+  /**
+   * Requests the grants of all rooms again, for a token with another `rooms` claim. The session
+   * leaves each room that it may no longer be in, with an `error` frame.
+   */
+  renewGrants(session: Session, identity: Identity): Promise<void>;
+  /** Takes a session out of a room. `linger`: the connection was lost, the user may come back. */
+  leave(session: Session, membership: Membership, linger: boolean): void;
+}
+
+/** Makes the join commands of one gateway. */
+export function createJoins(deps: JoinDeps): Joins {
+  const { limits, log, rooms, presence } = deps;
+
+  const leave = (session: Session, membership: Membership, linger: boolean) => {
+    const { room } = membership;
+    if (session.rooms.get(room.name) !== membership) return;
+    session.rooms.delete(room.name);
+    room.remove(membership);
+    rooms.release(room);
+    presence.exit(room.name, session.identity!, linger);
+  };
+
+  /** Acquires the room and makes the session a member, without live messages yet. */
+  const enter = async (session: Session, name: string, grant: Grant): Promise<Membership> => {
+    const room = await rooms.acquire(name, grant);
+    const seesPresence = grant.rights.includes("presence");
+    const membership = { session, room, grant, seesPresence, index: -1, fed: 0 };
+    session.rooms.set(name, membership);
+    return membership;
+  };
+
+  return {
+    leave,
+
+    async subscribe(session, identity, { room: name, since, id }) {
+      const known = session.rooms.get(name);
+      if (known === undefined && session.roomCount >= limits.MAX_ROOMS) {
+        const detail = `${limits.MAX_ROOMS} on one connection`;
+        return session.refuse(fault("too_many_rooms", detail), { id, room: name });
+      }
+      session.joinBegan(name);
+      const hop = startHop("receive subscribe", SpanKind.SERVER, contextOf(undefined), {
+        "hopwire.room": name,
+        "hopwire.connection": session.id,
+      });
+      let granted: Grant | undefined;
+      try {
+        await log.waitUntilFound(FIND_LOG_MS);
+        if (log.epoch === null) {
+          throw new FaultError("unavailable", "the log cannot be reached", 1_000);
+        }
+        let membership = known;
+        if (membership === undefined) {
+          granted = await presence.enter(name, identity, hop.context);
+          membership = await enter(session, name, granted);
+          granted = undefined;
+        } else {
+          // Subscribing again asks for what was missed: no live message may come in between.
+          membership.room.remove(membership);
+        }
+        if (session.closed) return leave(session, membership, true);
+        await replay(deps, session, membership, since, id);
+        if (session.closed) leave(session, membership, true);
+        hop.end();
+      } catch (error) {
+        if (granted !== undefined) presence.exit(name, identity, false);
+        const membership = session.rooms.get(name);
+        if (membership !== undefined) leave(session, membership, session.closed);
+        const refusal = faultOf(error);
+        hop.end(refusal.code);
+        session.refuse(refusal, { id, room: name });
+      } finally {
+        session.joinEnded(name);
+      }
+    },
+
+    unsubscribe(session, { room, id }) {
+      const membership = session.rooms.get(room);
+      if (membership === undefined) throw new FaultError("room_not_found");
+      leave(session, membership, false);
+      session.send({ type: "unsubscribed", room, id });
+    },
+
+    async renewGrants(session, identity) {
+      for (const membership of [...session.rooms.values()]) {
+        const { room } = membership;
+        try {
+          const grant = await presence.renew(room.name, identity);
+          membership.grant = grant;
+          membership.seesPresence = grant.rights.includes("presence");
+        } catch (error) {
+          if (session.closed) return;
+          leave(session, membership, false);
+          session.refuse(faultOf(error), { room: room.name });
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * What a session needs of a transport. One adapter per transport implements it.
+ *
+ * @module
+ */
+import type { CloseName } from "../../contract/mod.ts";
+import type { FeedPeer } from "../room/feed.ts";
+
+/** A transport's connection, as a session sees it. */
+export interface Peer extends FeedPeer {
+  /** Whether so much waits to be written that work which can wait should wait. */
+  readonly behind: boolean;
+  /** Resolves when the reader has taken nearly everything, or the connection is gone. */
+  drained(): Promise<void>;
+  /** Stops reading from the client. */
+  pause(): void;
+  /** Reads from the client again. */
+  resume(): void;
+  /** Writes what is pending, then closes the connection. */
+  close(name: CloseName): void;
+}

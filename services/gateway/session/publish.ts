@@ -1,0 +1,149 @@
+/**
+ * Publishes what clients say in rooms: `message` and `signal` frames.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  type ClientFrameOf,
+  HEADERS,
+  type Identity,
+  liveSubject,
+  MAX_CONTENT_BYTES,
+  messageSubject,
+  type RoomEvent,
+  type SignalEvent,
+  signalSubject,
+} from "../../contract/mod.ts";
+import {
+  type Bus,
+  contextOf,
+  encodeHeaders,
+  FaultError,
+  faultOf,
+  natsAttributes,
+  SpanKind,
+  startHop,
+  type StreamPublisher,
+  traceparentOf,
+} from "../../kit/mod.ts";
+import { requireRight } from "./rights.ts";
+import type { Session } from "./session.ts";
+
+/** What publishing needs from the gateway. */
+export interface PublishDeps {
+  bus: Bus;
+  publisher: StreamPublisher;
+  /** Counts messages accepted from clients. */
+  stats: { messagesIn: number };
+  /** Returns an id that no other message has, for a message whose sender gave none. */
+  messageId(): string;
+}
+
+/** Executes the frames that publish. Each throws a FaultError if the frame is refused. */
+export interface Publish {
+  /** Publishes a message; a stored one with an `id` is answered by `ack` once it is stored. */
+  message(session: Session, identity: Identity, frame: ClientFrameOf<"message">): void;
+  /** Publishes a signal, if the bus takes it now. */
+  signal(session: Session, identity: Identity, frame: ClientFrameOf<"signal">): void;
+}
+
+const CHECKED = encodeHeaders(HEADERS.checked, "1");
+
+/** Makes the publishing commands of one gateway. */
+export function createPublish(deps: PublishDeps): Publish {
+  return {
+    message(session, identity, frame) {
+      const hop = startHop("receive message", SpanKind.SERVER, contextOf(frame.traceparent), {
+        "hopwire.room": frame.room,
+        "hopwire.connection": session.id,
+        "enduser.id": identity.userId,
+      });
+      try {
+        publishMessage(deps, session, identity, frame, hop.context);
+        hop.end();
+      } catch (error) {
+        hop.end(faultOf(error).code);
+        throw error;
+      }
+    },
+
+    signal(session, { userId, username }, { room, content }) {
+      requireRight(session, room, "publish");
+      const payload = eventJson({ room, userId, username }, contentJson(content));
+      // Signals are not acknowledged: without the bus, or when it is behind, they are dropped.
+      deps.bus.sendSoon(signalSubject(room), payload, { headers: CHECKED });
+    },
+  };
+}
+
+function publishMessage(
+  { bus, publisher, stats, messageId }: PublishDeps,
+  session: Session,
+  { userId, username }: Identity,
+  { room, id, content }: ClientFrameOf<"message">,
+  parent: ReturnType<typeof contextOf>,
+): void {
+  const { stored } = requireRight(session, room, "publish").grant;
+  const json = contentJson(content);
+  const event = { room, id: id ?? messageId(), userId, username, timestamp: Date.now() };
+  const payload = eventJson(event, json);
+  stats.messagesIn++;
+  const subject = stored ? messageSubject(room) : liveSubject(room);
+  const hop = startHop(`send room.${stored ? "message" : "live"}`, SpanKind.PRODUCER, parent, {
+    ...natsAttributes("send", subject),
+    "messaging.message.id": event.id,
+    "messaging.message.body.size": payload.length,
+  });
+  const headers = encodeHeaders(
+    HEADERS.checked,
+    "1",
+    HEADERS.traceparent,
+    traceparentOf(hop.context),
+    HEADERS.messageId,
+    // A resend within the deduplication window is stored once. The user and the room are part of the
+    // id, so that one user's ids cannot collide with another's.
+    stored && id !== undefined ? `${encodeURIComponent(userId)}:${room}:${id}` : undefined,
+  );
+  if (stored) {
+    publisher.publish(subject, payload, headers, (done, failure) => {
+      hop.end(failure?.code);
+      if (failure !== null) return session.refuse(failure, { id, room });
+      if (id === undefined) return;
+      const { seq, duplicate } = done!;
+      session.send({ type: "ack", id, room, seq, ...(duplicate ? { duplicate } : {}) });
+    });
+  } else {
+    const sent = bus.sendSoon(subject, payload, { headers });
+    hop.end(sent ? undefined : "unavailable");
+    if (!sent) throw new FaultError("unavailable", undefined, 1_000);
+    if (id !== undefined) session.send({ type: "ack", id, room, seq: 0 });
+  }
+}
+
+/**
+ * The JSON of a content.
+ *
+ * @throws {FaultError} `too_large` above MAX_CONTENT_BYTES; `invalid_format` if it is nested too deep
+ */
+function contentJson(content: unknown): string {
+  let json: string;
+  try {
+    json = JSON.stringify(content);
+  } catch {
+    throw new FaultError("invalid_format", "content: nested too deep");
+  }
+  // UTF-8 takes at most three bytes per UTF-16 unit, so most contents need no exact count.
+  if (json.length * 3 > MAX_CONTENT_BYTES && Buffer.byteLength(json) > MAX_CONTENT_BYTES) {
+    throw new FaultError("too_large", `more than ${MAX_CONTENT_BYTES} bytes of JSON`);
+  }
+  return json;
+}
+
+/** An event's JSON with `content` last, so that the content is serialised only once. */
+function eventJson(
+  event: Omit<RoomEvent, "content"> | Omit<SignalEvent, "content">,
+  content: string,
+): string {
+  return `${JSON.stringify(event).slice(0, -1)},"content":${content}}`;
+}

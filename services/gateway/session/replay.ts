@@ -1,0 +1,114 @@
+/**
+ * Replays what a member missed, in order, and hands over to live delivery without a gap or a double.
+ *
+ * @module
+ */
+import type { Since } from "../../contract/mod.ts";
+import type { HistoryReader } from "../room/history_reader.ts";
+import type { Delivered } from "../room/window.ts";
+import type { Membership } from "./membership.ts";
+import type { Session } from "./session.ts";
+
+/** Bytes sent before the replay checks whether the reader keeps up. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** What a replay needs from the gateway. */
+export interface ReplayDeps {
+  history: HistoryReader;
+  log: { readonly epoch: string | null };
+}
+
+/**
+ * Answers `subscribed`, replays the messages after `since`, and adds the member to its room.
+ *
+ * @throws {FaultError} `unavailable` if the log or the archive cannot be reached in time
+ */
+export async function replay(
+  { history, log }: ReplayDeps,
+  session: Session,
+  membership: Membership,
+  since: Since | undefined,
+  id?: string,
+): Promise<void> {
+  const { room, grant } = membership;
+  const { peer } = session;
+  const epoch = log.epoch!;
+  const answer = (recovered: boolean) =>
+    session.send({
+      type: "subscribed",
+      room: room.name,
+      seq: room.head,
+      epoch,
+      recovered,
+      count: membership.seesPresence ? grant.count : undefined,
+      id,
+    });
+  const start = (recovered: boolean) => {
+    answer(recovered);
+    room.add(membership);
+  };
+
+  // Missed messages are history: without that right there is nothing to recover.
+  const mayRecover = room.stored && grant.rights.includes("history");
+  if (since === undefined || !mayRecover || since.epoch !== epoch) return start(false);
+  await room.ensureComplete();
+  // Another gateway may have delivered more to the client than has reached this one.
+  if (since.seq > room.head) await room.catchUp();
+  if (since.seq > room.head) return start(false);
+
+  let cursor = since.seq;
+  let answered = false;
+  while (!session.closed) {
+    // Several rooms replay side by side. None may fill the socket for the others.
+    if (peer.behind) {
+      await peer.drained();
+      continue;
+    }
+    const missed = room.window.after(cursor);
+    if (missed !== null) {
+      if (!answered) answer(true);
+      answered = true;
+      const sent = sendChunk(session, missed, cursor);
+      // Nothing else has run since the window was read, so no live message falls between.
+      if (sent === (missed.at(-1)?.seq ?? cursor)) return room.add(membership);
+      cursor = sent;
+      continue;
+    }
+    const upTo = room.window.floor;
+    const page = await history.frames(room.name, cursor, upTo);
+    if (page.epoch !== epoch || page.trimmedTo > cursor) {
+      if (!answered) return start(false);
+      // Retention has overtaken the replay. The client was told `recovered: true`, so it must start anew.
+      return session.close("unavailable");
+    }
+    if (!answered) answer(true);
+    answered = true;
+    const last = page.frames.at(-1)?.seq ?? cursor;
+    while (cursor < last && !session.closed) {
+      if (peer.behind) await peer.drained();
+      else cursor = sendChunk(session, page.frames, cursor);
+    }
+    if (page.more) continue;
+    cursor = Math.max(cursor, upTo);
+    // The next member to come back finds these messages in the window: a thousand members cost one
+    // read. The floor may have moved down meanwhile, by a read that did not reach as far back.
+    const { floor } = room.window;
+    const reach = Math.max(page.after, page.trimmedTo);
+    if (reach < floor && floor <= upTo) {
+      room.window.prepend(page.frames.filter(({ seq }) => seq <= floor), reach);
+    }
+  }
+}
+
+/** Sends about {@link CHUNK_BYTES} of what follows `cursor`. Returns the seq of the last one sent. */
+function sendChunk(session: Session, entries: readonly Delivered[], cursor: number): number {
+  let bytes = 0;
+  for (const { seq, frame } of entries) {
+    if (seq <= cursor) continue;
+    session.sendFrame(frame);
+    cursor = seq;
+    bytes += frame.wire.length;
+    if (bytes >= CHUNK_BYTES) break;
+  }
+  return cursor;
+}

@@ -1,0 +1,136 @@
+/**
+ * Frames that are answered later: `history`, `presence` and `call`.
+ *
+ * @module
+ */
+import {
+  callSubject,
+  type ClientFrame,
+  type ClientFrameOf,
+  type Identity,
+} from "../../contract/mod.ts";
+import {
+  type Bus,
+  contextOf,
+  FaultError,
+  faultOf,
+  requestRaw,
+  SpanKind,
+  startHop,
+} from "../../kit/mod.ts";
+import type { HistoryReader } from "../room/history_reader.ts";
+import { textFrame } from "../wire/frame.ts";
+import { referenceOf } from "./refusals.ts";
+import { requireRight } from "./rights.ts";
+import type { Session } from "./session.ts";
+
+/** Requests (history, presence, calls) that one session may have under way. */
+export const MAX_PENDING_ANSWERS = 16;
+
+/** What requests need from the gateway. */
+export interface RequestDeps {
+  bus: Bus;
+  history: HistoryReader;
+}
+
+/** Executes the frames that are answered later. Each throws a FaultError if it is refused at once. */
+export interface Requests {
+  /** Answers one page of a room's history. */
+  history(session: Session, frame: ClientFrameOf<"history">): void;
+  /** Answers one page of a room's members. */
+  presence(session: Session, frame: ClientFrameOf<"presence">): void;
+  /** Calls a service and answers its result. */
+  call(session: Session, identity: Identity, frame: ClientFrameOf<"call">): void;
+}
+
+/** Makes the request commands of one gateway. */
+export function createRequests(deps: RequestDeps): Requests {
+  return {
+    history: (session, frame) => answerLater(session, frame, () => history(deps, session, frame)),
+    presence: (session, frame) => answerLater(session, frame, () => presence(session, frame)),
+    call: (session, identity, frame) =>
+      answerLater(session, frame, () => call(deps, session, identity, frame)),
+  };
+}
+
+/**
+ * Runs `work`, whose failure becomes an `error` frame.
+ *
+ * @throws {FaultError} `rate_limited` if the session awaits too many answers already
+ */
+function answerLater(session: Session, frame: ClientFrame, work: () => Promise<void>): void {
+  if (session.pendingAnswers >= MAX_PENDING_ANSWERS) {
+    const detail = `${MAX_PENDING_ANSWERS} answers are pending already`;
+    throw new FaultError("rate_limited", detail, 100);
+  }
+  session.pendingAnswers++;
+  work()
+    .catch((error) => session.refuse(faultOf(error), referenceOf(frame)))
+    .finally(() => session.pendingAnswers--);
+}
+
+async function history(
+  deps: RequestDeps,
+  session: Session,
+  frame: ClientFrameOf<"history">,
+): Promise<void> {
+  const { room: name, before, after, limit, id } = frame;
+  const { room } = requireRight(session, name, "history");
+  // The page must include everything that this gateway has delivered.
+  const upTo = room.head || undefined;
+  const page = await deps.history.page({ room: name, before, after, limit, upTo });
+  const messages = page.messages.map(({ seq, prev, ...event }) => ({
+    type: "room-message",
+    seq,
+    prev,
+    ...event,
+  }));
+  // A page has up to 640 KiB and a client may await several: send one at a time.
+  while (session.peer.behind && !session.closed) await session.peer.drained();
+  if (session.closed) return;
+  session.sendFrame(
+    textFrame(JSON.stringify({ type: "history", room: name, messages, more: page.more, id })),
+  );
+}
+
+async function presence(session: Session, frame: ClientFrameOf<"presence">): Promise<void> {
+  const { room, after, limit, id } = frame;
+  const { grant, room: joined } = requireRight(session, room, "presence");
+  if (joined.presence === null) throw new FaultError("forbidden", `${room} has no presence`);
+  const answer = await joined.presence.page({ after, limit, revision: grant.revision });
+  session.send({ type: "presence", room, ...answer, id });
+}
+
+async function call(
+  { bus }: RequestDeps,
+  session: Session,
+  { userId, username }: Identity,
+  frame: ClientFrameOf<"call">,
+): Promise<void> {
+  const { service, method, data = null, id, timeout } = frame;
+  const hop = startHop("receive call", SpanKind.SERVER, contextOf(undefined), {
+    "hopwire.connection": session.id,
+    "rpc.service": service,
+    "rpc.method": method,
+  });
+  try {
+    const payload = JSON.stringify({ data, userId, username });
+    const reply = await requestRaw(bus, callSubject(service, method), payload, {
+      timeout,
+      context: hop.context,
+      missing: "service_not_found",
+      late: "timeout",
+    });
+    let result: unknown = null;
+    try {
+      if (reply.data.length > 0) result = reply.json();
+    } catch {
+      throw new FaultError("service_failed", "its answer is not JSON");
+    }
+    session.send({ type: "result", id, data: result });
+    hop.end();
+  } catch (error) {
+    hop.end(faultOf(error).code);
+    throw error;
+  }
+}

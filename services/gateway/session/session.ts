@@ -1,0 +1,299 @@
+/**
+ * One client's session: it knows frames and who the client is, and nothing of sockets. A transport
+ * gives it the text of each frame and takes its frames through a {@link Peer}.
+ *
+ * @module
+ */
+import {
+  type ClientFrame,
+  type CloseName,
+  type Fault,
+  fault,
+  type Identity,
+  MAX_FRAMES_BEFORE_AUTH,
+  parseClientFrame,
+  type ServerFrame,
+} from "../../contract/mod.ts";
+import { faultOf } from "../../kit/mod.ts";
+import { encodeFrame, type Frame } from "../wire/frame.ts";
+import { JoinQueue } from "./join_queue.ts";
+import type { Membership } from "./membership.ts";
+import type { Peer } from "./peer.ts";
+import { RateLimit } from "./rate_limit.ts";
+import { referenceOf } from "./refusals.ts";
+
+/** Refused frames within {@link VIOLATION_WINDOW_MS} after which a client is closed with 4005. */
+const MAX_VIOLATIONS = 100;
+const VIOLATION_WINDOW_MS = 60_000;
+
+/** How long before its token expires a client gets `token-expiring`, milliseconds. */
+const EXPIRY_NOTICE_MS = 60_000;
+
+/** The limits of a session, named as the gateway's variables are. */
+export interface SessionLimits {
+  /** Frames a second, and frames at once after a pause. */
+  RATE_FRAMES_PER_SECOND: number;
+  RATE_BURST: number;
+  /** Time to authenticate, and time without a frame before closing (0: no limit), milliseconds. */
+  AUTH_DEADLINE_MS: number;
+  IDLE_TIMEOUT_MS: number;
+}
+
+/** What executes the frames of authenticated sessions; see `commands.ts`. */
+export interface SessionCommands {
+  /** Executes one frame. Never throws. */
+  run(session: Session, identity: Identity, frame: ClientFrame): void;
+  /** The session's token was renewed and its `rooms` claim differs. */
+  renewGrants(session: Session, identity: Identity): Promise<void>;
+  /** The session has ended: it leaves this room. */
+  disconnected(session: Session, membership: Membership): void;
+}
+
+/** What all sessions of a gateway share. */
+export interface SessionDeps {
+  limits: SessionLimits;
+  commands: SessionCommands;
+  /** Counts every frame received. */
+  stats: { framesIn: number };
+  /** Whether any room has frames queued that its members do not have yet. */
+  flushes: { readonly feedsPending: boolean };
+  /** The authenticated sessions by user. */
+  users: { add(session: Session): void; remove(session: Session): void };
+  /** Verifies a token. Throws a FaultError if it is refused. */
+  verify(token: string): Promise<Identity>;
+}
+
+/** See the module's doc. */
+export class Session {
+  readonly id: string;
+  readonly peer: Peer;
+  /** The rooms that the session has joined, by name. */
+  readonly rooms = new Map<string, Membership>();
+  /** Null until the client has authenticated. */
+  identity: Identity | null = null;
+  closed = false;
+  /** Requests under way; see `MAX_PENDING_ANSWERS`. */
+  pendingAnswers = 0;
+  readonly #deps: SessionDeps;
+  readonly #openedAt: number;
+  #lastFrameAt: number;
+  /** Created with the first join: most sessions join few rooms and stay, and a map is 200 bytes. */
+  #joins: JoinQueue | null = null;
+  #verifying = false;
+  #earlyFrames: ClientFrame[] | null = null;
+  #expiryAnnounced = false;
+  #violations = 0;
+  #violationsSince: number;
+  readonly #rate: RateLimit;
+
+  /** `now` is a monotonic time in milliseconds. */
+  constructor(id: string, peer: Peer, deps: SessionDeps, now: number) {
+    this.id = id;
+    this.peer = peer;
+    this.#deps = deps;
+    this.#openedAt = now;
+    this.#lastFrameAt = now;
+    this.#violationsSince = now;
+    const { RATE_FRAMES_PER_SECOND, RATE_BURST } = deps.limits;
+    this.#rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
+  }
+
+  /** Rooms that the session has joined or is joining. */
+  get roomCount(): number {
+    return this.rooms.size + (this.#joins?.countWhere((room) => !this.rooms.has(room)) ?? 0);
+  }
+
+  /** Takes the text of one frame. */
+  receive(text: string): void {
+    if (this.closed) return;
+    const now = performance.now();
+    this.#lastFrameAt = now;
+    this.#deps.stats.framesIn++;
+    const parsed = parseClientFrame(text);
+    const retryAfter = this.#rate.take(now);
+    if (retryAfter > 0) {
+      const { id, room } = parsed.ok ? referenceOf(parsed.frame) : parsed.error;
+      return this.refuseViolation(fault("rate_limited", undefined, retryAfter), { id, room });
+    }
+    if (!parsed.ok) {
+      const { id, room, ...refusal } = parsed.error;
+      return this.refuseViolation(refusal, { id, room });
+    }
+    this.#accept(parsed.frame);
+  }
+
+  /** Authenticates with a token from a frame or from the handshake. Never throws. */
+  async authenticate(token: string, id?: string): Promise<void> {
+    const first = this.identity === null;
+    if (this.#verifying) {
+      return this.refuse(fault("rate_limited", "a token is being verified"), { id });
+    }
+    this.#verifying = true;
+    try {
+      const identity = await this.#deps.verify(token);
+      if (this.closed) return;
+      if (!first && identity.userId !== this.identity!.userId) {
+        // Rooms, rights and presence belong to this user. Another user needs another connection.
+        return this.refuse(fault("forbidden", "the token belongs to another user"), { id });
+      }
+      await this.#authenticated(identity, id);
+    } catch (error) {
+      if (!this.closed) this.#tokenRefused(faultOf(error), first, id);
+    } finally {
+      this.#verifying = false;
+      const early = this.#earlyFrames ?? [];
+      this.#earlyFrames = null;
+      for (const frame of early) this.#accept(frame);
+    }
+  }
+
+  async #authenticated(identity: Identity, id: string | undefined): Promise<void> {
+    const before = this.identity;
+    this.identity = identity;
+    this.#expiryAnnounced = false;
+    if (before === null) this.#deps.users.add(this);
+    const { userId, username, expiresAt } = identity;
+    const { RATE_FRAMES_PER_SECOND: perSecond, RATE_BURST: burst } = this.#deps.limits;
+    const rate = { perSecond, burst };
+    const connectionId = this.id;
+    this.send({ type: "authenticated", userId, username, connectionId, expiresAt, rate, id });
+    const sameRooms = JSON.stringify(before?.rooms) === JSON.stringify(identity.rooms);
+    if (before !== null && !sameRooms) await this.#deps.commands.renewGrants(this, identity);
+  }
+
+  #tokenRefused(refusal: Fault, first: boolean, id: string | undefined): void {
+    this.refuse(refusal, { id });
+    if (refusal.code !== "unavailable") {
+      this.close(refusal.code === "token_expired" ? "token_expired" : "unauthorized");
+    } else if (first) {
+      this.close("unavailable");
+    }
+    // A refresh that failed because auth is unreachable ends nothing: the old token is still valid.
+  }
+
+  /** Sends one frame. */
+  send(frame: ServerFrame): void {
+    if (!this.closed) this.sendFrame(encodeFrame(frame));
+  }
+
+  /** Sends one encoded frame, after everything that the client's rooms have queued for it. */
+  sendFrame(frame: Frame): void {
+    if (this.#deps.flushes.feedsPending) this.#flushRooms();
+    this.peer.send(frame);
+  }
+
+  #flushRooms(): void {
+    for (const membership of this.rooms.values()) membership.room.flushTo(membership);
+  }
+
+  /** Sends an `error` frame. */
+  refuse(refusal: Fault, { id, room }: { id?: string; room?: string } = {}): void {
+    this.send({ type: "error", ...refusal, id, room });
+  }
+
+  /** Refuses a frame that the client should not have sent. Too many of them end with close 4005. */
+  refuseViolation(refusal: Fault, frame: { id?: string; room?: string }): void {
+    this.refuse(refusal, frame);
+    const now = performance.now();
+    if (now - this.#violationsSince > VIOLATION_WINDOW_MS) {
+      this.#violationsSince = now;
+      this.#violations = 0;
+    }
+    if (++this.#violations >= MAX_VIOLATIONS) this.close("too_many_violations");
+  }
+
+  /** Whether the session is joining a room. Frames for that room wait; see {@link holdFrame}. */
+  isJoining(room: string): boolean {
+    return this.#joins?.has(room) === true;
+  }
+
+  /** Marks a room as being joined, until {@link joinEnded}. */
+  joinBegan(room: string): void {
+    (this.#joins ??= new JoinQueue()).begin(room);
+  }
+
+  /** Holds a frame until its room has been joined. The socket is not read while any frame waits. */
+  holdFrame(room: string, frame: ClientFrame): void {
+    if (!this.#joins!.hold(room, frame)) {
+      return this.refuse(fault("rate_limited", "too many frames wait", 100), referenceOf(frame));
+    }
+    if (this.#joins!.held === 1) this.peer.pause();
+  }
+
+  /** Runs the frames that waited for a room, in order. The join has succeeded or failed. */
+  joinEnded(room: string): void {
+    const joins = this.#joins!;
+    const held = joins.end(room);
+    if (joins.size === 0) this.#joins = null;
+    for (const frame of held) this.#accept(frame);
+    if (held.length > 0 && (this.#joins?.held ?? 0) === 0) this.peer.resume();
+  }
+
+  /** Checks deadlines. Called about once a second with a monotonic and a wall-clock time. */
+  tick(now: number, wallClock: number): void {
+    if (this.closed) return;
+    const { AUTH_DEADLINE_MS, IDLE_TIMEOUT_MS } = this.#deps.limits;
+    if (this.identity === null) {
+      if (!this.#verifying && now - this.#openedAt >= AUTH_DEADLINE_MS) {
+        this.refuse(fault("unauthorized", "no token in time"));
+        this.close("unauthorized");
+      }
+      return;
+    }
+    if (IDLE_TIMEOUT_MS > 0 && now - this.#lastFrameAt >= IDLE_TIMEOUT_MS) {
+      return this.close("idle");
+    }
+    const { expiresAt } = this.identity;
+    if (expiresAt === null) return;
+    if (wallClock >= expiresAt) {
+      this.refuse(fault("token_expired"));
+      this.close("token_expired");
+    } else if (!this.#expiryAnnounced && wallClock >= expiresAt - EXPIRY_NOTICE_MS) {
+      this.#expiryAnnounced = true;
+      this.send({ type: "token-expiring", expiresAt });
+    }
+  }
+
+  /** Closes the connection from this side. */
+  close(name: CloseName): void {
+    if (this.closed) return;
+    this.#flushRooms();
+    // That flush may have overflowed the reader's buffer and closed the session.
+    if (this.closed) return;
+    this.peer.close(name);
+    this.disconnected();
+  }
+
+  /** The connection is gone, whichever side closed it: the session leaves every room. */
+  disconnected(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#earlyFrames = null;
+    for (const membership of [...this.rooms.values()]) {
+      this.#deps.commands.disconnected(this, membership);
+    }
+    if (this.identity !== null) this.#deps.users.remove(this);
+  }
+
+  #accept(frame: ClientFrame): void {
+    if (this.closed) return;
+    if (this.identity === null && this.#verifying) return this.#holdEarly(frame);
+    if (frame.type === "auth") {
+      void this.authenticate(frame.token, frame.id);
+    } else if (frame.type === "ping") {
+      this.send({ type: "pong", id: frame.id });
+    } else if (this.identity === null) {
+      this.refuseViolation(fault("unauthorized"), referenceOf(frame));
+    } else {
+      this.#deps.commands.run(this, this.identity, frame);
+    }
+  }
+
+  /** Holds a frame while the first token is being verified. */
+  #holdEarly(frame: ClientFrame): void {
+    const early = this.#earlyFrames ??= [];
+    if (early.length < MAX_FRAMES_BEFORE_AUTH) return void early.push(frame);
+    const refusal = fault("rate_limited", "the token is still being verified", 100);
+    this.refuse(refusal, referenceOf(frame));
+  }
+}

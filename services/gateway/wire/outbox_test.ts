@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import { until } from "../../../tests/harness/wait.ts";
+import { FlushSchedule } from "./flush_schedule.ts";
+import { textFrame } from "./frame.ts";
+import { Outbox } from "./outbox.ts";
+
+/** A socket that keeps its writes, and takes them only when told to. */
+function socket(options: { stuck?: boolean } = {}) {
+  const writes: Buffer[] = [];
+  let release = () => {};
+  const duplex = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      writes.push(chunk);
+      if (options.stuck) release = () => done();
+      else done();
+    },
+  });
+  return { duplex, writes, release: () => release() };
+}
+
+const NEVER = { overflowed: () => assert.fail("overflow") };
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+Deno.test("all frames of a turn go out in one write, in order", async () => {
+  const { duplex, writes } = socket();
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const frames = ["1", "2", "3"].map(textFrame);
+  for (const frame of frames) outbox.push(frame);
+  assert.equal(writes.length, 0);
+  await turn();
+  assert.equal(writes.length, 1);
+  assert.deepEqual(
+    new Uint8Array(writes[0]!),
+    new Uint8Array(Buffer.concat(frames.map(({ wire }) => wire))),
+  );
+});
+
+Deno.test("a reader that never reads costs a bounded number of bytes, then overflows once", async () => {
+  const { duplex } = socket({ stuck: true });
+  let overflows = 0;
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, {
+    overflowed: () => overflows++,
+  });
+  const frame = textFrame(JSON.stringify("x".repeat(1_000)));
+  let most = 0;
+  for (let i = 0; i < 1_000; i++) {
+    outbox.push(frame);
+    most = Math.max(most, outbox.waiting);
+    if (i % 10 === 0) await turn();
+  }
+  assert.equal(overflows, 1);
+  assert.ok(most <= 102_000, String(most));
+});
+
+Deno.test("what may be dropped is, before anything else, when the reader is behind", async () => {
+  const { duplex } = socket({ stuck: true });
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const frame = textFrame(JSON.stringify("x".repeat(10_000)));
+  let kept = 0;
+  for (let i = 0; i < 100; i++) {
+    if (!outbox.dropping) {
+      outbox.push(frame);
+      kept++;
+    }
+    await turn();
+  }
+  assert.ok(kept >= 6 && kept <= 8, String(kept));
+  outbox.push(frame);
+});
+
+Deno.test("drained resolves when the reader has caught up, or has gone", async () => {
+  const { duplex, release, writes } = socket({ stuck: true });
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  outbox.push(textFrame(JSON.stringify("x".repeat(100_000))));
+  let drained = false;
+  const waiting = outbox.drained().then(() => drained = true);
+  await turn();
+  assert.equal(drained, false);
+  release();
+  await waiting;
+  assert.equal(writes.length, 1);
+
+  const gone = socket({ stuck: true });
+  const other = new Outbox(gone.duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  other.push(textFrame(JSON.stringify("x".repeat(100_000))));
+  const closing = other.drained();
+  gone.duplex.destroy();
+  await closing;
+});
+
+Deno.test("closing writes what is pending and takes nothing more", async () => {
+  const { duplex, writes } = socket();
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  outbox.push(textFrame("1"));
+  outbox.close();
+  outbox.push(textFrame("2"));
+  await until("the write", () => writes.length > 0);
+  await turn();
+  assert.equal(writes.length, 1);
+});
