@@ -1,4 +1,4 @@
-/** PROTOCOL.md and the schemas say the same. */
+/** PROTOCOL.md and the schemas agree. */
 import assert from "node:assert/strict";
 import {
   CLIENT_FRAME_TYPES,
@@ -15,7 +15,7 @@ import {
 
 const text = await Deno.readTextFile(new URL("PROTOCOL.md", import.meta.url));
 
-/** The JSON objects of all blocks of one kind. */
+/** Returns the JSON objects in all code blocks of one kind. */
 function examples(kind: "client" | "server"): string[] {
   const blocks = [...text.matchAll(/```json (\w+)\n([\s\S]*?)```/g)];
   return blocks.filter((block) => block[1] === kind).flatMap((block) =>
@@ -23,7 +23,7 @@ function examples(kind: "client" | "server"): string[] {
   );
 }
 
-/** The cells of the rows of the table below a heading. */
+/** Returns the cells of each row of the table below a heading. */
 function table(heading: string): string[][] {
   const section = text.split(`## ${heading}\n`)[1]!.split("\n## ")[0]!;
   return section.split("\n").filter((line) => line.startsWith("| ")).slice(2).map((line) =>
@@ -31,7 +31,7 @@ function table(heading: string): string[][] {
   );
 }
 
-Deno.test("every client example parses, and every type has one", () => {
+Deno.test("every client example parses, and every frame type has an example", () => {
   const types = new Set<string>();
   for (const example of examples("client")) {
     const parsed = parseClientFrame(example);
@@ -41,7 +41,7 @@ Deno.test("every client example parses, and every type has one", () => {
   assert.deepEqual([...types].sort(), [...CLIENT_FRAME_TYPES].sort());
 });
 
-Deno.test("every server example parses, and every type has one", () => {
+Deno.test("every server example parses, and every frame type has an example", () => {
   const types = new Set<string>();
   for (const example of examples("server")) {
     const frame = ServerFrame.parse(JSON.parse(example));
@@ -52,18 +52,18 @@ Deno.test("every server example parses, and every type has one", () => {
   assert.deepEqual([...types].sort(), [...all].sort());
 });
 
-Deno.test("the table of errors is the code's", () => {
+Deno.test("the table of error codes matches ERRORS", () => {
   const rows = table("Error codes").map(([code, message]) => [code, message]);
   assert.deepEqual(rows, Object.entries(ERRORS));
 });
 
-Deno.test("the table of close codes is the code's", () => {
+Deno.test("the table of close codes matches CLOSES", () => {
   const rows = table("Close codes").map(([code, name, reason]) => [Number(code), name, reason]);
   const own = Object.entries(CLOSES).map(([name, { code, reason }]) => [code, name, reason]);
   assert.deepEqual(rows, own);
 });
 
-Deno.test("the numbers in the text are the limits", () => {
+Deno.test("the numbers in the text match the limits", () => {
   const words = text.replace(/\s+/g, " ");
   assert.ok(words.includes(`at most ${MAX_CONTENT_BYTES / 1024} KiB`));
   assert.ok(words.includes(`larger than ${MAX_FRAME_BYTES / 1024} KiB`));
