@@ -68,7 +68,9 @@ export interface Fault {
   retryAfter?: number;
 }
 
-/*Builds a {@link Fault} whose `message` is the code's sentence and, after a colon, `detail`. `retryAfter` is in milliseconds.
+/**
+ * Builds a {@link Fault} whose `message` is the code's sentence and, after a colon, `detail`.
+ * `retryAfter` is in milliseconds.
  *
  * @example
  * ```ts
