@@ -1,5 +1,5 @@
 /**
- * The claims of a token whose signature holds, and the identity they make.
+ * Turns the claims of a verified token into an identity.
  *
  * @module
  */
@@ -7,18 +7,23 @@ import * as z from "zod";
 import { type Identity, MAX_USER_LENGTH, RoomsClaim } from "../contract/mod.ts";
 import { FaultError } from "../kit/mod.ts";
 
-/** Largest `exp`, seconds: the last day that a JavaScript Date can name (ECMA-262 21.4.1.1). */
+/**
+ * Largest `exp`, seconds: the last day that a JavaScript Date can represent (ECMA-262 21.4.1.1).
+ */
 const MAX_EXPIRY = 8.64e12;
 
-/** Characters of a refused claim's name that are told: room patterns are the token's own words. */
+/**
+ * Most characters of a claim's path in a refusal. Room patterns are the token's own text and may be
+ * long.
+ */
 const MAX_SHOWN = 80;
 
-/** A missing claim is told as `Required`, like the missing field of a frame. */
+/** Reports a missing claim as `Required`, like a missing field of a frame. */
 const required = (issue: { input?: unknown }) => issue.input === undefined ? "Required" : undefined;
 
 /**
- * Half a surrogate pair is refused: encoded as UTF-8 all such halves are the same character, and two
- * users would share one subject.
+ * Refuses unpaired surrogates. They all encode to the same UTF-8 character, so two users could
+ * share a subject.
  */
 const Text = z.string({ error: required }).max(
   MAX_USER_LENGTH,
@@ -26,8 +31,8 @@ const Text = z.string({ error: required }).max(
 ).refine((text) => text.isWellFormed(), "expected well-formed Unicode");
 
 const Claims = z.object({
-  sub: Text.min(1, "expected 1 character at least"),
-  /** Names in the order they are preferred; one that is empty counts as absent. */
+  sub: Text.min(1, "expected at least 1 character"),
+  /** Names in order of preference. An empty one counts as absent. */
   name: Text.optional(),
   username: Text.optional(),
   preferred_username: Text.optional(),
@@ -35,34 +40,35 @@ const Claims = z.object({
   exp: z.number({ error: required }).min(0).max(MAX_EXPIRY, "too far in the future"),
   rooms: RoomsClaim.optional(),
 });
-const ClaimsWithoutEnd = Claims.partial({ exp: true });
+const ClaimsWithoutExpiry = Claims.partial({ exp: true });
 
 /**
- * Makes an identity of the payload of a verified token.
+ * Makes an identity from the payload of a verified token. `exp` is required unless `requireExpiry`
+ * is false.
  *
- * @throws {FaultError} `unauthorized`, with the claim that is wrong and what it lacks
+ * @throws {FaultError} `unauthorized`, with the first invalid claim and the problem as detail
  *
  * @example
  * ```ts
- * import { identityOf } from "./claims.ts";
+ * import { identityFromClaims } from "./claims.ts";
  * import assert from "node:assert/strict";
- * assert.deepEqual(identityOf({ sub: "u1", name: "Ann", exp: 1_800_000_000.5 }), {
+ * assert.deepEqual(identityFromClaims({ sub: "u1", name: "Ann", exp: 1_800_000_000.5 }), {
  *   userId: "u1",
  *   username: "Ann",
  *   expiresAt: 1_800_000_000_500,
  *   rooms: null,
  * });
  * assert.throws(
- *   () => identityOf({ sub: "u1", exp: 1, rooms: ["a.>.b"] }),
+ *   () => identityFromClaims({ sub: "u1", exp: 1, rooms: ["a.>.b"] }),
  *   /claims: rooms\.0: expected a room pattern/,
  * );
  * ```
  */
-export function identityOf(
+export function identityFromClaims(
   payload: unknown,
   options: { requireExpiry?: boolean } = {},
 ): Identity {
-  const schema = options.requireExpiry === false ? ClaimsWithoutEnd : Claims;
+  const schema = options.requireExpiry === false ? ClaimsWithoutExpiry : Claims;
   const parsed = schema.safeParse(payload);
   if (!parsed.success) {
     throw new FaultError("unauthorized", `claims: ${describe(parsed.error.issues[0]!)}`);
@@ -77,14 +83,14 @@ export function identityOf(
 }
 
 /**
- * What is wrong, as `path: what`. Of a claim with two shapes (`rooms`) the complaint is that of the
- * shape which fits further.
+ * Describes an issue as `path: problem`. For a claim with two shapes (`rooms`), reports the issue
+ * of the shape that matches further.
  */
 function describe(issue: z.core.$ZodIssue): string {
   const path = [...issue.path];
   let message = issue.message;
   if (issue.code === "invalid_union") {
-    // A shape that does not fit at all complains of the type of the whole.
+    // A shape that does not match at all reports the type of the whole value.
     const inner = issue.errors.map((issues) => issues[0]!)
       .find(({ path, code }) => path.length > 0 || code !== "invalid_type");
     if (inner === undefined) {

@@ -2,16 +2,16 @@ import { generateKeyPairSync } from "node:crypto";
 import assert from "node:assert/strict";
 import { ConfigError } from "../kit/mod.ts";
 import { AUTH_CONFIG, keySourceOf, PUBLISHED_SECRET } from "./config.ts";
-import { configOf, keysOf, SECRET } from "./test_tokens.ts";
+import { generateKeys, SECRET, testConfig } from "./test_tokens.ts";
 
-const rsa = await keysOf("RS256");
-const ec = await keysOf("ES256");
-const ed = await keysOf("EdDSA");
+const rsa = await generateKeys("RS256");
+const ec = await generateKeys("ES256");
+const ed = await generateKeys("EdDSA");
 const JWKS = "https://issuer.example/jwks";
 
-/** Checks that these variables are refused with one line that begins so and tells no value. */
-function refused(env: Record<string, string>, message: RegExp): void {
-  assert.throws(() => keySourceOf(configOf(env)), (error) => {
+/** Asserts that these variables are refused with one line that matches and contains no secret. */
+function assertRefused(env: Record<string, string>, message: RegExp): void {
+  assert.throws(() => keySourceOf(testConfig(env)), (error) => {
     assert.ok(error instanceof ConfigError, String(error));
     assert.match(error.message, message);
     assert.ok(!error.message.includes("\n"), error.message);
@@ -23,20 +23,20 @@ function refused(env: Record<string, string>, message: RegExp): void {
 }
 
 Deno.test("a secret is the source of HS256, the default", () => {
-  const source = keySourceOf(configOf({ AUTH_SECRET: SECRET }));
+  const source = keySourceOf(testConfig({ AUTH_SECRET: SECRET }));
   assert.deepEqual(source, { kind: "secret", secret: new TextEncoder().encode(SECRET) });
 });
 
 Deno.test("a PEM is the source of each asymmetric algorithm", () => {
   for (const [algorithm, { pem }] of [["RS256", rsa], ["ES256", ec], ["EdDSA", ed]] as const) {
-    const source = keySourceOf(configOf({ AUTH_ALGORITHMS: algorithm, AUTH_PUBLIC_KEY: pem }));
+    const source = keySourceOf(testConfig({ AUTH_ALGORITHMS: algorithm, AUTH_PUBLIC_KEY: pem }));
     assert.equal(source.kind, "public");
   }
 });
 
 Deno.test("\\n in a PEM stands for a line break", () => {
   const pem = rsa.pem.trim().replaceAll("\n", "\\n");
-  const source = keySourceOf(configOf({ AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: pem }));
+  const source = keySourceOf(testConfig({ AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: pem }));
   assert.equal(source.kind, "public");
 });
 
@@ -45,26 +45,26 @@ Deno.test("a PEM may be in a file; one that is not to be read is named", async (
   try {
     await Deno.writeTextFile(`${folder}/key.pem`, ec.pem);
     const env = { AUTH_ALGORITHMS: "ES256", AUTH_PUBLIC_KEY_FILE: `${folder}/key.pem` };
-    assert.equal(keySourceOf(configOf(env)).kind, "public");
+    assert.equal(keySourceOf(testConfig(env)).kind, "public");
     env.AUTH_PUBLIC_KEY_FILE += ".gone";
-    refused(env, /^AUTH_PUBLIC_KEY_FILE: .*key\.pem\.gone/);
+    assertRefused(env, /^AUTH_PUBLIC_KEY_FILE: .*key\.pem\.gone/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
 Deno.test("a key set may serve several algorithms", () => {
-  const source = keySourceOf(configOf({
+  const source = keySourceOf(testConfig({
     AUTH_ALGORITHMS: "RS256, ES256,EdDSA",
     AUTH_JWKS_URL: JWKS,
   }));
   assert.deepEqual(source, { kind: "jwks", url: new URL(JWKS) });
 });
 
-Deno.test("a key set comes by https, or by http from this machine", () => {
+Deno.test("a key set is fetched over https, or over http from this machine", () => {
   const hosts = ["localhost", "issuer.localhost:8080", "127.0.0.1", "127.1.2.3", "[::1]:9"];
   for (const url of [JWKS, ...hosts.map((host) => `http://${host}/jwks`)]) {
-    assert.equal(configOf({ AUTH_JWKS_URL: url }).AUTH_JWKS_URL, url);
+    assert.equal(testConfig({ AUTH_JWKS_URL: url }).AUTH_JWKS_URL, url);
   }
   const wrong = [
     "jwks",
@@ -74,92 +74,103 @@ Deno.test("a key set comes by https, or by http from this machine", () => {
     "http://localhost.example/jwks",
     "https://user:password@issuer.example/jwks",
   ];
-  for (const url of wrong) refused({ AUTH_JWKS_URL: url }, /^AUTH_JWKS_URL: expected an https URL/);
+  for (const url of wrong) {
+    assertRefused({ AUTH_JWKS_URL: url }, /^AUTH_JWKS_URL: expected an https URL/);
+  }
 });
 
-Deno.test("there is one source of keys", () => {
-  refused({}, /^AUTH_SECRET: must be set \(or one of AUTH_PUBLIC_KEY, /);
-  refused({ AUTH_SECRET: SECRET, AUTH_JWKS_URL: JWKS }, /^AUTH_JWKS_URL: .*AUTH_SECRET already/);
-  refused(
+Deno.test("exactly one source of keys is configured", () => {
+  assertRefused({}, /^AUTH_SECRET: must be set \(or one of AUTH_PUBLIC_KEY, /);
+  assertRefused(
+    { AUTH_SECRET: SECRET, AUTH_JWKS_URL: JWKS },
+    /^AUTH_JWKS_URL: .*AUTH_SECRET already/,
+  );
+  assertRefused(
     { AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: rsa.pem, AUTH_PUBLIC_KEY_FILE: "key.pem" },
     /^AUTH_PUBLIC_KEY_FILE: .*AUTH_PUBLIC_KEY already/,
   );
 });
 
-Deno.test("no configuration lets a public key be taken for a secret", () => {
-  refused(
+Deno.test("no configuration lets a public key serve as a secret", () => {
+  assertRefused(
     { AUTH_ALGORITHMS: "HS256,RS256", AUTH_SECRET: SECRET },
     /^AUTH_ALGORITHMS: HS256 cannot/,
   );
-  refused(
+  assertRefused(
     { AUTH_ALGORITHMS: "RS256,HS256", AUTH_PUBLIC_KEY: rsa.pem },
     /^AUTH_ALGORITHMS: HS256 cannot/,
   );
-  refused(
+  assertRefused(
     { AUTH_ALGORITHMS: "RS256", AUTH_SECRET: SECRET },
     /^AUTH_ALGORITHMS: AUTH_SECRET is for/,
   );
-  refused({ AUTH_PUBLIC_KEY: rsa.pem }, /^AUTH_ALGORITHMS: AUTH_PUBLIC_KEY holds public keys/);
-  refused({ AUTH_JWKS_URL: JWKS }, /^AUTH_ALGORITHMS: AUTH_JWKS_URL holds public keys/);
-  refused({ AUTH_SECRET: rsa.pem }, /^AUTH_SECRET: a PEM is no secret/);
+  assertRefused(
+    { AUTH_PUBLIC_KEY: rsa.pem },
+    /^AUTH_ALGORITHMS: AUTH_PUBLIC_KEY holds public keys/,
+  );
+  assertRefused({ AUTH_JWKS_URL: JWKS }, /^AUTH_ALGORITHMS: AUTH_JWKS_URL holds public keys/);
+  assertRefused({ AUTH_SECRET: rsa.pem }, /^AUTH_SECRET: a PEM is no secret/);
 });
 
-Deno.test("algorithms are known ones", () => {
+Deno.test("unknown algorithms are refused", () => {
   for (const text of ["none", "HS256,none", "RS384", ",", "hs256"]) {
-    refused({ AUTH_ALGORITHMS: text, AUTH_SECRET: SECRET }, /^AUTH_ALGORITHMS: expected some of/);
+    assertRefused(
+      { AUTH_ALGORITHMS: text, AUTH_SECRET: SECRET },
+      /^AUTH_ALGORITHMS: expected some of/,
+    );
   }
 });
 
-Deno.test("a secret has 32 bytes", () => {
-  refused({ AUTH_SECRET: "x".repeat(31) }, /^AUTH_SECRET: expected at least 32 bytes$/);
+Deno.test("a secret has at least 32 bytes", () => {
+  assertRefused({ AUTH_SECRET: "x".repeat(31) }, /^AUTH_SECRET: expected at least 32 bytes$/);
   // Bytes, not characters.
-  assert.equal(configOf({ AUTH_SECRET: "ä".repeat(16) }).AUTH_SECRET, "ä".repeat(16));
+  assert.equal(testConfig({ AUTH_SECRET: "ä".repeat(16) }).AUTH_SECRET, "ä".repeat(16));
 });
 
-Deno.test("a public key fits its algorithm", () => {
+Deno.test("a public key must match its algorithm", () => {
   const asks = (algorithm: string, pem: string) => ({
     AUTH_ALGORITHMS: algorithm,
     AUTH_PUBLIC_KEY: pem,
   });
-  refused(
+  assertRefused(
     asks("ES256", rsa.pem),
     /^AUTH_PUBLIC_KEY: ES256 needs a key of ec prime256v1, this is rsa/,
   );
-  refused(asks("RS256", ec.pem), /^AUTH_PUBLIC_KEY: RS256 needs a key of rsa/);
-  refused(asks("EdDSA", ec.pem), /^AUTH_PUBLIC_KEY: EdDSA needs a key of ed25519/);
-  refused(asks("RS256,ES256", rsa.pem), /^AUTH_ALGORITHMS: AUTH_PUBLIC_KEY is one key/);
+  assertRefused(asks("RS256", ec.pem), /^AUTH_PUBLIC_KEY: RS256 needs a key of rsa/);
+  assertRefused(asks("EdDSA", ec.pem), /^AUTH_PUBLIC_KEY: EdDSA needs a key of ed25519/);
+  assertRefused(asks("RS256,ES256", rsa.pem), /^AUTH_ALGORITHMS: AUTH_PUBLIC_KEY is one key/);
   const spki = { type: "spki", format: "pem" } as const;
   const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export(spki);
-  refused(asks("ES256", String(p384)), /this is ec secp384r1/);
+  assertRefused(asks("ES256", String(p384)), /this is ec secp384r1/);
   const weak = generateKeyPairSync("rsa", { modulusLength: 1024 });
-  refused(asks("RS256", String(weak.publicKey.export(spki))), /1024 bits are too few/);
+  assertRefused(asks("RS256", String(weak.publicKey.export(spki))), /1024 bits are too few/);
   const secret = String(weak.privateKey.export({ type: "pkcs8", format: "pem" }));
-  refused(asks("RS256", secret), /^AUTH_PUBLIC_KEY: expected a PEM/);
-  refused(asks("RS256", "nonsense"), /^AUTH_PUBLIC_KEY: expected a PEM/);
+  assertRefused(asks("RS256", secret), /^AUTH_PUBLIC_KEY: expected a PEM/);
+  assertRefused(asks("RS256", "nonsense"), /^AUTH_PUBLIC_KEY: expected a PEM/);
   const broken = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----";
-  refused(asks("RS256", broken), /^AUTH_PUBLIC_KEY: /);
+  assertRefused(asks("RS256", broken), /^AUTH_PUBLIC_KEY: /);
 });
 
-Deno.test("development tokens need a secret to be signed with", () => {
-  refused(
+Deno.test("development tokens require a secret", () => {
+  assertRefused(
     { AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: rsa.pem, AUTH_DEV_TOKENS: "true" },
     /^AUTH_DEV_TOKENS: AUTH_PUBLIC_KEY only verifies/,
   );
-  refused(
+  assertRefused(
     { AUTH_ALGORITHMS: "RS256", AUTH_JWKS_URL: JWKS, AUTH_DEV_TOKENS: "true" },
     /^AUTH_DEV_TOKENS: AUTH_JWKS_URL only verifies/,
   );
 });
 
-Deno.test("the secret of compose.yaml is for development alone", async () => {
-  refused({ AUTH_SECRET: PUBLISHED_SECRET }, /^AUTH_SECRET: set your own/);
+Deno.test("the secret of compose.yaml is for development only", async () => {
+  assertRefused({ AUTH_SECRET: PUBLISHED_SECRET }, /^AUTH_SECRET: set your own/);
   const env = { AUTH_SECRET: PUBLISHED_SECRET, AUTH_DEV_TOKENS: "true" };
-  assert.equal(keySourceOf(configOf(env)).kind, "secret");
+  assert.equal(keySourceOf(testConfig(env)).kind, "secret");
   const compose = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
   assert.ok(compose.includes(`\${AUTH_SECRET-${PUBLISHED_SECRET}}`), "compose.yaml has another");
 });
 
-Deno.test("every variable is in the module's doc, and no other", async () => {
+Deno.test("the module's doc lists exactly the variables of the schema", async () => {
   const text = await Deno.readTextFile(new URL("config.ts", import.meta.url));
   const rows = [...text.matchAll(/^ \* \| `(AUTH_\w+)`/gm)].map(([, name]) => name);
   assert.deepEqual(rows.sort(), Object.keys(AUTH_CONFIG).sort());

@@ -1,7 +1,7 @@
 /**
- * `POST /token`: signs a token for whoever asks. For development alone: the route is only there
- * where AUTH_DEV_TOKENS is on. Any page may ask (CORS is open), since the demo and the pages that
- * are being developed come from other origins.
+ * `POST /token`: signs a token for any caller. For development only: the route exists only if
+ * AUTH_DEV_TOKENS is on. CORS is open, because the demo page and pages under development have other
+ * origins.
  *
  * @module
  */
@@ -16,12 +16,12 @@ import { type AuthConfig, MAX_DEV_TOKEN_TTL } from "./config.ts";
 /** Largest request body, bytes: twice the longest token. */
 const MAX_BODY_BYTES = 16 * 1024;
 
-/** Characters of a username that its user id begins with. */
+/** Most characters of a username that its generated user id starts with. */
 const MAX_SLUG_LENGTH = 40;
 
 const Name = z.string({
   error: (issue) => issue.input === undefined ? "Required" : undefined,
-}).trim().min(1, "expected 1 character at least").max(
+}).trim().min(1, "expected at least 1 character").max(
   MAX_USER_LENGTH,
   `expected at most ${MAX_USER_LENGTH} characters`,
 ).refine((text) => text.isWellFormed(), "expected well-formed Unicode");
@@ -29,25 +29,28 @@ const Name = z.string({
 /** The body of `POST /token`. */
 const TokenRequest = z.object({
   username: Name,
-  /** Without one the username and a random end make one. */
+  /** If absent, generated from the username and a random suffix. */
   userId: Name.optional(),
   rooms: RoomsClaim.optional(),
-  /** Seconds. */
+  /** The lifetime, seconds. */
   ttl: z.number().int().min(1).max(MAX_DEV_TOKEN_TTL).optional(),
 });
 
-/** The answer: a token and what it says. */
+/** The response: a token and its contents. */
 export interface DevToken {
+  /** The signed token. */
   token: string;
+  /** The token's user. */
   userId: string;
+  /** The user's name, trimmed. */
   username: string;
-  /** Milliseconds since 1970. */
+  /** When the token expires, milliseconds since 1970. */
   expiresAt: number;
 }
 
 /**
- * Adds the route. Answers 200 with a {@link DevToken}; 400 with `{"error": ...}` for a body that is
- * wrong, 413 for one that is too large. `secret` signs, by HS256.
+ * Adds the route. It answers 200 with a {@link DevToken}, 400 with `{"error": ...}` for an invalid
+ * body, and 413 for a body that is too large. Signs with `secret` by HS256.
  */
 export function addTokenRoute(
   app: Hono,
@@ -70,7 +73,7 @@ export function addTokenRoute(
       }
       const parsed = TokenRequest.safeParse(body);
       if (!parsed.success) return c.json({ error: describeIssue(parsed.error) }, 400);
-      const { username, userId = inventUserId(username), rooms, ttl } = parsed.data;
+      const { username, userId = generateUserId(username), rooms, ttl } = parsed.data;
       const issuedAt = Math.floor(Date.now() / 1_000);
       const expiry = issuedAt + (ttl ?? config.AUTH_DEV_TOKEN_TTL);
       const signing = new SignJWT({ name: username, ...(rooms === undefined ? {} : { rooms }) })
@@ -78,7 +81,7 @@ export function addTokenRoute(
         .setSubject(userId)
         .setIssuedAt(issuedAt)
         .setExpirationTime(expiry);
-      // What we sign must pass our own verification.
+      // The token must pass this service's own verification.
       if (config.AUTH_ISSUER !== undefined) signing.setIssuer(config.AUTH_ISSUER);
       if (config.AUTH_AUDIENCE !== undefined) signing.setAudience(config.AUTH_AUDIENCE);
       const token = await signing.sign(secret);
@@ -91,8 +94,11 @@ export function addTokenRoute(
   );
 }
 
-/** `Ann Lee` becomes `ann-lee-3f9a2c`: two who choose the same name are two users. */
-function inventUserId(username: string): string {
+/**
+ * Generates a user id: `Ann Lee` becomes `ann-lee-3f9a2c`. The random suffix keeps users of the
+ * same name apart.
+ */
+function generateUserId(username: string): string {
   const plain = username.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase();
   const slug = plain.replace(/[^a-z0-9]+/g, "-").slice(0, MAX_SLUG_LENGTH).replace(/^-|-$/g, "");
   return `${slug || "user"}-${crypto.getRandomValues(new Uint8Array(3)).toHex()}`;

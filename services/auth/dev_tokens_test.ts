@@ -3,22 +3,22 @@ import { decodeJwt, decodeProtectedHeader } from "jose";
 import assert from "node:assert/strict";
 import { keySourceOf } from "./config.ts";
 import { addTokenRoute, type DevToken } from "./dev_tokens.ts";
-import { createKeys } from "./keys.ts";
-import { configOf, quietLog, SECRET } from "./test_tokens.ts";
+import { createKeyGetter } from "./keys.ts";
+import { captureLog, SECRET, testConfig } from "./test_tokens.ts";
 import { createVerifier } from "./verify.ts";
 
-/** The route and the verifier of one configuration. */
-async function issuerOf(env: Record<string, string> = {}) {
-  const config = configOf({ AUTH_SECRET: SECRET, AUTH_DEV_TOKENS: "true", ...env });
+/** Creates the route and the verifier of one configuration. */
+async function createIssuer(env: Record<string, string> = {}) {
+  const config = testConfig({ AUTH_SECRET: SECRET, AUTH_DEV_TOKENS: "true", ...env });
   const source = keySourceOf(config);
   assert.ok(source.kind === "secret");
   const app = new Hono();
   addTokenRoute(app, config, source.secret);
-  const { log } = quietLog();
-  return { app, verify: createVerifier(config, await createKeys(source, log), log) };
+  const { log } = captureLog();
+  return { app, verify: createVerifier(config, await createKeyGetter(source, log), log) };
 }
 
-const { app, verify } = await issuerOf();
+const { app, verify } = await createIssuer();
 
 function post(body: unknown, to = app): Response | Promise<Response> {
   const text = typeof body === "string" ? body : JSON.stringify(body);
@@ -31,25 +31,25 @@ async function issue(body: unknown, to = app): Promise<DevToken> {
   return await response.json();
 }
 
-async function refused(body: unknown, status: number, error: string): Promise<void> {
+async function assertRefused(body: unknown, status: number, error: string): Promise<void> {
   const response = await post(body);
   assert.equal(response.status, status);
   assert.deepEqual(await response.json(), { error });
 }
 
-Deno.test("a token says what the answer says, and is verified", async () => {
+Deno.test("a token matches the response, and passes verification", async () => {
   const before = Math.floor(Date.now() / 1_000);
   const rooms = { "chat.*": ["subscribe"] };
-  const made = await issue({ userId: "u1", username: "Ann", rooms, ttl: 60 });
-  const { token, ...said } = made;
-  const ttl = said.expiresAt / 1_000 - before;
+  const response = await issue({ userId: "u1", username: "Ann", rooms, ttl: 60 });
+  const { token, ...issued } = response;
+  const ttl = issued.expiresAt / 1_000 - before;
   assert.ok(ttl >= 60 && ttl < 80, `${ttl}`);
-  assert.deepEqual(said, { userId: "u1", username: "Ann", expiresAt: said.expiresAt });
-  assert.deepEqual(await verify(token), { ...said, rooms });
+  assert.deepEqual(issued, { userId: "u1", username: "Ann", expiresAt: issued.expiresAt });
+  assert.deepEqual(await verify(token), { ...issued, rooms });
   assert.equal(decodeProtectedHeader(token).alg, "HS256");
 });
 
-Deno.test("a username is enough", async () => {
+Deno.test("a username is sufficient", async () => {
   const { token, userId, username, expiresAt } = await issue({ username: " Zoë Lee! " });
   assert.match(userId, /^zoe-lee-[0-9a-f]{6}$/);
   assert.equal(username, "Zoë Lee!");
@@ -62,43 +62,43 @@ Deno.test("a username is enough", async () => {
   assert.ok(long.userId.length < 64, long.userId);
 });
 
-Deno.test("the default life is configured", async () => {
-  const { app } = await issuerOf({ AUTH_DEV_TOKEN_TTL: "7" });
+Deno.test("the default lifetime is configurable", async () => {
+  const { app } = await createIssuer({ AUTH_DEV_TOKEN_TTL: "7" });
   const { token } = await issue({ username: "Ann" }, app);
   const { iat, exp } = decodeJwt(token);
   assert.equal(exp! - iat!, 7);
 });
 
-Deno.test("a configured issuer and audience are in the token", async () => {
-  const { app, verify } = await issuerOf({ AUTH_ISSUER: "us", AUTH_AUDIENCE: "hopwire" });
+Deno.test("the token carries the configured issuer and audience", async () => {
+  const { app, verify } = await createIssuer({ AUTH_ISSUER: "us", AUTH_AUDIENCE: "hopwire" });
   await verify((await issue({ username: "Ann" }, app)).token);
 });
 
-Deno.test("a body that is wrong is refused with what is wrong", async () => {
+Deno.test("an invalid body is refused with the problem", async () => {
   const cases: [unknown, string][] = [
     ["", "not JSON"],
     ["{", "not JSON"],
     ["7", "Invalid input: expected object, received number"],
     [[], "Invalid input: expected object, received array"],
     [{}, "username: Required"],
-    [{ username: "" }, "username: expected 1 character at least"],
-    [{ username: "  " }, "username: expected 1 character at least"],
+    [{ username: "" }, "username: expected at least 1 character"],
+    [{ username: "  " }, "username: expected at least 1 character"],
     [{ username: "x".repeat(129) }, "username: expected at most 128 characters"],
     [{ username: "\ud800" }, "username: expected well-formed Unicode"],
-    [{ username: "a", userId: "" }, "userId: expected 1 character at least"],
+    [{ username: "a", userId: "" }, "userId: expected at least 1 character"],
     [{ username: "a", userId: 7 }, "userId: Invalid input: expected string, received number"],
     [{ username: "a", rooms: "lobby" }, "rooms: Invalid input"],
     [{ username: "a", ttl: 0 }, "ttl: Too small: expected number to be >=1"],
     [{ username: "a", ttl: 1.5 }, "ttl: Invalid input: expected int, received number"],
     [{ username: "a", ttl: 31_536_001 }, "ttl: Too big: expected number to be <=31536000"],
   ];
-  for (const [body, error] of cases) await refused(body, 400, error);
+  for (const [body, error] of cases) await assertRefused(body, 400, error);
 });
 
-Deno.test("a token longer than 8192 characters is not made", async () => {
+Deno.test("a token longer than 8192 characters is refused", async () => {
   const name = (i: number) => `${String(i).padStart(2, "0")}${"x".repeat(40)}`;
   const rooms = Array.from({ length: 64 }, (_, i) => `${name(i)}.${name(i)}.${name(i)}`);
-  await refused(
+  await assertRefused(
     { username: "a", rooms },
     400,
     "rooms: the token would be longer than 8192 characters",
@@ -106,19 +106,19 @@ Deno.test("a token longer than 8192 characters is not made", async () => {
   await verify((await issue({ username: "a", rooms: rooms.slice(0, 40) })).token);
 });
 
-Deno.test("a body may have 16 KiB, with and without its length told", async () => {
+Deno.test("a body may have 16 KiB, with and without a content-length", async () => {
   const bare = JSON.stringify({ username: "a", pad: "" }).length;
   const body = (size: number) => JSON.stringify({ username: "a", pad: "x".repeat(size - bare) });
   await issue(body(16_384));
-  const untold = (size: number) =>
+  const withoutLength = (size: number) =>
     app.request("/token", { method: "POST", body: new Blob([body(size)]).stream() });
-  const told = (size: number) =>
+  const withLength = (size: number) =>
     app.request("/token", {
       method: "POST",
       body: body(size),
       headers: { "content-length": String(size) },
     });
-  for (const send of [told, untold]) {
+  for (const send of [withLength, withoutLength]) {
     assert.equal((await send(16_384)).status, 200);
     const response = await send(16_385);
     assert.equal(response.status, 413);
@@ -126,7 +126,7 @@ Deno.test("a body may have 16 KiB, with and without its length told", async () =
   }
 });
 
-Deno.test("any page may ask", async () => {
+Deno.test("any origin may request a token", async () => {
   const preflight = await app.request("/token", {
     method: "OPTIONS",
     headers: {
@@ -144,7 +144,7 @@ Deno.test("any page may ask", async () => {
   }
 });
 
-Deno.test("nothing but POST is answered", async () => {
+Deno.test("methods other than POST are not served", async () => {
   for (const method of ["GET", "PUT", "DELETE"]) {
     assert.equal((await app.request("/token", { method })).status, 404);
   }

@@ -1,18 +1,26 @@
 /**
- * Mutated tokens: the verifier gives the identity of the token that was mutated, or refuses with a
- * FaultError. The seed is fixed, so a failure comes again.
+ * Mutated tokens: the verifier returns the identity of an original token, or refuses with a
+ * FaultError. The seed is fixed, so failures are reproducible.
  */
 import assert from "node:assert/strict";
 import { Identity } from "../contract/mod.ts";
 import { FaultError } from "../kit/mod.ts";
-import { forge, keysOf, NOW, part, SECRET, sign, verifierOf } from "./test_tokens.ts";
+import {
+  createTestVerifier,
+  encodePart,
+  forge,
+  generateKeys,
+  NOW,
+  SECRET,
+  sign,
+} from "./test_tokens.ts";
 
 const SEED = 20_261_124;
 
-/** Enough that each mutation meets each base some dozens of times; takes about a second. */
+/** Enough to apply each mutation to each base token some dozens of times. Takes about a second. */
 const ROUNDS = 3_000;
 
-/** mulberry32, numbers in [0, 1). */
+/** mulberry32: returns numbers in [0, 1). */
 function randomFrom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -28,7 +36,7 @@ const pick = <T>(values: readonly T[]): T => values[below(values.length)]!;
 
 const SCRAPS = [
   ...["", ".", "..", "=", "-", "_", "+", "/", "%00", "\0", "\n", " ", "é", "\ud800", "{}", "null"],
-  ...[part({ alg: "none" }), part({ alg: "HS256" }), part({}), "A".repeat(9_000)],
+  ...[encodePart({ alg: "none" }), encodePart({ alg: "HS256" }), encodePart({}), "A".repeat(9_000)],
 ];
 
 const VALUES = [
@@ -37,13 +45,13 @@ const VALUES = [
 ];
 
 const MUTATIONS: ((token: string, other: string) => string)[] = [
-  // A character changed, dropped, put in, or the end cut off.
+  // Replace, delete or insert a character, or cut off one end.
   (token) => splice(token, 1, String.fromCharCode(below(0x180))),
   (token) => splice(token, 1, ""),
   (token) => splice(token, 0, pick(SCRAPS)),
   (token) => token.slice(0, below(token.length)),
   (token) => token.slice(below(token.length)),
-  // One bit of one decoded part.
+  // Flip one bit of one decoded part.
   (token) => {
     const parts = token.split(".");
     const index = below(parts.length);
@@ -53,7 +61,7 @@ const MUTATIONS: ((token: string, other: string) => string)[] = [
     parts[index] = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
     return parts.join(".");
   },
-  // Parts swapped, doubled, or another token's.
+  // Swap or repeat parts, or take one from another token.
   (token) => token.split(".").sort(() => random() - 0.5).join("."),
   (token) => `${token}.${pick(token.split("."))}`,
   (token, other) => {
@@ -69,15 +77,15 @@ function splice(text: string, remove: number, insert: string): string {
   return text.slice(0, at) + insert + text.slice(at + remove);
 }
 
-Deno.test("mutated tokens are refused in order", async () => {
-  const rsa = await keysOf("RS256");
+Deno.test("mutated tokens are refused with a fault", async () => {
+  const rsa = await generateKeys("RS256");
   const bases = [
     {
-      verify: await verifierOf({ AUTH_SECRET: SECRET }),
+      verify: await createTestVerifier({ AUTH_SECRET: SECRET }),
       tokens: [await sign(SECRET, { rooms: ["a"] }), await sign(SECRET, { sub: "u2" })],
     },
     {
-      verify: await verifierOf({ AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: rsa.pem }),
+      verify: await createTestVerifier({ AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: rsa.pem }),
       tokens: [
         await sign(rsa.privateKey, { name: "Ann" }, { alg: "RS256" }),
         await sign(rsa.privateKey, { sub: "u2" }, { alg: "RS256", kid: "k" }),
@@ -93,12 +101,12 @@ Deno.test("mutated tokens are refused in order", async () => {
       try {
         mutated = pick(MUTATIONS)(mutated, pick(tokens));
       } catch {
-        // A part that is no base64 any more has no bits to change.
+        // A part that is no longer base64 has no bits to flip.
       }
     }
     try {
       const identity = await verify(mutated);
-      // Mutations may undo each other, or make the other token whole.
+      // Mutations may undo each other, or reproduce the other token.
       const expected = await Promise.all(tokens.map(verify));
       assert.ok(
         expected.some((one) => JSON.stringify(one) === JSON.stringify(identity)),
@@ -115,10 +123,10 @@ Deno.test("mutated tokens are refused in order", async () => {
   assert.ok(refused > ROUNDS / 2, `only ${refused} of ${ROUNDS} were refused`);
 });
 
-Deno.test("well signed tokens of any claims give an identity or a refusal", async () => {
-  const verify = await verifierOf({ AUTH_SECRET: SECRET });
+Deno.test("signed tokens with arbitrary claims give an identity or a refusal", async () => {
+  const verify = await createTestVerifier({ AUTH_SECRET: SECRET });
   const names = ["sub", "name", "username", "preferred_username", "exp", "nbf", "iat", "rooms"];
-  let given = 0;
+  let accepted = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const claims: Record<string, unknown> = { sub: "u1", exp: NOW + 60 };
     for (let times = below(3); times > 0; times--) claims[pick(names)] = pick(VALUES);
@@ -128,15 +136,15 @@ Deno.test("well signed tokens of any claims give an identity or a refusal", asyn
     try {
       const identity = await verify(token);
       assert.deepEqual(Identity.parse(identity), identity);
-      given++;
+      accepted++;
     } catch (error) {
       assertFault(error, `seed ${SEED}, round ${round}: ${JSON.stringify({ header, claims })}`);
     }
   }
-  assert.ok(given > ROUNDS / 10 && given < ROUNDS, `${given} of ${ROUNDS} were taken`);
+  assert.ok(accepted > ROUNDS / 10 && accepted < ROUNDS, `${accepted} of ${ROUNDS} were accepted`);
 });
 
-/** A refusal of the token: `unavailable` would mean that something broke. */
+/** Asserts that an error refuses the token. `unavailable` would mean that the verifier failed. */
 function assertFault(error: unknown, what: string): void {
   assert.ok(error instanceof FaultError, `${what}: ${error}`);
   assert.ok(["unauthorized", "token_expired"].includes(error.fault.code), `${what}: ${error}`);

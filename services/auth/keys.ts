@@ -1,7 +1,7 @@
 /**
- * The key that a token is verified with. A secret and a public key are fixed; a key set is fetched
- * from its issuer when it is first needed, again when a token names a key that it lacks (that is
- * how keys rotate), and again when it is old.
+ * The keys that verify tokens. A secret and a public key are fixed. A key set is fetched from its
+ * issuer when it is first needed, when a token names a key that it lacks (after a key rotation),
+ * and when it is too old.
  *
  * @module
  */
@@ -18,28 +18,32 @@ import * as z from "zod";
 import { errorText, FaultError, type Logger } from "../kit/mod.ts";
 import { type KeySource, MIN_RSA_BITS } from "./config.ts";
 
-/** Largest key set read, bytes. One of four RSA keys with their certificates takes about 10 KiB. */
+/** Largest accepted key set, bytes. A set of four RSA keys with certificates takes about 10 KiB. */
 export const MAX_JWKS_BYTES = 256 * 1024;
 
 /**
- * How long a key set may take to come, milliseconds. Shorter than the 5 s that a gateway waits for
- * a verification, so that the refusal says why.
+ * Timeout for fetching a key set, milliseconds. Shorter than the 5 s that a gateway waits for a
+ * verification, so that the client receives the actual reason.
  */
 const FETCH_TIMEOUT_MS = 3_000;
 
 /**
- * How long after a fetch an unknown key fetches again, milliseconds. Tokens with made-up key ids
- * cost the issuer one request in that time; issuers publish a key longer than that before its use.
+ * Cooldown after a fetch before an unknown key id triggers another, milliseconds. Tokens with
+ * invented key ids cost the issuer one request in that time. Issuers publish a key well before they
+ * use it.
  */
 const COOLDOWN_MS = 10_000;
 
-/** How long a key set is trusted, milliseconds: a key that its issuer withdraws is void after. */
+/**
+ * How long a key set is trusted, milliseconds. A key that its issuer withdraws is refused after
+ * this time at the latest.
+ */
 const MAX_AGE_MS = 600_000;
 
-/** After a failed fetch none is tried for so long, milliseconds. */
-const PAUSE_MS = 1_000;
+/** Pause after a failed fetch before the next attempt, milliseconds. */
+const FAILURE_PAUSE_MS = 1_000;
 
-/** Times of a key set, for tests; see the constants above. */
+/** Times of a key set in milliseconds, for tests. The constants above are the defaults. */
 export interface JwksTimes {
   fetchTimeout?: number;
   cooldown?: number;
@@ -48,21 +52,22 @@ export interface JwksTimes {
 }
 
 /**
- * Gives the key for a token's header. Rejects with a FaultError: `unauthorized` where the set has
- * no (one) fitting key, `unavailable` with `retryAfter` where the set is not to be had.
+ * Returns the key for a token's header. Rejects with a FaultError: `unauthorized` if not exactly
+ * one key matches, or `unavailable` with `retryAfter` if the key set cannot be fetched.
  */
 export type KeyGetter = (
   ...args: Parameters<JWTVerifyGetKey>
 ) => Promise<CryptoKey | KeyObject>;
 
-/** Makes the getter for a source of keys. */
-export async function createKeys(
+/** Creates the key getter for a source of keys. Fetches nothing yet. */
+export async function createKeyGetter(
   source: KeySource,
   log: Logger,
   times: JwksTimes = {},
 ): Promise<KeyGetter> {
   if (source.kind === "jwks") return createJwks(source.url, log, times);
-  // Imported once: given as bytes, jose would import it for each token (80 us a token, not 60).
+  // Imported once. Given bytes, jose would import them for each token (80 us per token instead of
+  // 60).
   const key = source.kind === "public" ? source.key : await crypto.subtle.importKey(
     "raw",
     source.secret,
@@ -78,7 +83,7 @@ function createJwks(url: URL, log: Logger, times: JwksTimes): KeyGetter {
     timeoutDuration: times.fetchTimeout ?? FETCH_TIMEOUT_MS,
     cooldownDuration: times.cooldown ?? COOLDOWN_MS,
     cacheMaxAge: times.maxAge ?? MAX_AGE_MS,
-    [customFetch]: boundedFetch(log, times.pause ?? PAUSE_MS),
+    [customFetch]: boundedFetch(log, times.pause ?? FAILURE_PAUSE_MS),
   });
   return async (header, token) => {
     try {
@@ -88,19 +93,23 @@ function createJwks(url: URL, log: Logger, times: JwksTimes): KeyGetter {
       return key;
     } catch (error) {
       if (error instanceof FaultError) throw error;
-      // Trying each key in turn would let a token choose how much work it is.
+      // Trying each key in turn would let a token decide how much work it causes.
       const several = error instanceof errors.JWKSMultipleMatchingKeys;
-      throw new FaultError("unauthorized", several ? "key: several fit, none is named" : "key");
+      throw new FaultError(
+        "unauthorized",
+        several ? "key: several match, and the token names none" : "key",
+      );
     }
   };
 }
 
-/** What a key set must be for its keys to be looked at; jose checks each of them. */
+/** The shape of a key set. jose validates each key. */
 const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
 
 /**
- * A fetch of key sets for jose, which itself neither bounds the answer nor rests after a failure.
- * Every failure is a FaultError `unavailable`; the log tells the first one and the recovery.
+ * Creates a fetch of key sets for jose, which neither bounds the response nor pauses after a
+ * failure. Every failure becomes a FaultError `unavailable`. Logs the first failure and the
+ * recovery.
  */
 function boundedFetch(log: Logger, pause: number): FetchImplementation {
   let failedAt: number | undefined;
@@ -109,13 +118,15 @@ function boundedFetch(log: Logger, pause: number): FetchImplementation {
     if (wait > 0) throw new FaultError("unavailable", "key set", Math.ceil(wait));
     try {
       const text = await readBounded(await fetch(url, options));
-      if (!KeySet.safeParse(JSON.parse(text)).success) throw new Error("answered no key set");
-      if (failedAt !== undefined) log.info("the key set is back");
+      if (!KeySet.safeParse(JSON.parse(text)).success) {
+        throw new Error("the response is not a key set");
+      }
+      if (failedAt !== undefined) log.info("fetched the key set again");
       failedAt = undefined;
       return new Response(text);
     } catch (error) {
       if (failedAt === undefined) {
-        log.warn("the key set is not to be had", { error: errorText(error) });
+        log.warn("cannot fetch the key set", { error: errorText(error) });
       }
       failedAt = performance.now();
       throw new FaultError("unavailable", "key set", pause);
@@ -123,16 +134,16 @@ function boundedFetch(log: Logger, pause: number): FetchImplementation {
   };
 }
 
-/** The text of an answer; throws where it is not 200 or too large. */
+/** Reads the text of a response. Throws if its status is not 200 or it is too large. */
 async function readBounded(response: Response): Promise<string> {
   if (response.status !== 200 || response.body === null) {
     await response.body?.cancel();
-    throw new Error(`answered ${response.status}`);
+    throw new Error(`the issuer answered ${response.status}`);
   }
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
-  // Leaving the loop cancels the rest.
+  // Leaving the loop cancels the rest of the body.
   for await (const chunk of response.body) {
     size += chunk.length;
     if (size > MAX_JWKS_BYTES) throw new Error(`larger than ${MAX_JWKS_BYTES} bytes`);

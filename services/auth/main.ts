@@ -1,5 +1,6 @@
 /**
- * The auth service: verifies tokens; for development it also issues them. Any number of instances.
+ * The auth service: verifies tokens, and issues them for development. Any number of instances may
+ * run.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import { AuthVerify } from "../contract/mod.ts";
 import { runService, serve } from "../kit/mod.ts";
 import { AUTH_CONFIG, type KeySource, keySourceOf } from "./config.ts";
 import { addTokenRoute } from "./dev_tokens.ts";
-import { createKeys } from "./keys.ts";
+import { createKeyGetter } from "./keys.ts";
 import { createVerifier } from "./verify.ts";
 
 let source: KeySource;
@@ -16,7 +17,7 @@ await runService({
   name: "auth",
   config: AUTH_CONFIG,
   routes(app, config) {
-    // Here rather than in start: a wrong configuration is refused without waiting for NATS.
+    // Here rather than in start: reports a wrong configuration without waiting for NATS.
     source = keySourceOf(config);
     if (config.AUTH_DEV_TOKENS && source.kind === "secret") {
       addTokenRoute(app, config, source.secret);
@@ -24,9 +25,9 @@ await runService({
   },
   async start({ bus, log }, config) {
     if (config.AUTH_DEV_TOKENS) {
-      log.warn("development tokens are on: POST /token signs a token for anybody who asks");
+      log.warn("development tokens are on: POST /token signs a token for any caller");
     }
-    const verifyToken = createVerifier(config, await createKeys(source, log), log);
+    const verifyToken = createVerifier(config, await createKeyGetter(source, log), log);
     serve(bus, AuthVerify, "auth", ({ token }) => verifyToken(token));
   },
 });

@@ -1,4 +1,4 @@
-/** The service as it runs: a real process with its own permissions, a real nats-server. */
+/** The service as a process with its production permissions, and a real nats-server. */
 import { exportJWK } from "jose";
 import assert from "node:assert/strict";
 import { startNats } from "../../tests/harness/nats.ts";
@@ -8,7 +8,14 @@ import { AuthVerify } from "../contract/mod.ts";
 import { BASE_CONFIG, type Bus, connectBus, request } from "../kit/mod.ts";
 import { AUTH_CONFIG } from "./config.ts";
 import type { DevToken } from "./dev_tokens.ts";
-import { keysOf, quietLog, refusal, SECRET, sign, unauthorized } from "./test_tokens.ts";
+import {
+  assertUnauthorized,
+  captureLog,
+  generateKeys,
+  refusal,
+  SECRET,
+  sign,
+} from "./test_tokens.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
 const VARIABLES = [...Object.keys(BASE_CONFIG), ...Object.keys(AUTH_CONFIG)];
@@ -20,7 +27,9 @@ interface Service extends AsyncDisposable {
   ready(): Promise<void>;
 }
 
-/** Starts the service with what it needs and no more: its variables, its port, NATS, an issuer. */
+/**
+ * Starts the service with only the permissions it needs: its variables, its port, NATS, an issuer.
+ */
 function startAuth(
   nats: string,
   env: Record<string, string>,
@@ -36,7 +45,7 @@ function startAuth(
     "--ignore-env",
   ];
   if (more.read !== undefined) flags.push(`--allow-read=${more.read}`);
-  // Nothing of the machine's own environment is to decide: what is empty counts as not set.
+  // Keeps the machine's environment out: an empty variable counts as not set.
   const unset = Object.fromEntries(VARIABLES.map((name) => [name, ""]));
   const process = startProcess(Deno.execPath(), ["run", "--frozen", ...flags, MAIN], {
     env: { ...unset, NATS_URL: nats, HOST: "127.0.0.1", PORT: String(port), ...env },
@@ -57,13 +66,13 @@ function startAuth(
   };
 }
 
-/** A connection of the asker's. */
+/** Connects to NATS as a requester. */
 async function connect(url: string): Promise<Bus & AsyncDisposable> {
-  const bus = await connectBus({ url, name: "test", log: quietLog().log });
+  const bus = await connectBus({ url, name: "test", log: captureLog().log });
   return Object.assign(bus, { [Symbol.asyncDispose]: () => bus.drain() });
 }
 
-Deno.test("tokens are verified over NATS, and development tokens issued", async () => {
+Deno.test("the service verifies tokens over NATS, and issues development tokens", async () => {
   await using nats = await startNats();
   await using auth = startAuth(nats.url, { AUTH_SECRET: SECRET, AUTH_DEV_TOKENS: "true" });
   await auth.ready();
@@ -79,7 +88,7 @@ Deno.test("tokens are verified over NATS, and development tokens issued", async 
     expiresAt: exp * 1_000,
     rooms: ["chat.>"],
   });
-  await unauthorized(verify(await sign(SECRET + "!", { exp })), "signature");
+  await assertUnauthorized(verify(await sign(SECRET + "!", { exp })), "signature");
   assert.deepEqual(await refusal(verify(await sign(SECRET, { exp: exp - 7_200 }))), {
     code: "token_expired",
     message: "Token expired",
@@ -90,8 +99,8 @@ Deno.test("tokens are verified over NATS, and development tokens issued", async 
     method: "POST",
     body: JSON.stringify({ username: "Bob" }),
   });
-  const { token, ...said }: DevToken = await response.json();
-  assert.deepEqual(await verify(token), { ...said, rooms: null });
+  const { token, ...issued }: DevToken = await response.json();
+  assert.deepEqual(await verify(token), { ...issued, rooms: null });
 
   auth.process.signal("SIGTERM");
   assert.equal((await auth.process.status()).code, 0);
@@ -99,7 +108,7 @@ Deno.test("tokens are verified over NATS, and development tokens issued", async 
   assert.ok(!auth.process.output.join("\n").includes(SECRET), "the secret is in the log");
 });
 
-Deno.test("without AUTH_DEV_TOKENS there is no such route", async () => {
+Deno.test("without AUTH_DEV_TOKENS the route does not exist", async () => {
   await using nats = await startNats();
   await using auth = startAuth(nats.url, { AUTH_SECRET: SECRET });
   await auth.ready();
@@ -111,8 +120,8 @@ Deno.test("without AUTH_DEV_TOKENS there is no such route", async () => {
   assert.equal(response.status, 404);
 });
 
-Deno.test("a public key in a file, and a key set: each with its own permission alone", async () => {
-  const { privateKey, publicKey, pem } = await keysOf("ES256");
+Deno.test("a key file and a key set each need only their own permission", async () => {
+  const { privateKey, publicKey, pem } = await generateKeys("ES256");
   const token = await sign(privateKey, { exp: inAnHour() }, { alg: "ES256" });
   const folder = await Deno.makeTempDir();
   let down = false;
@@ -144,15 +153,15 @@ Deno.test("a public key in a file, and a key set: each with its own permission a
       assert.equal(code, "unavailable");
       assert.ok(retryAfter! > 0);
       down = false;
-      await until("the key set to be asked for again", () => verify(token));
+      await until("the key set to be fetched again", () => verify(token));
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
-Deno.test("a wrong configuration ends the service with 78 and one line, NATS or not", async () => {
-  const { pem } = await keysOf("RS256");
+Deno.test("a wrong configuration ends the service with 78 and one line, even without NATS", async () => {
+  const { pem } = await generateKeys("RS256");
   const cases: [Record<string, string>, RegExp][] = [
     [{}, /AUTH_SECRET: must be set/],
     [{ AUTH_SECRET: "too short" }, /AUTH_SECRET: expected at least 32 bytes$/],

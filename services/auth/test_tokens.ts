@@ -1,6 +1,5 @@
 /**
- * What the tests of this folder share: configurations, keys, and tokens of any kind, well made or
- * not.
+ * What the tests in this folder share: configurations, keys, and valid and invalid tokens.
  *
  * @module
  */
@@ -10,21 +9,22 @@ import * as z from "zod";
 import type { Fault } from "../contract/mod.ts";
 import { createLogger, FaultError, type Logger, readConfig } from "../kit/mod.ts";
 import { type Algorithm, AUTH_CONFIG, type AuthConfig, keySourceOf } from "./config.ts";
-import { createKeys } from "./keys.ts";
+import { createKeyGetter } from "./keys.ts";
 import { createVerifier, type VerifyToken } from "./verify.ts";
 
+/** The secret that the tests sign with. */
 export const SECRET = "a secret of thirty-two bytes, or more";
 
-/** The time of tests that are about times, seconds since 1970. */
+/** The current time for the verifiers under test, seconds since 1970. */
 export const NOW = 1_800_000_000;
 
-/** The configuration that these variables make. */
-export function configOf(env: Record<string, string>): AuthConfig {
+/** Reads the configuration from these variables. */
+export function testConfig(env: Record<string, string>): AuthConfig {
   return readConfig(z.object(AUTH_CONFIG), (name) => env[name]);
 }
 
-/** A logger that keeps its lines. */
-export function quietLog(): { log: Logger; lines: string[] } {
+/** Creates a logger that keeps its lines. */
+export function captureLog(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   return {
     lines,
@@ -32,23 +32,23 @@ export function quietLog(): { log: Logger; lines: string[] } {
   };
 }
 
-/** The verifier that these variables make; its clock stands at {@link NOW}. */
-export async function verifierOf(env: Record<string, string>): Promise<VerifyToken> {
-  const config = configOf(env);
-  const { log } = quietLog();
-  const keys = await createKeys(keySourceOf(config), log);
+/** Creates a verifier configured by these variables. Its clock stands at {@link NOW}. */
+export async function createTestVerifier(env: Record<string, string>): Promise<VerifyToken> {
+  const config = testConfig(env);
+  const { log } = captureLog();
+  const keys = await createKeyGetter(keySourceOf(config), log);
   return createVerifier(config, keys, log, () => new Date(NOW * 1_000));
 }
 
-/** Keys of one asymmetric algorithm, the public one as PEM too. */
-export async function keysOf(
+/** Generates a key pair for an asymmetric algorithm. `pem` is the public key. */
+export async function generateKeys(
   algorithm: Exclude<Algorithm, "HS256">,
 ): Promise<{ privateKey: CryptoKey; publicKey: CryptoKey; pem: string }> {
   const pair = await generateKeyPair(algorithm, { extractable: true });
   return { ...pair, pem: await exportSPKI(pair.publicKey) };
 }
 
-/** A token of these claims beside `sub` and `exp` (an hour after {@link NOW}). */
+/** Signs a token with these claims beside `sub` and `exp` (an hour after {@link NOW}). */
 export function sign(
   key: CryptoKey | string,
   claims: JWTPayload = {},
@@ -59,13 +59,13 @@ export function sign(
     .sign(typeof key === "string" ? new TextEncoder().encode(key) : key);
 }
 
-/** One part of a token, as JSON in base64url. */
-export function part(value: unknown): string {
+/** Encodes one part of a token: JSON in base64url. */
+export function encodePart(value: unknown): string {
   return new TextEncoder().encode(JSON.stringify(value))
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** A token with any header and any claims, signed by HMAC-SHA-256 whatever the header says. */
+/** Makes a token with any header and claims, signed by HMAC-SHA-256 regardless of the header. */
 export async function forge(header: unknown, claims: unknown, secret: string): Promise<string> {
   const key = await crypto.subtle.importKey(
     "raw",
@@ -74,13 +74,16 @@ export async function forge(header: unknown, claims: unknown, secret: string): P
     false,
     ["sign"],
   );
-  const input = `${part(header)}.${part(claims)}`;
+  const input = `${encodePart(header)}.${encodePart(claims)}`;
   const signature = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(input));
   const text = new Uint8Array(signature).toBase64({ alphabet: "base64url", omitPadding: true });
   return `${input}.${text}`;
 }
 
-/** The fault with which a verification is refused; fails where it is not, or not by a FaultError. */
+/**
+ * Returns the fault with which a verification is refused. Fails if it is accepted, or rejects with
+ * another error.
+ */
 export async function refusal(verification: Promise<unknown>): Promise<Fault> {
   try {
     const value = await verification;
@@ -91,8 +94,11 @@ export async function refusal(verification: Promise<unknown>): Promise<Fault> {
   }
 }
 
-/** Checks that a verification is refused as unauthorized, with this detail. */
-export async function unauthorized(verification: Promise<unknown>, detail: string): Promise<void> {
+/** Asserts that a verification is refused as `unauthorized`, with this detail. */
+export async function assertUnauthorized(
+  verification: Promise<unknown>,
+  detail: string,
+): Promise<void> {
   assert.deepEqual(await refusal(verification), {
     code: "unauthorized",
     message: `Not authenticated: ${detail}`,

@@ -1,34 +1,34 @@
 /**
- * Verifies a token: its signature by the keys and algorithms of the configuration, then who it was
- * issued by and for, its times, and its claims.
+ * Verifies a token: its signature with the configured keys and algorithms, then its issuer,
+ * audience, times and claims.
  *
  * @module
  */
 import { errors, jwtVerify } from "jose";
 import { type Identity, MAX_TOKEN_LENGTH } from "../contract/mod.ts";
 import { errorText, FaultError, type Logger } from "../kit/mod.ts";
-import { identityOf } from "./claims.ts";
+import { identityFromClaims } from "./claims.ts";
 import type { AuthConfig } from "./config.ts";
 import type { KeyGetter } from "./keys.ts";
 
 /**
- * Verifies one token. Rejects with a FaultError and nothing else: `token_expired`; `unavailable`
- * where the keys are not to be had; `unauthorized` with what is wrong after the colon:
+ * Verifies one token. Only rejects with a FaultError: `token_expired`; `unavailable` if the keys
+ * cannot be fetched; or `unauthorized` with one of these details:
  *
- * | detail | the token |
+ * | detail | meaning: the token |
  * |---|---|
- * | `malformed` | is no signed JWT, or too long |
- * | `algorithm` | is signed with an algorithm that is not allowed |
- * | `header` | demands an extension (`crit`) that we do not have |
- * | `key`, `key: ...` | names no key of the set, or not one of several |
- * | `signature` | was not signed with our key, or was changed |
- * | `issuer`, `audience` | was issued by, or for, somebody else |
- * | `not valid yet` | has its `nbf` in the future |
- * | `claims: <claim>: ...` | says something of itself that cannot be |
+ * | `malformed` | is not a signed JWT, or is too long |
+ * | `algorithm` | uses an algorithm that is not allowed |
+ * | `header` | requires an unsupported extension (`crit`) |
+ * | `key`, `key: ...` | names no key of the set, or does not name one of several |
+ * | `signature` | was signed with another key, or modified |
+ * | `issuer`, `audience` | was issued by, or for, another party |
+ * | `not valid yet` | has an `nbf` in the future |
+ * | `claims: <claim>: ...` | has an invalid claim |
  */
 export type VerifyToken = (token: string) => Promise<Identity>;
 
-/** Makes the verifier of a configuration. `now` is for tests. */
+/** Creates a verifier for a configuration. `now` is the clock, for tests. */
 export function createVerifier(
   config: AuthConfig,
   keys: KeyGetter,
@@ -45,14 +45,14 @@ export function createVerifier(
         clockTolerance: config.AUTH_CLOCK_TOLERANCE,
         currentDate: now(),
       });
-      return identityOf(payload, { requireExpiry: config.AUTH_REQUIRE_EXPIRY });
+      return identityFromClaims(payload, { requireExpiry: config.AUTH_REQUIRE_EXPIRY });
     } catch (error) {
       throw refusalOf(error, log);
     }
   };
 }
 
-/** The refusal to tell for whatever the verification has thrown. */
+/** Returns the refusal for an error that the verification threw. */
 function refusalOf(error: unknown, log: Logger): FaultError {
   if (error instanceof FaultError) return error;
   if (error instanceof errors.JWTExpired) return new FaultError("token_expired");
@@ -65,7 +65,7 @@ function refusalOf(error: unknown, log: Logger): FaultError {
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) {
     return new FaultError("unauthorized", "malformed");
   }
-  log.error("a token could not be verified", { error: errorText(error) });
+  log.error("cannot verify a token", { error: errorText(error) });
   return new FaultError("unavailable", undefined, 1_000);
 }
 

@@ -1,31 +1,39 @@
 /**
- * What travels on NATS between the services: events, and endpoints (a request with its reply).
- * No I/O; imports zod. The subjects are in `subjects.ts`.
+ * The payloads that services exchange over NATS: events, and endpoints (a request and its reply).
+ * No I/O; imports only zod. The subjects are in `subjects.ts`.
  *
  * @module
  */
 import * as z from "zod";
-import { Member, Seq } from "./frames.ts";
+import { Seq } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { Right, RoomName, RoomsClaim } from "./rooms.ts";
+import { Member } from "./server_frames.ts";
 
 const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
 const Username = z.string().max(limits.MAX_USER_LENGTH);
 /**
- * The place of a join or leave among those of its gateway. A request that was overtaken (a rooms
- * instance was stopped with it) is known by a lower turn, and changes nothing any more.
+ * The sequence number of a join or leave, counted by its gateway. Rooms ignores a request with a
+ * lower number than the last one it applied. Requests can overtake each other when a rooms instance
+ * is paused while it holds one.
  */
 const Turn = z.number().int().min(1);
 
-/** When a request was sent, milliseconds since 1970; see `MAX_REQUEST_AGE_MS`. */
+/** When the gateway sent the request, milliseconds since 1970; see `MAX_REQUEST_AGE_MS`. */
 const SentAt = z.number().int().min(0);
 
 const GatewayId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
-/** A request that one of a queue group answers. A refusal travels in headers, never in the reply. */
+/**
+ * A request that one member of a queue group answers. A refusal travels in the reply's headers,
+ * never in its payload.
+ */
 export interface Endpoint<Request, Reply> {
+  /** The NATS subject that requests are sent to. */
   subject: string;
+  /** The schema of a request's payload. */
   request: z.ZodType<Request>;
+  /** The schema of a successful reply's payload. */
   reply: z.ZodType<Reply>;
 }
 
@@ -38,8 +46,8 @@ function endpoint<Request, Reply>(
 }
 
 /**
- * A message of a room, as published and stored. It becomes a `room-message` frame by putting
- * `type`, `seq` and `prev` in front, without being parsed.
+ * A room message as it is published and stored. The gateway turns it into a `room-message` frame by
+ * inserting `type`, `seq` and `prev` at the front. It never parses the event to do so.
  */
 export const RoomEvent = z.object({
   room: RoomName,
@@ -49,49 +57,66 @@ export const RoomEvent = z.object({
   content: z.unknown(),
   timestamp: z.number().int().min(0),
 });
+/** The parsed form of {@link RoomEvent}. */
 export type RoomEvent = z.infer<typeof RoomEvent>;
 
-/** A signal of a room; becomes a `room-signal` frame by putting `type` in front. */
+/**
+ * A signal to a room. The gateway turns it into a `room-signal` frame by inserting `type` at the
+ * front.
+ */
 export const SignalEvent = RoomEvent.omit({ id: true, timestamp: true });
+/** The parsed form of {@link SignalEvent}. */
 export type SignalEvent = z.infer<typeof SignalEvent>;
 
-/** Who is in a room has changed, or (`seen`) was confirmed. */
+/** A user joined or left a room, or (`seen`) is still present. */
 export const PresenceEvent = z.object({
   change: z.enum(["joined", "left", "seen"]),
   userId: UserId,
   username: Username,
-  /** About how many members there are then: instances that write at once do not see each other. */
+  /**
+   * The number of members after the change. It is approximate: instances that write at the same
+   * time do not see each other's changes.
+   */
   count: z.number().int().min(0),
 });
+/** The parsed form of {@link PresenceEvent}. */
 export type PresenceEvent = z.infer<typeof PresenceEvent>;
 
-/** An event for one user, delivered to each of their connections as an `event` frame. */
+/**
+ * An event for one user. Gateways deliver it to each of the user's connections as an `event` frame.
+ */
 export const UserEvent = z.object({ topic: z.string().min(1).max(128), data: z.unknown() });
+/** The parsed form of {@link UserEvent}. */
 export type UserEvent = z.infer<typeof UserEvent>;
 
-/** Who a verified token says its bearer is. */
+/** The identity that a verified token asserts. */
 export const Identity = z.object({
   userId: UserId,
   username: Username,
-  /** Milliseconds since 1970; null where the token never expires. */
+  /** When the token expires, milliseconds since 1970; null if it never does. */
   expiresAt: z.number().int().min(0).nullable(),
-  /** The token's `rooms` claim; null where it has none. */
+  /** The token's `rooms` claim; null if the token has none. */
   rooms: RoomsClaim.nullable(),
 });
+/** The parsed form of {@link Identity}. */
 export type Identity = z.infer<typeof Identity>;
 
-/** Verifies a token. Refuses with `unauthorized` or `token_expired`. Served by auth. */
+/** Verifies a token. Served by auth. Refuses with `unauthorized` or `token_expired`. */
 export const AuthVerify = endpoint(
   "auth.verify",
   z.object({ token: z.string().max(limits.MAX_TOKEN_LENGTH) }),
   Identity,
 );
 
-/** How a room shows who is in it: each join and leave, the count alone, or nothing. */
+/**
+ * What a room reveals about its members: every join and leave (`on`), only their number (`counts`),
+ * or nothing (`off`).
+ */
 export const PresenceMode = z.enum(["on", "counts", "off"]);
+/** One of the modes of {@link PresenceMode}. */
 export type PresenceMode = z.infer<typeof PresenceMode>;
 
-/** Asks to enter a room. Refuses with `forbidden` or `unavailable`. Served by rooms. */
+/** Adds a user to a room. Served by rooms. Refuses with `forbidden` or `unavailable`. */
 export const RoomsJoin = endpoint(
   "rooms.join",
   z.object({
@@ -105,18 +130,19 @@ export const RoomsJoin = endpoint(
   }),
   z.object({
     rights: z.array(Right),
-    /** Whether the room's messages are stored, ordered and acked, or only passed on. */
+    /** True if messages are stored, ordered and acknowledged; false if they are only forwarded. */
     stored: z.boolean(),
     presence: PresenceMode,
-    /** Members now, this one included; absent where presence is off. */
+    /** The current number of members, including this one; absent if presence is off. */
     count: z.number().int().min(0).optional(),
-    /** The state of presence that has this join in it; 0 where presence is off. */
+    /** The revision of the presence bucket that includes this join; 0 if presence is off. */
     revision: z.number().int().min(0),
   }),
 );
+/** What rooms grants with a join: rights in the room, and how the room works. */
 export type Grant = z.infer<typeof RoomsJoin["reply"]>;
 
-/** The last connection of a user on this gateway has left a room. Served by rooms. */
+/** Reports that a user's last connection on this gateway has left a room. Served by rooms. */
 export const RoomsLeave = endpoint(
   "rooms.leave",
   z.object({
@@ -129,42 +155,53 @@ export const RoomsLeave = endpoint(
   z.object({}),
 );
 
-/** One page of a room's members, in the order of their ids' subject tokens. Served by rooms. */
+/**
+ * Reads one page of a room's members, ordered by the subject tokens of their ids. Served by rooms.
+ */
 export const RoomsPresence = endpoint(
   "rooms.presence",
   z.object({
     room: RoomName,
     after: z.string().max(limits.MAX_USER_LENGTH).optional(),
     limit: z.number().int().min(1).max(limits.MAX_PRESENCE_PAGE),
-    /** The answer must know at least this state of presence. */
+    /** The reply must include at least this revision of the presence bucket. */
     revision: z.number().int().min(0),
   }),
   z.object({
     count: z.number().int().min(0),
     members: z.array(Member),
     more: z.boolean(),
-    /** The state of presence that the answer knows: later changes are not in it. */
+    /** The revision of the presence bucket that the reply reflects. Later changes are not in it. */
     revision: z.number().int().min(0),
   }),
 );
 
-/** Said by each gateway once a second; its members leave when it has been silent too long. */
+/**
+ * The subject of a gateway's heartbeat, published once a second. If the heartbeats of a gateway
+ * stop for too long, rooms removes its members.
+ */
 export const GATEWAY_ALIVE = "gateway.alive";
+/** The payload of a heartbeat on {@link GATEWAY_ALIVE}. */
 export const GatewayAlive = z.object({ gateway: GatewayId });
 
-/** Said by rooms when it has let a gateway's members go: if the gateway lives, it joins them again. */
+/**
+ * The subject on which rooms tells a gateway that its members have been removed. A gateway that is
+ * still alive then joins its members again.
+ */
 export function gatewayLostSubject(gateway: string): string {
   return `gateway.lost.${gateway}`;
 }
 
-/** A stored message as the archive gives it. */
+/** A stored message as the archive returns it. */
 export const ArchivedMessage = RoomEvent.extend({ seq: Seq, prev: Seq });
+/** The parsed form of {@link ArchivedMessage}. */
 export type ArchivedMessage = z.infer<typeof ArchivedMessage>;
 
 /**
- * One page of a room's archive. With `after`: the oldest that follow it, in rising order; else the
- * newest (before `before`), newest first. `upTo` is a seq the archive must have reached
- * first; where it cannot in time the request is refused with `unavailable`. Served by persistence.
+ * Reads one page of a room's history from the archive. Served by persistence. With `after`, the
+ * page holds the oldest messages above it, in ascending order. Otherwise it holds the newest
+ * messages (below `before`, if given), newest first. With `upTo`, persistence waits until it has
+ * archived everything up to that seq. If that takes too long, it refuses with `unavailable`.
  */
 export const HistoryRead = endpoint(
   "history.read",
@@ -178,10 +215,14 @@ export const HistoryRead = endpoint(
   z.object({
     messages: z.array(ArchivedMessage),
     more: z.boolean(),
-    /** The log whose seqs these are. */
+    /** The epoch of the log that these seqs belong to. */
     epoch: z.string(),
-    /** Retention has taken messages up to this seq: what follows it is whole. 0: nothing taken. */
+    /**
+     * Retention deleted messages up to this seq; everything above it is complete. 0: nothing was
+     * deleted.
+     */
     trimmedTo: Seq,
   }),
 );
+/** The parsed reply of {@link HistoryRead}. */
 export type HistoryPage = z.infer<typeof HistoryRead["reply"]>;

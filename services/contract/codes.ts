@@ -1,13 +1,13 @@
 /**
- * Every error code and every close code of the protocol, once. PROTOCOL.md carries the same tables
- * and a test compares them. No I/O; imports nothing.
+ * The error codes and close codes of the protocol. PROTOCOL.md contains the same tables, and a test
+ * compares them. No I/O; imports nothing.
  *
  * @module
  */
 
 /**
- * Error codes and the sentence each begins with. A frame's `message` may add what exactly is wrong
- * after a colon ("Invalid message format: content: Required"); the code never changes.
+ * Error codes, each with the sentence that its `message` starts with. After a colon, `message` may
+ * add a detail ("Invalid message format: content: Required"). The code never changes.
  */
 export const ERRORS = {
   invalid_format: "Invalid message format",
@@ -26,7 +26,7 @@ export const ERRORS = {
   session_not_found: "Session not found",
 } as const;
 
-/** A stable error code. */
+/** A stable error code: a key of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /** Whether `code` is one of {@link ERRORS}. */
@@ -35,8 +35,8 @@ export function isErrorCode(code: string): code is ErrorCode {
 }
 
 /**
- * Close codes and their reason text. 4000-4099: mend something before coming back; 4100-4199:
- * come back with backoff; 1xxx: RFC 6455's own.
+ * Close codes and their reason texts. 1xxx: defined by RFC 6455. 4000-4099: the client must fix
+ * something before it reconnects. 4100-4199: the client should reconnect with backoff.
  */
 export const CLOSES = {
   normal: { code: 1000, reason: "Normal closure" },
@@ -55,19 +55,22 @@ export const CLOSES = {
   unavailable: { code: 4104, reason: "Unavailable" },
 } as const;
 
-/** The name of a way in which the server closes a connection. */
+/** The name of a reason for which the server closes a connection: a key of {@link CLOSES}. */
 export type CloseName = keyof typeof CLOSES;
 
-/** An error as it crosses the bus and the wire. */
+/** An error as it travels over the bus and to clients. */
 export interface Fault {
+  /** The stable code. */
   code: ErrorCode;
+  /** For people: the sentence of the code, then optionally a colon and a detail. */
   message: string;
-  /** Milliseconds after which trying again makes sense. */
+  /** How long to wait before retrying, milliseconds. */
   retryAfter?: number;
 }
 
 /**
- * Builds a {@link Fault}.
+ * Builds a {@link Fault} whose `message` is the code's sentence and, after a colon, `detail`.
+ * `retryAfter` is in milliseconds.
  *
  * @example
  * ```ts

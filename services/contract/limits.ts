@@ -1,81 +1,103 @@
 /**
- * The sizes and times that both ends of the wire rely on. No I/O; imports nothing.
- * A number that only one service needs lives in that service's config instead.
+ * Sizes and times that both client and server rely on. No I/O; imports nothing. A limit that only
+ * one service needs belongs in that service's config.
  *
  * @module
  */
 
 /**
- * Largest frame a client may send, bytes. Content is at most half of it, so that a frame with a
- * full content and every other field escaped still fits. Above it the socket is closed with 1009.
+ * Largest frame a client may send, bytes. Content may be at most half of it, so a frame with full
+ * content still fits when every other field is escaped. The gateway closes the socket with 1009
+ * above this size.
  */
 export const MAX_FRAME_BYTES = 64 * 1024;
 
-/** Largest body of a request over HTTP, bytes: it must fit into a NATS message. */
+/**
+ * Largest body of an HTTP request, bytes. A forwarded body must fit into one NATS message (1 MiB).
+ */
 export const MAX_POST_BYTES = 512 * 1024;
 
-/** Largest `content` of a message or signal, bytes of its JSON in UTF-8. */
+/** Largest `content` of a message or signal, in bytes of UTF-8 encoded JSON. */
 export const MAX_CONTENT_BYTES = 32 * 1024;
 
 /** Longest token accepted, characters. An RS256 token with a large `rooms` claim is about 2 KiB. */
 export const MAX_TOKEN_LENGTH = 8 * 1024;
 
-/** Longest client id of a frame, characters: a UUID is 36. */
+/** Longest frame id a client may choose, characters. A UUID takes 36. */
 export const MAX_ID_LENGTH = 64;
 
-/** Longest user id and user name, characters. */
+/** Longest user id and longest username, characters. */
 export const MAX_USER_LENGTH = 128;
 
-/** Tokens (parts between dots) a room name may have. */
+/** Maximum number of tokens (the parts between dots) in a room name. */
 export const MAX_ROOM_TOKENS = 4;
 
-/** Messages a `history` page holds when `limit` is not given, and at most. */
+/** Messages in a `history` page if the client gives no `limit`. */
 export const DEFAULT_HISTORY_LIMIT = 50;
+/** Most messages a client may request in one `history` page. */
 export const MAX_HISTORY_LIMIT = 500;
 
 /**
- * Bytes of events a history page holds at most: NATS refuses payloads over 1 MiB, and the page is
- * wrapped once more on its way. A page cut by this says `more: true`.
+ * Most bytes of events in one history page. NATS refuses payloads over 1 MiB by default, and the
+ * gateway wraps the page once more. A page cut at this limit says `more: true`.
  */
 export const MAX_PAGE_BYTES = 640 * 1024;
 
-/** Members one `presence` answer lists at most; the rest is paged by `after`. */
+/** Most members listed in one `presence` frame. The client requests the next page with `after`. */
 export const MAX_PRESENCE_PAGE = 500;
 
-/** Members above which a room tells how many there are, instead of each who comes and goes. */
+/**
+ * Above this number of members, a room announces only its member count instead of each join and
+ * leave.
+ */
 export const MAX_ANNOUNCED_MEMBERS = 1_000;
 
-/** How often it tells that at most, milliseconds. */
+/** Shortest time between two announcements of a member count, milliseconds. */
 export const PRESENCE_COUNT_MS = 1_000;
 
 /**
- * A join or leave older than this is refused, milliseconds. What shows that it was overtaken is kept
- * for three times as long.
+ * Rooms refuses a join or leave older than this, milliseconds. It keeps the sequence numbers that
+ * reveal overtaken requests for three times as long.
  */
 export const MAX_REQUEST_AGE_MS = 10_000;
 
-/** Milliseconds a new connection has to show a token before it is closed with 4001. */
+/**
+ * Time within which a new connection must present a token, milliseconds. The gateway then closes it
+ * with 4001.
+ */
 export const AUTH_DEADLINE_MS = 5_000;
 
-/** Frames kept in order while the first token is being verified. One more is refused. */
+/**
+ * Frames queued in order while the first token is being verified. The gateway refuses any further
+ * frame.
+ */
 export const MAX_FRAMES_BEFORE_AUTH = 32;
 
 /**
- * Frames kept in order while the rooms they are for are being joined, over all rooms of a
- * connection. The socket is not read on while any wait, so only what one read carried can queue.
+ * Frames queued in order while a connection's joins are pending, over all its rooms. The gateway
+ * stops reading the socket while any frame is queued, so only the contents of one read can queue
+ * up.
  */
 export const MAX_FRAMES_BEFORE_JOIN = 2_048;
 
-/** Time within which a resent `id` is recognised, milliseconds (the stream's duplicate window). */
+/**
+ * The stream's deduplication window, milliseconds: a message resent with the same `id` within this
+ * time is recognised as a duplicate.
+ */
 export const DUPLICATE_WINDOW_MS = 120_000;
 
-/** Room permission patterns one token may carry. */
+/** Most room patterns that the `rooms` claim of one token may contain. */
 export const MAX_ROOM_PATTERNS = 64;
 
-/** Shortest and longest time a client may let a `call` take, milliseconds, and the default. */
+/** Shortest timeout a client may set for a `call`, milliseconds. */
 export const MIN_CALL_TIMEOUT_MS = 1;
+/** Longest timeout a client may set for a `call`, milliseconds. */
 export const MAX_CALL_TIMEOUT_MS = 30_000;
+/** Timeout of a `call` that sets none, milliseconds. */
 export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
 
-/** Buckets the rooms are spread over; part of every subject, so it never changes. */
+/**
+ * Number of buckets that rooms are hashed into. The bucket is part of every subject, so this number
+ * must never change.
+ */
 export const ROOM_BUCKETS = 64;

@@ -1,11 +1,12 @@
 /**
- * The contract: what the wire and the bus carry. Everything else imports this; it does no I/O and
- * imports nothing but zod.
+ * The contract: everything that travels over the wire and the bus. All other parts import it. It
+ * does no I/O and imports only zod.
  *
  * @module
  */
 export * from "./bus.ts";
 export * from "./codes.ts";
+export * from "./describe_issue.ts";
 export * from "./frames.ts";
 export * from "./http.ts";
 export * from "./limits.ts";

@@ -1,40 +1,54 @@
 /**
- * The rules of rooms by the pattern of their names, as a JSON file has them (NAMESPACES_FILE).
- * The rooms service grants by them and persistence keeps by them. No I/O; imports zod.
+ * Namespaces: rules for rooms, selected by a pattern of room names and read from a JSON file
+ * (NAMESPACES_FILE). The rooms service grants access by them; persistence applies their retention.
+ * No I/O; imports only zod.
  *
  * @module
  */
 import * as z from "zod";
 import { PresenceMode } from "./bus.ts";
-import { describeIssue } from "./frames.ts";
+import { describeIssue } from "./describe_issue.ts";
 import { ALL_RIGHTS, matchesRoom, Right, RoomPattern } from "./rooms.ts";
 
-/** The rules of the rooms that one pattern names. */
+/** The rules for the rooms that match one pattern. */
 export const Namespace = z.strictObject({
   pattern: RoomPattern,
-  /** Stored, ordered, acked and kept as history; or only passed on to who is there now. */
+  /**
+   * True: messages are stored, ordered, acknowledged and kept as history. False: they are only
+   * forwarded to current members.
+   */
   stored: z.boolean().default(true),
-  /** Each join and leave told (`on`), only how many (`counts`), or nothing (`off`). */
+  /**
+   * What members learn about each other: every join and leave (`on`), only the number of members
+   * (`counts`), or nothing (`off`).
+   */
   presence: PresenceMode.default("on"),
-  /** The rights of a token without a `rooms` claim. A token with one has what its claim says. */
+  /**
+   * The rights granted to a token without a `rooms` claim. A token with that claim has exactly the
+   * rights it lists.
+   */
   access: z.array(Right).default([...ALL_RIGHTS]),
-  /** How long and how much history is kept; without a number, for ever. */
+  /** Retention of history. A limit that is absent does not apply. */
   history: z.strictObject({
-    /** Seconds. */
+    /** Maximum age, seconds. */
     maxAge: z.number().int().min(1).optional(),
-    /** Messages of each room. */
+    /** Maximum number of messages per room. */
     maxMessages: z.number().int().min(1).optional(),
   }).default({}),
 });
+/** The parsed form of {@link Namespace}. */
 export type Namespace = z.infer<typeof Namespace>;
 
-/** The file: the first namespace whose pattern names a room holds for it. */
+/**
+ * The contents of a namespaces file. The first namespace whose pattern matches a room applies to
+ * it.
+ */
 export const NamespacesFile = z.strictObject({ namespaces: z.array(Namespace).max(1_000) });
 
-/** What holds for a room that no namespace names. */
+/** Applies to a room that matches no namespace. */
 export const DEFAULT_NAMESPACE: Namespace = Namespace.parse({ pattern: ">" });
 
-/** The namespace of a room. */
+/** Returns the first of `namespaces` whose pattern matches `room`, or {@link DEFAULT_NAMESPACE}. */
 export function namespaceOf(namespaces: readonly Namespace[], room: string): Namespace {
   return namespaces.find(({ pattern }) => matchesRoom(pattern, room)) ?? DEFAULT_NAMESPACE;
 }
@@ -42,7 +56,7 @@ export function namespaceOf(namespaces: readonly Namespace[], room: string): Nam
 /**
  * Parses the text of a namespaces file.
  *
- * @throws {Error} with one line that says what is wrong
+ * @throws {Error} if the text is not JSON or breaks the schema; the message is one line
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Room names, the patterns that name many, and the rights one may hold in a room. A room's name is
- * a fragment of a NATS subject, so a pattern here is a NATS pattern. No I/O; imports zod.
+ * Room names, patterns that match room names, and the rights a user may hold in a room. A room name
+ * is part of a NATS subject, so a room pattern is a NATS pattern. No I/O; imports only zod.
  *
  * @module
  */
@@ -12,28 +12,29 @@ const ROOM = new RegExp(`^${TOKEN}(?:\\.${TOKEN}){0,${MAX_ROOM_TOKENS - 1}}$`);
 const PART = `(?:\\*|${TOKEN})`;
 const PATTERN = new RegExp(`^(?:>|${PART}(?:\\.${PART}){0,3}(?:\\.>)?)$`);
 
-/** A room's name: one to four tokens of `[A-Za-z0-9_-]{1,64}` joined by dots. */
+/** A room name: one to four tokens of `[A-Za-z0-9_-]{1,64}` joined by dots. */
 export const RoomName = z.string().regex(
   ROOM,
   "expected a room name: 1 to 4 tokens of A-Z a-z 0-9 _ - (64 at most) joined by dots",
 );
 
-/** A NATS pattern over room names: `*` stands for one token, a last `>` for one or more. */
+/** A NATS pattern of room names: `*` matches one token, a trailing `>` matches one or more. */
 export const RoomPattern = z.string().regex(
   PATTERN,
   'expected a room pattern such as "lobby", "chat.*" or "game.>"',
 );
 
-/** What one may do in a room. `subscribe` is needed to enter at all. */
+/** A right in a room. Entering the room requires `subscribe`. */
 export const Right = z.enum(["subscribe", "publish", "history", "presence"]);
+/** One of the rights of {@link Right}. */
 export type Right = z.infer<typeof Right>;
 
-/** Every right, in the order they are documented. */
+/** Every right, in documentation order. */
 export const ALL_RIGHTS: readonly Right[] = Right.options;
 
 /**
- * The `rooms` claim of a token: a list of patterns (every right in each), or patterns with the
- * rights held there.
+ * The `rooms` claim of a token: a list of room patterns, each granting every right, or a map from
+ * room patterns to lists of rights.
  */
 export const RoomsClaim = z.union([
   z.array(RoomPattern).max(MAX_ROOM_PATTERNS),
@@ -42,10 +43,11 @@ export const RoomsClaim = z.union([
     `expected at most ${MAX_ROOM_PATTERNS} room patterns`,
   ),
 ]);
+/** The parsed form of {@link RoomsClaim}. */
 export type RoomsClaim = z.infer<typeof RoomsClaim>;
 
 /**
- * Whether `room` is one of those that `pattern` names, by NATS's rules.
+ * Returns whether `room` matches `pattern` under NATS's rules.
  *
  * @example
  * ```ts
@@ -68,7 +70,7 @@ export function matchesRoom(pattern: string, room: string): boolean {
 }
 
 /**
- * The rights that a `rooms` claim gives in `room`: the union over the patterns that match it.
+ * Returns the rights that a `rooms` claim grants in `room`: the union over all matching patterns.
  *
  * @example
  * ```ts
@@ -93,8 +95,8 @@ export function rightsInRoom(claim: RoomsClaim, room: string): Set<Right> {
 }
 
 /**
- * The bucket of a room, 0 to 63: FNV-1a (32 bit) of its name modulo {@link ROOM_BUCKETS}. Part of
- * every subject of the room, so the function can never change.
+ * Returns the bucket of a room, 0 to 63: FNV-1a (32 bit) of its name modulo {@link ROOM_BUCKETS}.
+ * The bucket is part of every subject of the room, so this function must never change.
  *
  * @example
  * ```ts

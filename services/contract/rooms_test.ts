@@ -11,7 +11,7 @@ import {
   subjectTokenText,
 } from "./mod.ts";
 
-Deno.test("patterns match as NATS matches", () => {
+Deno.test("patterns match by the rules of NATS", () => {
   const cases: [string, string, boolean][] = [
     [">", "a", true],
     [">", "a.b.c.d", true],
@@ -29,7 +29,7 @@ Deno.test("patterns match as NATS matches", () => {
   }
 });
 
-Deno.test("what is no pattern is refused", () => {
+Deno.test("an invalid pattern is refused", () => {
   for (const pattern of ["", ".", "a.", "a.>.b", "a*", "**", ">.a", "a b", "a.b.c.d.e.f"]) {
     assert.equal(RoomPattern.safeParse(pattern).success, false, pattern);
   }
@@ -38,13 +38,13 @@ Deno.test("what is no pattern is refused", () => {
   assert.equal(RoomsClaim.safeParse(Array(65).fill("a")).success, false);
 });
 
-Deno.test("buckets are spread evenly enough, and within their number", () => {
+Deno.test("rooms spread evenly over the buckets", () => {
   const counts = new Array(ROOM_BUCKETS).fill(0);
   for (let i = 0; i < 64_000; i++) counts[bucketOf(`room.${i}`)]++;
   assert.ok(Math.min(...counts) > 500 && Math.max(...counts) < 1_500, String(counts));
 });
 
-Deno.test("a room survives its subject, and any text its token", () => {
+Deno.test("rooms and texts survive encoding to subjects and tokens", () => {
   for (const room of ["a", "a.b", "a.b.c.d", "0.0"]) {
     assert.equal(roomOfSubject(messageSubject(room)), room);
   }

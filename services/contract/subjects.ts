@@ -1,84 +1,98 @@
 /**
- * Every NATS subject of Hopwire, and the headers that travel on them. No I/O.
+ * All NATS subjects and headers that Hopwire uses. No I/O.
  *
  * @module
  */
 import { bucketOf } from "./rooms.ts";
 
-/** The stream that holds every stored message: the total order of each room, and the log. */
+/**
+ * The stream that holds every stored message. It is the log, and defines the total order of each
+ * room.
+ */
 export const ROOMS_STREAM = "ROOMS";
 
-/** What {@link ROOMS_STREAM} stores, and what the server republishes a stored message as. */
+/** The subjects that {@link ROOMS_STREAM} stores. */
 export const ROOMS_STREAM_SUBJECT = "room.message.>";
+/**
+ * The subjects on which the NATS server republishes the messages stored in {@link ROOMS_STREAM}.
+ */
 export const ROOMS_STREAM_REPUBLISHED = "room.live.>";
 
 /** The durable consumer of {@link ROOMS_STREAM} that fills the archive. */
 export const ARCHIVE_CONSUMER = "archive";
 
-/** The key-value bucket of who is in which room; see `services/rooms/presence.ts` for its keys. */
+/**
+ * The key-value bucket that records who is in which room; see `services/rooms/presence.ts` for its
+ * keys.
+ */
 export const PRESENCE_BUCKET = "PRESENCE";
 
-/** Header names. The first two are NATS's own, set on republished messages. */
+/** Header names. The NATS server sets the first two on republished messages. */
 export const HEADERS = {
   sequence: "Nats-Sequence",
   lastSequence: "Nats-Last-Sequence",
   messageId: "Nats-Msg-Id",
-  /** Why a request failed, as NATS services write it (ADR-32): the sentence and the code. */
+  /** The message and code of a refused request, as NATS services write them (ADR-32). */
   error: "Nats-Service-Error",
   errorCode: "Nats-Service-Error-Code",
   retryAfter: "Hopwire-Retry-After",
-  /** Set by a gateway on an event it built and checked itself. */
+  /** Set by a gateway on an event that it built and validated itself. */
   checked: "Hopwire-Checked",
   traceparent: "traceparent",
-  /** Of a request over HTTP that is passed on: which it is; of its answer: the status. */
+  /** On a forwarded HTTP request: the kind of request. On its reply: the HTTP status. */
   http: "Hopwire-Http",
 } as const;
 
-/** Where a message to be stored is published. Carries a `RoomEvent`. */
+/** The subject to publish a message to be stored on. Carries a `RoomEvent`. */
 export function messageSubject(room: string): string {
   return `room.message.${bucketOf(room)}.${room}`;
 }
 
-/** Where the server republishes stored messages, and ephemeral rooms' messages are published. */
+/**
+ * The subject on which the NATS server republishes a stored message, and on which gateways publish
+ * messages of rooms that store nothing.
+ */
 export function liveSubject(room: string): string {
   return `room.live.${bucketOf(room)}.${room}`;
 }
 
-/** Ephemeral signals of a room. Carries a `SignalEvent`. */
+/** The subject of a room's ephemeral signals. Carries a `SignalEvent`. */
 export function signalSubject(room: string): string {
   return `room.signal.${bucketOf(room)}.${room}`;
 }
 
 /**
- * Changes of who is in a room: one `PresenceEvent` a user. The token before the room is the user,
- * by {@link subjectToken}.
+ * The subject of a user's presence changes in a room. Carries a `PresenceEvent`. `user` is the user
+ * id as a token, made by {@link subjectToken}.
  */
 export function presenceSubject(room: string, user: string): string {
   return `room.presence.${bucketOf(room)}.${user}.${room}`;
 }
 
-/** Events for one user, from any service. Carries a `UserEvent`. */
+/** The subject on which any service publishes events for one user. Carries a `UserEvent`. */
 export function userEventSubject(userId: string): string {
   return `user.event.${subjectToken(userId)}`;
 }
 
-/** Said when every token of a user is void. */
+/** The subject on which a service announces that all tokens of a user are revoked. */
 export function revokedSubject(userId: string): string {
   return `auth.revoked.${subjectToken(userId)}`;
 }
 
-/** Requests over HTTP for a session that this gateway holds, from those that others were sent. */
+/**
+ * The subject to which other gateways forward HTTP requests for a session that this gateway holds.
+ */
 export function gatewaySessionSubject(gateway: string): string {
   return `gateway.session.${gateway}`;
 }
 
-/** A method of a service that clients may call. */
+/** The subject of a service method that clients may call. */
 export function callSubject(service: string, method: string): string {
   return `call.${service}.${method}`;
 }
 
 /**
- * The room of a `room.message`, `room.live` or `room.signal` subject.
+ * Extracts the room from a `room.message`, `room.live` or `room.signal` subject.
  *
  * @example
  * ```ts
@@ -93,8 +107,8 @@ export function roomOfSubject(subject: string): string {
 }
 
 /**
- * Any text as one token of a subject (and of a key): itself where it is plain, else `=` and its
- * UTF-8 in base64url. Two texts never share a token.
+ * Encodes any text as one token of a subject or key. Text of `A-Z a-z 0-9 _ -` stays as it is; any
+ * other becomes `=` followed by its UTF-8 in base64url. Different texts never share a token.
  *
  * @example
  * ```ts
@@ -111,7 +125,11 @@ export function subjectToken(text: string): string {
     new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** The text that {@link subjectToken} made `token` of. Throws a SyntaxError on any other. */
+/**
+ * Decodes a token that {@link subjectToken} made.
+ *
+ * @throws {SyntaxError} if the token starts with `=` but is not base64url
+ */
 export function subjectTokenText(token: string): string {
   if (!token.startsWith("=")) return token;
   return new TextDecoder().decode(Uint8Array.fromBase64(token.slice(1), { alphabet: "base64url" }));

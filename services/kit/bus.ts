@@ -1,5 +1,5 @@
 /**
- * The connection to NATS that never gives up, and takes no more than it can send.
+ * A connection to NATS that reconnects forever and bounds its outbound queue.
  *
  * @module
  */
@@ -14,30 +14,36 @@ import { natsUrl } from "./config.ts";
 import { errorText, type Logger } from "./log.ts";
 
 /**
- * Bytes that may be on their way to NATS and not yet confirmed by a flush. The client library
- * queues without a bound while the server is slow or gone; above this we refuse instead.
+ * Most bytes that may be sent but not yet confirmed by a flush. The client library queues without a
+ * bound while the server is slow or unreachable. Above this limit, `send` refuses.
  */
 const MAX_OUTBOUND_BYTES = 16 * 1024 * 1024;
 
-/** What headers of a message may take, and what a message costs beside its payload, bytes. */
+/**
+ * Bytes reserved for a message's headers. Also the assumed cost of a message beyond its payload.
+ */
 const MAX_HEADER_BYTES = 1_024;
 
-/** What is to be published. */
+/** The arguments of one publish. */
 type Sending = Parameters<Bus["send"]>;
 
 /** A connection to NATS. */
 export interface Bus {
+  /** The connection of the NATS client library. */
   readonly nats: NatsConnection;
+  /** The logger given to {@link connectBus}. */
   readonly log: Logger;
-  /** Whether NATS is reached right now. */
+  /** Whether the connection is up. */
   readonly connected: boolean;
-  /** Calls back at each loss of the connection, and at each return (never at the first connect). */
+  /** Adds a callback for each loss of the connection. */
   onDisconnect(callback: () => void): void;
+  /** Adds a callback for each reconnect. The first connect does not count. */
   onReconnect(callback: () => void): void;
   /**
-   * Publishes, unless NATS is gone or more than 16 MiB wait to reach it.
+   * Publishes, unless NATS is disconnected, more than 16 MiB await confirmation, or the message
+   * exceeds the server's maximum payload.
    *
-   * @returns whether it was taken
+   * @returns whether the message was accepted
    */
   send(
     subject: string,
@@ -45,17 +51,23 @@ export interface Bus {
     options?: { headers?: MsgHdrs; reply?: string },
   ): boolean;
   /**
-   * As {@link Bus.send}, at the end of this turn of the event loop, together with all that others
-   * send so: one write for many. Keeps the order among them.
+   * Like {@link Bus.send}, but publishes at the end of this turn of the event loop, so one write
+   * carries all messages sent this way. Keeps their order.
    */
   sendSoon: Bus["send"];
-  /** Finishes what is under way and closes. */
+  /** Publishes everything accepted so far, then closes the connection. */
   drain(): Promise<void>;
 }
 
 /**
- * Connects to NATS, waiting as long as it takes, and stays connected for ever. Only a server that
- * refuses us (wrong credentials) ends it: then `onClosed` gets the reason.
+ * Connects to NATS and reconnects whenever the connection is lost, without a time limit. The
+ * connection only ends if the server rejects the credentials; `onClosed` then receives the reason.
+ *
+ * @param options.url one NATS URL, or several separated by commas
+ * @param options.name the name of the connection, which NATS's monitoring shows
+ * @param options.maxOutboundBytes see {@link Bus.send}; 16 MiB by default
+ * @returns the connection, once it is established
+ * @throws {Error} if the server rejects the credentials on the first connect
  */
 export async function connectBus(options: {
   url: string;
@@ -68,7 +80,7 @@ export async function connectBus(options: {
   const urls = options.url.split(",").map((part) => natsUrl(part.trim())!);
   const [first] = urls as [URL];
   const [user, password] = [first.username, first.password].map(decodeURIComponent);
-  const patience = setTimeout(() => log.warn("waiting for NATS", { url: hosts(urls) }), 1_000);
+  const waitNotice = setTimeout(() => log.warn("waiting for NATS", { url: hosts(urls) }), 1_000);
   const nats = await connect({
     servers: urls.map((url) => `${url.hostname}:${url.port || 4222}`),
     name: options.name,
@@ -80,11 +92,12 @@ export async function connectBus(options: {
     pingInterval: 5_000,
     maxPingOut: 2,
     noAsyncTraces: true,
-    // A name that the client resolved by itself would become an address that --allow-net does not list.
+    // If the client resolved host names itself, it would connect to addresses that --allow-net does
+    // not list.
     resolve: false,
     ...(first.protocol === "tls:" ? { tls: {} } : {}),
     ...(password ? { user, pass: password } : user ? { token: user } : {}),
-  }).finally(() => clearTimeout(patience));
+  }).finally(() => clearTimeout(waitNotice));
 
   let connected = true;
   let closing = false;
@@ -96,11 +109,11 @@ export async function connectBus(options: {
   (async () => {
     for await (const status of nats.status()) {
       if (status.type === "disconnect") {
-        if (!closing) log.warn("NATS is gone");
+        if (!closing) log.warn("lost connection to NATS, reconnecting");
         connected = false;
         for (const callback of onDisconnect) callback();
       } else if (status.type === "reconnect") {
-        log.info("NATS is back");
+        log.info("reconnected to NATS");
         connected = true;
         unconfirmed = 0;
         for (const callback of onReconnect) callback();
@@ -114,7 +127,7 @@ export async function connectBus(options: {
     if (!closing) options.onClosed?.(reason ? errorText(reason) : "closed");
   });
 
-  /** One flush at a time confirms all that was sent before it. */
+  /** Flushes to confirm everything published so far. Runs one flush at a time. */
   const confirm = () => {
     flushing = true;
     const covered = unconfirmed;
@@ -126,14 +139,14 @@ export async function connectBus(options: {
     });
   };
 
-  /** What this costs, if it can be sent now; else 0. */
+  /** Returns the cost of a message in bytes, or 0 if it cannot be sent now. */
   const costOf = (subject: string, payload: string | Uint8Array) => {
-    if (!connected || unconfirmed + waiting >= maxOutboundBytes) return 0;
-    // Of a text at most: counting exactly costs more than it is worth.
+    if (!connected || unconfirmed + queuedBytes >= maxOutboundBytes) return 0;
+    // An upper bound for text: an exact count costs more than it gains.
     const bytes = payload.length * (typeof payload === "string" ? 3 : 1) + MAX_HEADER_BYTES;
     const most = nats.info?.max_payload ?? Infinity;
     if (bytes <= most || Buffer.byteLength(payload) + MAX_HEADER_BYTES <= most) return bytes;
-    log.error("too large to be published", { subject, bytes });
+    log.error("message exceeds the maximum payload of NATS", { subject, bytes });
     return 0;
   };
   const publish = (...[subject, payload, sendOptions]: Sending) => {
@@ -143,19 +156,19 @@ export async function connectBus(options: {
       log.error("publish failed", { subject, error: errorText(error) });
     }
   };
-  /** Counts what has been published, to be confirmed. */
+  /** Counts published bytes as unconfirmed and makes sure that a flush is under way. */
   const published = (bytes: number) => {
     unconfirmed += bytes;
     if (!flushing) confirm();
   };
-  const soon: Sending[] = [];
-  let waiting = 0;
+  const queue: Sending[] = [];
+  let queuedBytes = 0;
   const sendAll = () => {
-    if (soon.length === 0) return;
-    for (const sending of soon) publish(...sending);
-    soon.length = 0;
-    published(waiting);
-    waiting = 0;
+    if (queue.length === 0) return;
+    for (const sending of queue) publish(...sending);
+    queue.length = 0;
+    published(queuedBytes);
+    queuedBytes = 0;
   };
 
   return {
@@ -176,8 +189,8 @@ export async function connectBus(options: {
     sendSoon(subject, payload, sendOptions) {
       const bytes = costOf(subject, payload);
       if (bytes === 0) return false;
-      waiting += bytes;
-      if (soon.push([subject, payload, sendOptions]) === 1) setImmediate(sendAll);
+      queuedBytes += bytes;
+      if (queue.push([subject, payload, sendOptions]) === 1) setImmediate(sendAll);
       return true;
     },
     async drain() {

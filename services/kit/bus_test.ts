@@ -5,7 +5,7 @@ import { until } from "../../tests/harness/wait.ts";
 import { connectBus, createHeaders } from "./bus.ts";
 import { createLogger } from "./log.ts";
 
-Deno.test("what is sent while NATS is stopped is bounded, and taken again afterwards", async () => {
+Deno.test("the outbound queue is bounded while NATS is paused, and accepts messages again afterwards", async () => {
   await using nats = await startNats();
   const log = createLogger("test", { write: () => {} });
   const bus = await connectBus({ url: nats.url, name: "test", log, maxOutboundBytes: 100_000 });
@@ -18,37 +18,38 @@ Deno.test("what is sent while NATS is stopped is bounded, and taken again afterw
   }
   assert.ok(sent >= 20, String(sent));
   nats.process.signal("SIGCONT");
-  await until("it to be taken again", () => bus.send("test.flood", payload));
+  await until("a message to be accepted again", () => bus.send("test.flood", payload));
   await bus.drain();
 });
 
-Deno.test("a lost NATS is told, nothing is queued for it, and it is found again", async () => {
+Deno.test("a lost connection is reported, queues nothing, and is re-established", async () => {
   await using nats = await startNats();
   const log = createLogger("test", { write: () => {} });
   const bus = await connectBus({ url: nats.url, name: "test", log });
   const happened: string[] = [];
-  bus.onDisconnect(() => void happened.push("gone"));
-  bus.onReconnect(() => void happened.push("back"));
+  bus.onDisconnect(() => void happened.push("disconnect"));
+  bus.onReconnect(() => void happened.push("reconnect"));
   await nats.kill();
   await until("the loss", () => !bus.connected);
   assert.equal(bus.send("test.x", "1"), false);
   await nats.restart();
-  await until("the return", () => bus.connected);
-  assert.deepEqual(happened, ["gone", "back"]);
+  await until("the reconnect", () => bus.connected);
+  assert.deepEqual(happened, ["disconnect", "reconnect"]);
   const headers = createHeaders();
   assert.equal(bus.send("test.x", "1", { headers }), true);
   await bus.drain();
 });
 
-Deno.test("a NATS that refuses our credentials ends it with the reason", async () => {
+Deno.test("a server that rejects the credentials ends the connection with the reason", async () => {
   await using nats = await startNats({ config: 'authorization { user: "a", password: "b" }' });
   const log = createLogger("test", { write: () => {} });
   const good = nats.url.replace("nats://", "nats://a:b@");
   const bus = await connectBus({ url: good, name: "test", log });
   await bus.drain();
   const wrong = nats.url.replace("nats://", "nats://a:wrong@");
-  // The server closes at once, and the library no longer listens to its socket then: a reset that comes
-  // now and then is nobody's. A service has ended by that time.
+  // The server closes the connection at once, and the library has stopped listening to its socket
+  // by then. An occasional ECONNRESET therefore reaches the global handler. A real service has
+  // exited by that time.
   const reset = (event: ErrorEvent) => {
     if (/ECONNRESET/.test(String(event.error))) event.preventDefault();
   };
@@ -62,7 +63,7 @@ Deno.test("a NATS that refuses our credentials ends it with the reason", async (
   }
 });
 
-Deno.test("a NATS that is given by its name is reached with leave for that name alone", async () => {
+Deno.test("a NATS server given by host name needs network permission for that name only", async () => {
   await using nats = await startNats();
   const url = nats.url.replace("127.0.0.1", "localhost");
   const script = `
@@ -82,7 +83,7 @@ Deno.test("a NATS that is given by its name is reached with leave for that name 
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("what is sent soon goes out together, in order, within the same bounds", async () => {
+Deno.test("sendSoon publishes messages together, in order, within the same bound", async () => {
   await using nats = await startNats();
   const log = createLogger("test", { write: () => {} });
   const bus = await connectBus({ url: nats.url, name: "test", log, maxOutboundBytes: 20_000 });
@@ -97,11 +98,11 @@ Deno.test("what is sent soon goes out together, in order, within the same bounds
   await until("all of it", () => came.length === sent.length);
   assert.deepEqual(came, sent);
   await until("it to be confirmed", () => bus.sendSoon("test.soon", "more"));
-  // What waits is sent before the connection is drained.
+  // Queued messages are sent before the connection drains.
   await bus.drain();
 });
 
-Deno.test("what is larger than NATS takes is refused at once", async () => {
+Deno.test("a message above the maximum payload is refused at once", async () => {
   await using nats = await startNats({ config: "max_payload: 10000" });
   const log = createLogger("test", { write: () => {} });
   const bus = await connectBus({ url: nats.url, name: "test", log });

@@ -1,6 +1,6 @@
 /**
- * The typed ways to use the bus: serve and request an endpoint, publish and subscribe to events.
- * Every payload is parsed by its schema before use; trace context travels in headers.
+ * Typed messaging over the bus: serve and request endpoints, publish and subscribe to events. Every
+ * payload is parsed by its schema before use. The trace context travels in headers.
  *
  * @module
  */
@@ -33,27 +33,31 @@ import {
 } from "./hop.ts";
 import { errorText } from "./log.ts";
 
-/** Requests that one endpoint works on at a time; more are refused as unavailable. */
+/**
+ * Most requests that one endpoint handles concurrently. It refuses any further request with
+ * `unavailable`.
+ */
 const MAX_REQUESTS_IN_FLIGHT = 4_096;
 
-/** How long a request waits for its reply when nothing else is said, milliseconds. */
+/** How long a request waits for its reply by default, milliseconds. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** What a handler is told beside the request or the event. */
+/** What a handler receives beside the request or event. */
 export interface MessageInfo {
-  /** The trace context: of the hop that serves the request, or of the event's publisher. */
+  /** The trace context: that of the hop that serves the request, or of the event's publisher. */
   context: Context;
+  /** The subject that the message was published on. */
   subject: string;
-  /** Of an event that the server republished, its sequence in the stream; else 0. */
+  /** The stream sequence of an event that the server republished; otherwise 0. */
   sequence: number;
 }
 
 /**
- * Serves an endpoint as one of a queue group. A request that does not fit the schema is refused
- * with `invalid_format`; a thrown FaultError is the refusal; anything else thrown is logged and
- * told as `unavailable`.
+ * Serves an endpoint as one member of the queue group `queue`. A request that does not match the
+ * schema is refused with `invalid_format`. A FaultError that the handler throws becomes the
+ * refusal. Any other error is logged and becomes `unavailable`.
  *
- * @returns the subscription
+ * @returns the subscription; unsubscribe to stop serving
  */
 export function serve<Request, Reply>(
   bus: Bus,
@@ -110,7 +114,7 @@ function refuse(message: Msg, refusal: Fault): void {
   try {
     message.respond("", { headers });
   } catch {
-    // The connection is closing: the asker's own timeout tells it.
+    // The connection is closing. The requester notices by its own timeout.
   }
 }
 
@@ -127,10 +131,13 @@ function parsePayload<T>(schema: z.ZodType<T>, message: Msg): T {
 }
 
 /**
- * Asks an endpoint.
+ * Sends a request to an endpoint and returns the parsed reply.
  *
- * @throws {FaultError} the service's own refusal; `unavailable` where nobody serves it, NATS is
- * gone, or no reply came in time; `unavailable` too where the reply does not fit its schema.
+ * @param options.timeout how long to wait for the reply, milliseconds; 5,000 by default
+ * @param options.context the trace context that the request belongs to
+ *
+ * @throws {FaultError} with the service's refusal; with `unavailable` if no service answers the
+ * endpoint, NATS is disconnected, no reply arrives in time, or the reply does not match its schema
  */
 export async function request<Request, Reply>(
   bus: Bus,
@@ -151,7 +158,7 @@ export async function request<Request, Reply>(
     });
     const parsed = endpoint.reply.safeParse(message.json());
     if (!parsed.success) {
-      bus.log.error("a reply is not as agreed", {
+      bus.log.error("a reply does not match its schema", {
         subject: endpoint.subject,
         error: describeIssue(parsed.error),
       });
@@ -166,7 +173,7 @@ export async function request<Request, Reply>(
 }
 
 /**
- * Sends a request and gives the reply as it came, once it is known to be no refusal.
+ * Sends a request and returns the raw reply if it is not a refusal.
  *
  * @throws {FaultError} as {@link request} does
  */
@@ -177,10 +184,11 @@ export async function requestRaw(
   options: {
     timeout?: number;
     context?: Context;
-    /** Headers beside those of the trace. */
+    /** Headers to send beside the trace context. */
     headers?: Record<string, string>;
-    /** The codes for "nobody serves this" and "no reply in time"; both `unavailable` by default. */
+    /** The error code if no service answers the subject; `unavailable` by default. */
     missing?: ErrorCode;
+    /** The error code if no reply arrives in time; `unavailable` by default. */
     late?: ErrorCode;
   } = {},
 ): Promise<Msg> {
@@ -197,10 +205,18 @@ export async function requestRaw(
     });
   } catch (error) {
     if (error instanceof NoRespondersError || isNoResponders(error)) {
-      throw new FaultError(options.missing ?? "unavailable", `nobody serves ${subject}`, 1_000);
+      throw new FaultError(
+        options.missing ?? "unavailable",
+        `no service answers ${subject}`,
+        1_000,
+      );
     }
     if (error instanceof TimeoutError) {
-      throw new FaultError(options.late ?? "unavailable", `${subject} did not answer`, 1_000);
+      throw new FaultError(
+        options.late ?? "unavailable",
+        `no reply from ${subject} in time`,
+        1_000,
+      );
     }
     throw new FaultError("unavailable", undefined, 1_000);
   }
@@ -222,9 +238,8 @@ function isNoResponders(error: unknown): boolean {
 }
 
 /**
- * Listens to events. One that does not fit the schema is logged and passed over.
- *
- * @returns the subscription
+ * Subscribes to events. An event that does not match the schema is logged and ignored.
+ * @returns the subscription; unsubscribe to stop listening
  */
 export function subscribe<Event>(
   bus: Bus,
@@ -243,7 +258,7 @@ export function subscribe<Event>(
           sequence: Number(headers?.get(HEADERS.sequence) ?? 0),
         });
       } catch (failure) {
-        bus.log.warn("an event was passed over", {
+        bus.log.warn("ignored an invalid event", {
           subject: message.subject,
           error: errorText(failure),
         });
@@ -253,9 +268,9 @@ export function subscribe<Event>(
 }
 
 /**
- * Publishes an event with the trace context given.
+ * Publishes an event under a trace context.
  *
- * @throws {FaultError} `unavailable` when NATS is gone or too slow to take it
+ * @throws {FaultError} `unavailable` if NATS is disconnected or too slow to accept it
  */
 export function publish<Event>(
   bus: Bus,

@@ -31,7 +31,7 @@ async function setUp() {
   };
 }
 
-/** The code and message of the FaultError that a promise rejects with. */
+/** Returns the code, message and retry time of the FaultError that a promise rejects with. */
 async function refusal(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;
@@ -39,7 +39,7 @@ async function refusal(promise: Promise<unknown>): Promise<string> {
     assert.ok(error instanceof FaultError, String(error));
     return `${error.fault.code}: ${error.fault.message} ${error.fault.retryAfter ?? ""}`.trim();
   }
-  return assert.fail("it was not refused");
+  return assert.fail("the request was not refused");
 }
 
 Deno.test("requests", async (t) => {
@@ -55,42 +55,51 @@ Deno.test("requests", async (t) => {
     return { n: n * 2 };
   });
 
-  await t.step("are answered, with the trace context passed on", async () => {
+  await t.step("are answered, and propagate the trace context", async () => {
     const context = contextOf(TRACEPARENT);
     assert.deepEqual(await request(bus, Double, { n: 21 }, { context }), { n: 42 });
     assert.equal(seen?.slice(3, 35), TRACEPARENT.slice(3, 35));
   });
 
-  await t.step("are refused with the service's own fault", async () => {
+  await t.step("are refused with the service's fault", async () => {
     assert.equal(
       await refusal(request(bus, Double, { n: 13 })),
       "forbidden: Not allowed: unlucky 250",
     );
   });
 
-  await t.step("that fail unexpectedly say nothing of the inside, but the log does", async () => {
+  await t.step("that fail unexpectedly expose nothing, but are logged", async () => {
     const words = await refusal(request(bus, Double, { n: 14 }));
     assert.equal(words, "unavailable: Temporarily unavailable 1000");
     assert.ok(set.lines.some((line) => line.includes("a secret detail")));
   });
 
-  await t.step("and replies are parsed before they are believed", async () => {
+  await t.step("and replies are validated", async () => {
     const wrong = { n: "1" } as unknown as { n: number };
     assert.match(await refusal(request(bus, Double, wrong)), /^invalid_format: .*n: /);
     assert.match(await refusal(request(bus, Double, { n: 15 })), /^unavailable/);
   });
 
-  await t.step("that nobody serves, or answers in time, are unavailable, or as asked", async () => {
-    const nobody = { ...Double, subject: "test.nobody" };
-    assert.match(await refusal(request(bus, nobody, { n: 1 })), /^unavailable: .*nobody serves/);
-    assert.match(await refusal(request(bus, Double, { n: 16 }, { timeout: 50 })), /^unavailable/);
-    const codes = { missing: "service_not_found", late: "timeout", timeout: 50 } as const;
-    assert.match(await refusal(requestRaw(bus, "test.nobody", "{}", codes)), /^service_not_found/);
-    assert.match(await refusal(requestRaw(bus, "test.double", '{"n":16}', codes)), /^timeout/);
-  });
+  await t.step(
+    "without a service or a timely reply fail with unavailable, or the given code",
+    async () => {
+      const nobody = { ...Double, subject: "test.nobody" };
+      assert.match(
+        await refusal(request(bus, nobody, { n: 1 })),
+        /^unavailable: .*no service answers/,
+      );
+      assert.match(await refusal(request(bus, Double, { n: 16 }, { timeout: 50 })), /^unavailable/);
+      const codes = { missing: "service_not_found", late: "timeout", timeout: 50 } as const;
+      assert.match(
+        await refusal(requestRaw(bus, "test.nobody", "{}", codes)),
+        /^service_not_found/,
+      );
+      assert.match(await refusal(requestRaw(bus, "test.double", '{"n":16}', codes)), /^timeout/);
+    },
+  );
 });
 
-Deno.test("one endpoint works on a bounded number of requests; more are refused at once", async () => {
+Deno.test("an endpoint handles a bounded number of requests, and refuses more at once", async () => {
   await using set = await setUp();
   const { bus } = set;
   const gate = Promise.withResolvers<void>();
@@ -113,7 +122,7 @@ Deno.test("one endpoint works on a bounded number of requests; more are refused 
   assert.equal(refused.length, 4);
 });
 
-Deno.test("events are parsed; a broken one is passed over and logged", async () => {
+Deno.test("events are validated; an invalid one is logged and ignored", async () => {
   await using set = await setUp();
   const { bus } = set;
   const got: number[] = [];
@@ -129,5 +138,5 @@ Deno.test("events are parsed; a broken one is passed over and logged", async () 
   await until("both", () => got.length === 2);
   assert.deepEqual(got, [1, 2]);
   assert.deepEqual(contexts, [TRACEPARENT, undefined]);
-  assert.equal(set.lines.filter((line) => line.includes("passed over")).length, 2);
+  assert.equal(set.lines.filter((line) => line.includes("ignored an invalid event")).length, 2);
 });

@@ -1,12 +1,13 @@
 /**
- * The name of a log's incarnation. A stream that was deleted, or lost with its disk, counts its
- * sequence from 1 again: seqs of two incarnations must never be compared.
+ * Epochs: names for the incarnations of a log. A stream that was deleted, or lost with its disk,
+ * counts its sequence from 1 again, so seqs of different incarnations must never be compared.
  *
  * @module
  */
 
 /**
- * The epoch of a stream: its creation time (RFC 3339, as stream info gives it, nanoseconds) in base 36.
+ * Returns the epoch of a stream: its creation time in base 36. `created` is the RFC 3339 time with
+ * nanoseconds that stream info reports.
  *
  * @example
  * ```ts

@@ -1,22 +1,28 @@
 /**
- * The one error class for a refusal that may be told to a client.
+ * The error class for refusals that clients may see.
  *
  * @module
  */
 import { type ErrorCode, type Fault, fault } from "../contract/mod.ts";
 
-/** Thrown by endpoints to refuse, and by `request` when one has refused or could not be reached. */
+/**
+ * An error that clients may see. An endpoint throws it to refuse a request. `request` throws it if
+ * the endpoint refused or could not be reached.
+ */
 export class FaultError extends Error {
+  /** Always `"FaultError"`. */
   override name = "FaultError";
+  /** The code, message and retry time that the client receives. */
   readonly fault: Fault;
 
+  /** Takes an error code, a detail for the message, and a time to retry after in milliseconds. */
   constructor(code: ErrorCode, detail?: string, retryAfter?: number) {
     const made = fault(code, detail, retryAfter);
     super(made.message);
     this.fault = made;
   }
 
-  /** The same with a fault that came from elsewhere, its sentence unchanged. */
+  /** Makes an error from a fault that another service sent. Keeps its message unchanged. */
   static from(given: Fault): FaultError {
     const error = new FaultError(given.code, undefined, given.retryAfter);
     error.message = given.message;
@@ -25,7 +31,10 @@ export class FaultError extends Error {
   }
 }
 
-/** The fault to tell a client for anything thrown: never the inner text of an unexpected error. */
+/**
+ * Returns the fault to send to a client for any thrown value. An unexpected error becomes
+ * `unavailable`; its text is never exposed.
+ */
 export function faultOf(error: unknown): Fault {
   return error instanceof FaultError ? error.fault : fault("unavailable", undefined, 1_000);
 }

@@ -1,19 +1,19 @@
 /**
- * `/healthz` (the process runs) and `/readyz` (it can do its work) for any service.
+ * Health routes for any service: `/healthz` (liveness) and `/readyz` (readiness).
  *
  * @module
  */
 import type { Hono } from "hono";
 
-/** What has to be so for a service to be ready. */
+/** The conditions for a service to be ready. */
 export interface Health {
-  /** Adds a condition; `name` is what `/readyz` lists while it does not hold. */
+  /** Adds a condition. `/readyz` lists `name` while `holds` returns false. */
   require(name: string, holds: () => boolean): void;
-  /** The names of the conditions that do not hold now. */
+  /** Returns the names of the conditions that do not hold now. */
   missing(): string[];
 }
 
-/** Makes the list of conditions of one service. */
+/** Creates the readiness conditions of one service, initially none. */
 export function createHealth(): Health {
   const conditions: { name: string; holds: () => boolean }[] = [];
   return {
@@ -22,7 +22,10 @@ export function createHealth(): Health {
   };
 }
 
-/** Adds the two routes: 200 `{"status":"ok"}`, or 503 with what is missing. */
+/**
+ * Adds the two routes. Both answer 200 `{"status":"ok"}`. `/readyz` answers 503 with the names of
+ * the missing conditions while the service is not ready.
+ */
 export function addHealthRoutes(app: Hono, health: Health): void {
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => {

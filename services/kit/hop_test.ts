@@ -3,13 +3,13 @@ import { contextOf, isSampled, ROOT_CONTEXT, SpanKind, startHop, traceparentOf }
 
 const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-Deno.test("a client's context travels through, exporter or not", () => {
+Deno.test("a client's context is propagated with and without an exporter", () => {
   const hop = startHop("test", SpanKind.INTERNAL, contextOf(TRACEPARENT), {});
   hop.end();
   assert.equal(traceparentOf(hop.context)!.slice(0, 35), TRACEPARENT.slice(0, 35));
 });
 
-Deno.test("what is no context is none", () => {
+Deno.test("an invalid traceparent gives the root context", () => {
   for (
     const text of [
       undefined,
@@ -24,7 +24,7 @@ Deno.test("what is no context is none", () => {
   assert.equal(traceparentOf(ROOT_CONTEXT), undefined);
 });
 
-Deno.test("the sampled flag is read", () => {
+Deno.test("the sampled flag is read from every digit", () => {
   assert.equal(isSampled(TRACEPARENT), true);
   assert.equal(isSampled(TRACEPARENT.replace(/01$/, "00")), false);
   assert.equal(isSampled(TRACEPARENT.replace(/01$/, "03")), true);

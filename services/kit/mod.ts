@@ -1,5 +1,5 @@
 /**
- * The kit: what a service needs and should never write again. Imports the contract.
+ * The kit: what every service needs. Imports the contract.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reads the rules of rooms from the file that NAMESPACES_FILE names.
+ * Reads the namespaces file that NAMESPACES_FILE names.
  *
  * @module
  */
@@ -8,9 +8,10 @@ import { ConfigError } from "./config.ts";
 import { errorText } from "./log.ts";
 
 /**
- * The rules; none where no file is named.
+ * Reads and parses a namespaces file. Returns an empty list if `file` is undefined.
  *
- * @throws {ConfigError} when the file is not to be read or is wrong; one line that names the variable
+ * @throws {ConfigError} if the file cannot be read or is invalid; the message is one line that
+ * names the variable
  */
 export async function readNamespaces(file: string | undefined): Promise<Namespace[]> {
   if (file === undefined) return [];

@@ -1,7 +1,7 @@
 /**
- * Publishes to JetStream without awaiting each ack: every publish carries a reply subject under
- * one inbox, and acks are matched to a ring of pending publishes as they come. About four times
- * the rate of awaiting `js.publish`, and no promise or timer a message.
+ * Publishes to JetStream without awaiting each acknowledgement. Every publish carries a reply
+ * subject under one inbox. Arriving acks are matched to a ring of pending publishes. This reaches
+ * about four times the rate of awaiting `js.publish`, and needs no promise or timer per message.
  *
  * @module
  */
@@ -9,16 +9,25 @@ import { createInbox, type Msg, type MsgHdrs, type Subscription } from "@nats-io
 import { type Fault, fault } from "../contract/mod.ts";
 import type { Bus } from "./bus.ts";
 
-/** Publishes that may await their ack at a time. At 64 KiB each that is 512 MiB at the very worst. */
+/** Most publishes that may await their ack. At 64 KiB each they hold at most 512 MiB. */
 const MAX_PENDING = 8_192;
 
-/** How long JetStream may take to store a message before its sender is told `unavailable`, ms. */
+/**
+ * How long JetStream may take to store a message before the publish fails with `unavailable`,
+ * milliseconds.
+ */
 const ACK_TIMEOUT_MS = 5_000;
 
-/** What JetStream said of one publish. */
+/**
+ * The ack of one publish: the message's seq, and whether JetStream recognised it as a duplicate of
+ * an earlier one, whose seq this then is.
+ */
 export type Stored = { seq: number; duplicate: boolean };
 
-/** Called once a publish: with what was stored, or with why it was not (or is not known to be). */
+/**
+ * Called once per publish: with the ack, or with the failure if the message was not stored or its
+ * fate is unknown.
+ */
 export type OnStored = (stored: Stored | null, failure: Fault | null) => void;
 
 interface Pending {
@@ -27,7 +36,7 @@ interface Pending {
   done: OnStored;
 }
 
-/** See the module's doc. One a connection. */
+/** Publishes to JetStream without awaiting each acknowledgement. One per connection. */
 export class StreamPublisher {
   readonly #bus: Bus;
   readonly #prefix: string;
@@ -38,6 +47,10 @@ export class StreamPublisher {
   #next = 0;
   #oldest = 0;
 
+  /**
+   * Subscribes to the inbox for acks on `bus`. `maxPending` is the most publishes that may await
+   * their ack (8,192 by default), `ackTimeout` how long each may take, milliseconds (5,000).
+   */
   constructor(bus: Bus, options: { maxPending?: number; ackTimeout?: number } = {}) {
     this.#bus = bus;
     this.#ring = new Array(options.maxPending ?? MAX_PENDING).fill(undefined);
@@ -52,14 +65,18 @@ export class StreamPublisher {
     bus.onDisconnect(() => this.#failAll());
   }
 
-  /** Publishes that await their ack, acked ones behind the oldest unacked included. */
+  /**
+   * Number of pending publishes. Includes acked ones that were published after the oldest unacked
+   * one.
+   */
   get pending(): number {
     return this.#next - this.#oldest;
   }
 
   /**
-   * Publishes; `done` is called once, maybe before this returns. `unavailable` means that the
-   * message may or may not be stored: a resend with the same Nats-Msg-Id finds out.
+   * Publishes a message. Calls `done` once, possibly before this method returns. After
+   * `unavailable` the message may or may not be stored. Resending it with the same Nats-Msg-Id
+   * resolves this.
    */
   publish(
     subject: string,
@@ -69,12 +86,12 @@ export class StreamPublisher {
   ): void {
     this.#advance();
     if (this.pending >= this.#ring.length) {
-      return done(null, fault("unavailable", "too much is waiting to be stored", 1_000));
+      return done(null, fault("unavailable", "too many messages await storage", 1_000));
     }
     const number = this.#next;
     const reply = this.#prefix + number.toString(36);
     if (!this.#bus.sendSoon(subject, payload, { headers, reply })) {
-      return done(null, fault("unavailable", "the message bus is not reached", 1_000));
+      return done(null, fault("unavailable", "the message bus is unreachable", 1_000));
     }
     this.#next++;
     this.#ring[number % this.#ring.length] = {
@@ -84,7 +101,7 @@ export class StreamPublisher {
     };
   }
 
-  /** Resolves when nothing is pending, or after `deadline` milliseconds. */
+  /** Resolves once nothing is pending, or after `deadline` milliseconds. */
   async idle(deadline: number): Promise<void> {
     const end = performance.now() + deadline;
     this.#advance();
@@ -94,7 +111,7 @@ export class StreamPublisher {
     }
   }
 
-  /** Stops; what is pending is told `unavailable`. */
+  /** Stops. Pending publishes fail with `unavailable`. */
   close(): void {
     clearInterval(this.#timer);
     this.#subscription.unsubscribe();
@@ -109,8 +126,8 @@ export class StreamPublisher {
     this.#ring[slot] = undefined;
     this.#advance();
     if (message.data.length === 0) {
-      // 503: no stream takes this subject, or JetStream is not there.
-      return pending.done(null, fault("unavailable", "no stream stores this", 1_000));
+      // 503: no stream captures this subject, or JetStream is unavailable.
+      return pending.done(null, fault("unavailable", "no stream stores this subject", 1_000));
     }
     let ack: { seq?: number; duplicate?: boolean; error?: unknown };
     try {
@@ -145,7 +162,7 @@ export class StreamPublisher {
   #failAll(): void {
     const end = this.#next;
     for (let number = this.#oldest; number < end; number++) {
-      this.#fail(number, "the message bus is not reached");
+      this.#fail(number, "the message bus is unreachable");
     }
     this.#advance();
   }

@@ -39,7 +39,7 @@ async function setUp(options: ConstructorParameters<typeof StreamPublisher>[1] =
   };
 }
 
-Deno.test("each publish is told its own seq, in order", async () => {
+Deno.test("each publish receives its own seq, in order", async () => {
   await using set = await setUp();
   for (let i = 0; i < 3_000; i++) set.publish();
   await until("the acks", () => set.outcomes.length === 3_000);
@@ -50,7 +50,7 @@ Deno.test("each publish is told its own seq, in order", async () => {
   assert.equal(set.publisher.pending, 0);
 });
 
-Deno.test("a duplicate is told as one, with the first seq", async () => {
+Deno.test("a duplicate is reported with the first message's seq", async () => {
   await using set = await setUp();
   set.publish("s.a", "same");
   set.publish("s.a", "other");
@@ -63,25 +63,25 @@ Deno.test("a duplicate is told as one, with the first seq", async () => {
   ]);
 });
 
-Deno.test("what no stream takes, and what a full one refuses, is unavailable", async () => {
+Deno.test("a publish without a stream, or to a full one, fails with unavailable", async () => {
   await using set = await setUp({}, { max_msgs: 2, discard: "new" });
   set.publish("other.subject");
   for (let i = 0; i < 3; i++) set.publish();
   await until("the answers", () => set.outcomes.length === 4);
   assert.match(
     set.outcomes.find(({ failure }) => failure)!.failure!.message,
-    /no stream stores this/,
+    /no stream stores this subject/,
   );
   const full = set.outcomes.at(-1)!.failure!;
   assert.deepEqual([full.code, full.retryAfter], ["unavailable", 1_000]);
 });
 
-Deno.test("while JetStream is stopped publishes wait, bounded in number and time", async () => {
+Deno.test("publishes to a paused JetStream are bounded in number and time", async () => {
   await using set = await setUp({ maxPending: 10, ackTimeout: 300 });
   await set.nats.process.stop();
   for (let i = 0; i < 15; i++) set.publish();
-  assert.equal(set.outcomes.length, 5, "what is too much is told at once");
-  assert.match(set.outcomes[0]!.failure!.message, /too much is waiting/);
+  assert.equal(set.outcomes.length, 5, "publishes above the limit fail at once");
+  assert.match(set.outcomes[0]!.failure!.message, /too many messages await/);
   await until("the rest to time out", () => set.outcomes.length === 15);
   assert.match(set.outcomes[14]!.failure!.message, /not stored in time/);
   set.nats.process.signal("SIGCONT");
@@ -89,13 +89,13 @@ Deno.test("while JetStream is stopped publishes wait, bounded in number and time
   await until("a new one to be stored", () => set.outcomes[15]?.stored?.seq === 11);
 });
 
-Deno.test("when NATS dies all that is pending is told", async () => {
+Deno.test("all pending publishes fail when NATS dies", async () => {
   await using set = await setUp();
   await set.nats.process.stop();
   for (let i = 0; i < 20; i++) set.publish();
   await set.nats.kill();
   await until("the answers", () => set.outcomes.length === 20);
-  for (const { failure } of set.outcomes) assert.match(failure!.message, /not reached/);
+  for (const { failure } of set.outcomes) assert.match(failure!.message, /unreachable/);
   set.publish();
-  assert.equal(set.outcomes.length, 21, "without NATS it is told at once");
+  assert.equal(set.outcomes.length, 21, "a publish without NATS fails at once");
 });

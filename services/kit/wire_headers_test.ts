@@ -12,7 +12,7 @@ import {
   wireHeaderNumber,
 } from "./wire_headers.ts";
 
-Deno.test("headers are the library's own, sent and read", async () => {
+Deno.test("sent headers and read headers agree with the library's", async () => {
   await using nats = await startNats();
   const bus = await connectBus({
     url: nats.url,
@@ -49,20 +49,20 @@ Deno.test("headers are the library's own, sent and read", async () => {
   assert.equal(wireHeaderNumber(second, headerName("Nats-Sequence")), 9_007_199_254_740_991);
   assert.equal(wireHeader(second, headerName("Nats-Sequence")), "9007199254740991");
   assert.equal(wireHeader(second, headerName("empty")), undefined);
-  assert.equal(wireHeader(second, headerName("later")), undefined, "the body is no header");
+  assert.equal(wireHeader(second, headerName("later")), undefined, "the payload is not a header");
   assert.ok(Number.isNaN(wireHeaderNumber(second, headerName("a"))));
   assert.equal(wireHeader(bare, headerName("later")), undefined);
-  assert.equal(recordedTraceparent(ours), undefined, "it is none");
+  assert.equal(recordedTraceparent(ours), undefined, "the value is not a traceparent");
   assert.equal(recordedTraceparent(second), undefined);
   assert.equal(recordedTraceparent(bare), undefined);
-  // What another release of the library would give.
+  // A message as another release of the library might represent it.
   const plain = { headers: second.headers } as Msg;
   assert.equal(wireHeaderNumber(plain, headerName("Nats-Sequence")), 9_007_199_254_740_991);
   assert.equal(wireHeader(plain, headerName("empty")), undefined);
   await bus.drain();
 });
 
-Deno.test("a traceparent is made a text only where its trace is recorded", () => {
+Deno.test("a traceparent is returned only if its trace is recorded", () => {
   const traceparent = (flags: string) =>
     `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`;
   const message = (value: string) => {

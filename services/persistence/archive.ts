@@ -1,111 +1,134 @@
 /**
- * What an archive is: the stored messages of every room, by the log (epoch) they came from. SQLite
- * and PostgreSQL implement it, and one suite of tests holds for both.
+ * The archive: the stored messages of every room, keyed by the epoch of the log they came from.
+ * SQLite and PostgreSQL implement this interface, and one test suite covers both.
  *
- * A message's `prev` is not stored. It is worked out when a page is read, from the row before it,
- * or, where retention took that row, from the room's own mark of how far it took. A stored `prev`
- * would have to be mended each time that batches arrive in another order than the log's (several
- * instances, redelivery), and a mending that races another is wrong for ever; rows alone cannot be.
+ * A message's `prev` is not stored. It is derived when a page is read: from the previous row, or,
+ * if retention deleted that row, from the room's trim mark. A stored `prev` would need repair
+ * whenever batches arrive out of log order (several instances, redelivery). Two racing repairs
+ * could leave a wrong value forever; rows without `prev` cannot become inconsistent.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 
-/** One message as it is archived. */
+/** One archived message. */
 export interface ArchiveRow {
   seq: number;
   room: string;
-  /** When the log stored it, milliseconds since 1970. The event's own timestamp is its sender's. */
+  /**
+   * When the log stored the message, milliseconds since 1970. The timestamp inside the event is the
+   * sender's.
+   */
   storedAt: number;
   /** The event's JSON. */
   event: string;
 }
 
-/** Which part of a room is wanted. */
+/** Selects one page of a room. */
 export interface PageQuery {
   epoch: string;
   room: string;
   /** Only seqs below this one. */
   before?: number;
-  /** Only seqs above this one; where given the page rises from it, else it falls from the newest. */
+  /**
+   * Only seqs above this one. If given, the page is in ascending order; otherwise it starts at the
+   * newest message and descends.
+   */
   after?: number;
-  /** Messages at most. */
+  /** Most messages in the page. */
   limit: number;
-  /** Bytes of events at most, but one message always. */
+  /** Most bytes of events in the page. The page always holds at least one message. */
   maxBytes: number;
-  /** Nothing above this seq: up to here the archive is known to be whole. */
+  /** Only seqs up to this one. The archive is known to be complete up to it. */
   ceiling: number;
 }
 
-/** A part of a room. */
+/** One page of a room. */
 export interface ArchivePage {
   messages: { seq: number; prev: number; event: string }[];
-  /** Whether there are more in the direction that was read. */
+  /** Whether there are more messages in the direction of the page. */
   more: boolean;
-  /** Retention took, or the log lost, messages up to this seq. What follows it is whole. */
+  /**
+   * Retention deleted, or the log lost, messages up to this seq. Everything above it is complete.
+   */
   trimmedTo: number;
 }
 
-/** A room of one log. */
+/** A room within one log. */
 export interface RoomKey {
   epoch: string;
   room: string;
 }
 
-/** How much of a room is to go: what was stored before a time, and all but the newest `keep`. */
+/**
+ * What to delete from a room: everything stored before a time, and all but the newest `keep`
+ * messages.
+ */
 export interface TrimTarget extends RoomKey {
   /** Milliseconds since 1970. */
   storedBefore?: number;
   keep?: number;
 }
 
-/** Rows that one call of {@link Archive.trim} takes from each room at most. */
+/**
+ * Most rows that one call of {@link Archive.trim} deletes from each room. Bounds the transaction,
+ * so that appends and reads run in between.
+ */
 export const MAX_TRIM_ROWS = 1_000;
 
-/** See the module's doc. Any method throws when the database is not to be had; all may be repeated. */
+/**
+ * An archive of messages; see the module's doc. Every method rejects if the database is
+ * unavailable. Every method is idempotent.
+ */
 export interface Archive {
-  /** What to call it in logs; no secrets. */
+  /** The name of the database for logs. Contains no secrets. */
   readonly name: string;
   /**
-   * Stores rows in one transaction, all or none. Those that are there already (by epoch and seq),
-   * and those that retention has taken, are passed over.
+   * Stores rows in one transaction, all or none. Skips rows that are already stored (same epoch and
+   * seq) and rows that retention has deleted.
    */
   append(epoch: string, rows: readonly ArchiveRow[]): Promise<void>;
-  /** Reads one page, as one moment of the database. */
+  /** Reads one page, as a consistent snapshot of the database. */
   page(query: PageQuery): Promise<ArchivePage>;
-  /** The highest seq of a log ever stored or marked as lost; null where there is nothing of it. */
+  /**
+   * Returns the highest seq of a log that was ever stored or marked as lost, or null if there is
+   * none.
+   */
   lastSeq(epoch: string): Promise<number | null>;
-  /** Marks that the log has lost messages up to a seq before they were archived. */
+  /** Records that the log lost messages up to a seq before they were archived. */
   markLost(epoch: string, upTo: number): Promise<void>;
   /**
-   * Moves a log's messages above a seq to an epoch of their own, where nobody reads them but nothing
-   * is deleted: the log has lost its end and gives these seqs to other messages now.
+   * Moves a log's messages above a seq to a separate epoch, which nobody reads. Used after the log
+   * has lost its last messages and reuses their seqs. Nothing is deleted.
    *
-   * @returns how many
+   * @returns how many messages were moved
    */
-  setAside(epoch: string, above: number): Promise<number>;
-  /** The rooms that have messages, in the order of epoch and name, `limit` of them after `after`. */
+  quarantine(epoch: string, above: number): Promise<number>;
+  /**
+   * Returns up to `limit` rooms that have messages, ordered by epoch and name, starting after
+   * `after`.
+   */
   rooms(after: RoomKey | null, limit: number): Promise<RoomKey[]>;
   /**
-   * Takes the oldest messages of rooms, as far as their targets say, in one transaction.
+   * Deletes the oldest messages of rooms, as their targets say, in one transaction.
    *
-   * @returns how many went, and whether any room has more to take
+   * @returns how many messages were deleted, and whether any room may have more to delete
    */
   trim(targets: readonly TrimTarget[]): Promise<{ removed: number; more: boolean }>;
   close(): Promise<void>;
 }
 
-/** What a database gives for {@link assemblePage}. */
+/** What a database returns for {@link assemblePage}. */
 export interface RawPage {
-  /** In the order of the page: one more than `limit`, or up to the first that is past `maxBytes`. */
+  /** In page order: `limit` rows and one more, or up to the first row that exceeds `maxBytes`. */
   rows: { seq: number; event: string }[];
-  /** The seq before the lowest one that could be in the page, in the room; 0 where there is none. */
+  /** The room's seq before the lowest one that could be in the page; 0 if there is none. */
   before: number;
   trimmed: number;
   lost: number;
 }
 
-/** Cuts what a database gave to the page that was asked for, and gives each message its `prev`. */
+/** Cuts the rows to the requested page and derives the `prev` of each message. */
 export function assemblePage(query: PageQuery, raw: RawPage): ArchivePage {
   const { rows, trimmed } = raw;
   let bytes = 0;

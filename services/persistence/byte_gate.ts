@@ -1,26 +1,32 @@
 /**
- * Holds replies back while too many bytes of them are on their way.
+ * Back-pressure for replies: bounds the bytes in flight.
  *
  * @module
  */
 
-/** See the module's doc. */
+/** A semaphore that counts bytes. Admits callers in order. */
 export class ByteGate {
   readonly #max: number;
   readonly #waiting: { bytes: number; enter: () => void }[] = [];
   #bytes = 0;
 
-  /** `max`: bytes inside at a time; one that is larger by itself enters when nothing else is inside. */
+  /**
+   * `max` is the most bytes in flight at a time. A single larger amount is admitted when nothing
+   * else is in flight.
+   */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Bytes inside now. */
+  /** Bytes in flight. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Waits for room, first come, first served. Each must {@link ByteGate.leave} again. */
+  /**
+   * Waits for capacity, first come, first served. The caller must {@link ByteGate.leave} with the
+   * same number of bytes.
+   */
   async enter(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.#fits(bytes)) {
       this.#bytes += bytes;
@@ -29,6 +35,7 @@ export class ByteGate {
     await new Promise<void>((enter) => this.#waiting.push({ bytes, enter }));
   }
 
+  /** Returns the capacity and admits the next callers. */
   leave(bytes: number): void {
     this.#bytes -= bytes;
     while (this.#waiting.length > 0 && this.#fits(this.#waiting[0]!.bytes)) {

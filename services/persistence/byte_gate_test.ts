@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ByteGate } from "./byte_gate.ts";
 
-Deno.test("no more bytes than a limit are inside, in the order of asking", async () => {
+Deno.test("the bytes in flight are bounded, and callers enter in order", async () => {
   const gate = new ByteGate(100);
   const entered: number[] = [];
   const enter = (bytes: number) => gate.enter(bytes).then(() => void entered.push(bytes));
@@ -11,14 +11,14 @@ Deno.test("no more bytes than a limit are inside, in the order of asking", async
   assert.equal(gate.bytes, 100);
   gate.leave(40);
   await Promise.resolve();
-  assert.deepEqual(entered, [60, 40], "10 would fit, but 50 was first");
+  assert.deepEqual(entered, [60, 40], "10 would fit, but 50 came first");
   gate.leave(60);
   await Promise.all(all);
   assert.deepEqual(entered, [60, 40, 50, 10]);
   assert.equal(gate.bytes, 60);
 });
 
-Deno.test("one that is larger than the limit enters alone", async () => {
+Deno.test("an amount above the limit enters alone", async () => {
   const gate = new ByteGate(100);
   await gate.enter(500);
   let second = false;

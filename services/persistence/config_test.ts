@@ -6,7 +6,7 @@ import { PERSISTENCE_CONFIG } from "./config.ts";
 const read = (env: Record<string, string>) =>
   readConfig(z.object(PERSISTENCE_CONFIG), (name) => env[name]);
 
-Deno.test("without any variable it is SQLite, a day and a GiB", () => {
+Deno.test("the defaults are SQLite, a day and a GiB", () => {
   assert.deepEqual(read({}), {
     SQLITE_PATH: ".data/archive.db",
     STREAM_MAX_AGE: 86_400,
@@ -17,7 +17,7 @@ Deno.test("without any variable it is SQLite, a day and a GiB", () => {
   });
 });
 
-Deno.test("a database's URL is checked, and never shown", () => {
+Deno.test("a database URL is validated, and never shown", () => {
   for (const url of ["postgres://u:p@db:5432/hopwire", "postgresql://db/hopwire?sslmode=require"]) {
     assert.equal(read({ DATABASE_URL: url }).DATABASE_URL, url);
   }
@@ -30,7 +30,7 @@ Deno.test("a database's URL is checked, and never shown", () => {
   }
 });
 
-Deno.test("NATS keeps duplicates no longer than messages, so a log is no younger", () => {
+Deno.test("the log keeps messages at least as long as the deduplication window", () => {
   assert.throws(() => read({ STREAM_MAX_AGE: "119" }), /STREAM_MAX_AGE: .*from 120/);
   assert.equal(read({ STREAM_MAX_AGE: "120" }).STREAM_MAX_AGE, 120);
 });

@@ -1,30 +1,30 @@
 /**
- * Answers `history.read` from the archive.
+ * Serves `history.read` from the archive.
  *
  * @module
  */
 import { type HistoryPage, HistoryRead, MAX_PAGE_BYTES, type RoomEvent } from "../contract/mod.ts";
 import { type Bus, errorText, FaultError, serve } from "../kit/mod.ts";
 import type { Archive } from "./archive.ts";
-import type { Barrier, Position } from "./barrier.ts";
+import type { ArchiveProgress, Position } from "./archive_progress.ts";
 import { ByteGate } from "./byte_gate.ts";
 import { SingleFlight } from "./single_flight.ts";
 
-/** Different reads under way at a time; one more is refused. Equal ones are one. */
+/** Most distinct reads in progress. Further ones are refused; equal ones share a read. */
 const MAX_READS = 1_024;
 
 /**
- * Bytes of replies on their way to NATS at a time: the client library queues what it is given without
- * a bound. Who must wait is within the number of requests that an endpoint works on.
+ * Most bytes of replies in flight to NATS. The client library queues without a bound. The number of
+ * waiting replies is bounded by the requests that an endpoint handles at a time.
  */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
-/** How long a reply may count as on its way when NATS does not confirm it, milliseconds. */
+/** How long an unconfirmed reply counts as in flight, milliseconds. */
 const CONFIRM_MS = 5_000;
 
 type Query = typeof HistoryRead["request"]["_output"];
 
-/** A page, and about how long it is as JSON. */
+/** A page and its approximate size as JSON. */
 interface SizedPage {
   page: HistoryPage;
   bytes: number;
@@ -34,20 +34,25 @@ interface SizedPage {
 export interface HistoryOptions {
   bus: Bus;
   archive: Pick<Archive, "page">;
-  barrier: Pick<Barrier, "reach" | "now">;
+  archiveProgress: Pick<ArchiveProgress, "waitUntilArchived" | "current">;
   maxReads?: number;
   maxReplyBytes?: number;
 }
 
-/** Serves history. Gives back how to finish: no new requests, those under way answered. */
+/**
+ * Serves history. Returns a function that stops: it accepts no new requests and answers those in
+ * progress.
+ */
 export function serveHistory(options: HistoryOptions): () => Promise<void> {
-  const { bus, archive, barrier } = options;
+  const { bus, archive, archiveProgress } = options;
   const flights = new SingleFlight<SizedPage>(options.maxReads ?? MAX_READS);
   const gate = new ByteGate(options.maxReplyBytes ?? MAX_REPLY_BYTES);
 
   const read = async (query: Query): Promise<SizedPage> => {
     const { room, before, after, limit, upTo } = query;
-    const position = upTo === undefined ? await barrier.now() : await barrier.reach(upTo);
+    const position = upTo === undefined
+      ? await archiveProgress.current()
+      : await archiveProgress.waitUntilArchived(upTo);
     return await readPage(bus, archive, position, { room, before, after, limit });
   };
 
@@ -56,7 +61,8 @@ export function serveHistory(options: HistoryOptions): () => Promise<void> {
     const key = [room, before, after, limit, upTo].join(" ");
     const { page, bytes } = await flights.do(key, () => read(query));
     await gate.enter(bytes);
-    // After this turn the reply has been handed to the connection; a flush tells that it has left.
+    // The reply is handed to the connection in this turn of the event loop. A flush after it
+    // confirms that it was sent.
     setTimeout(() => void confirmed(bus).finally(() => gate.leave(bytes)), 0);
     return page;
   });
@@ -70,7 +76,7 @@ async function readPage(
   query: Omit<Query, "upTo">,
 ): Promise<SizedPage> {
   try {
-    // Nothing above the floor: there a message may be archived while one before it is not yet.
+    // Nothing above the floor: a message there may be archived while an earlier one is not.
     const { messages, more, trimmedTo } = await archive.page({
       ...query,
       epoch,
@@ -84,12 +90,12 @@ async function readPage(
     });
     return { page: { messages: parsed, more, epoch, trimmedTo }, bytes };
   } catch (error) {
-    bus.log.warn("history could not be read", { room: query.room, error: errorText(error) });
-    throw new FaultError("unavailable", "the archive is not reached", 1_000);
+    bus.log.warn("cannot read history", { room: query.room, error: errorText(error) });
+    throw new FaultError("unavailable", "the archive is unavailable", 1_000);
   }
 }
 
-/** Resolves when what was sent so far has left, or it has become useless to wait. */
+/** Resolves when NATS confirms everything sent so far, or after a deadline. */
 async function confirmed(bus: Bus): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CONFIRM_MS));

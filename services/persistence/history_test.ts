@@ -24,7 +24,7 @@ const refusal = (code: string, text?: RegExp) => (error: unknown) => {
   return true;
 };
 
-async function running(
+async function withPersistence(
   run: (bus: TestBus, archive: Archive, server: NatsServer) => Promise<void>,
   options: Partial<PersistenceOptions> = {},
 ): Promise<void> {
@@ -39,8 +39,8 @@ async function running(
   await archive.close();
 }
 
-Deno.test("a read has everything up to the seq it names, newest first or rising", () =>
-  running(async (bus) => {
+Deno.test("a read includes everything up to its upTo seq, descending or ascending", () =>
+  withPersistence(async (bus) => {
     const many = Array.from(
       { length: 30 },
       (_, i) => event(i % 3 === 0 ? "hall" : "lobby", `${i}`),
@@ -63,19 +63,19 @@ Deno.test("a read has everything up to the seq it names, newest first or rising"
     assert.equal(rising.more, false);
   }));
 
-Deno.test("a read that names no seq has what is archived by then", () =>
-  running(async (bus) => {
+Deno.test("a read without upTo returns what is archived now", () =>
+  withPersistence(async (bus) => {
     const empty = await request(bus, HistoryRead, { room: "lobby", limit: 5 });
     assert.deepEqual(empty.messages, []);
     await store(bus, [event("lobby", "1")]);
-    await until("it to be there", async () => {
+    await until("the message to be archived", async () => {
       const { messages } = await request(bus, HistoryRead, { room: "lobby", limit: 5 });
       return messages.length === 1;
     });
   }));
 
-Deno.test("a seq that the log does not have is refused", () =>
-  running(async (bus) => {
+Deno.test("a read up to a seq above the end of the log is refused", () =>
+  withPersistence(async (bus) => {
     await store(bus, [event("lobby", "1")]);
     await assert.rejects(
       request(bus, HistoryRead, { room: "lobby", limit: 5, upTo: 99 }),
@@ -87,9 +87,9 @@ Deno.test("a seq that the log does not have is refused", () =>
     );
   }));
 
-Deno.test("pages of large messages fit in a reply, and together are everything", () =>
-  running(async (bus) => {
-    // 30 KiB each, with characters of three bytes, and ones that JSON writes with six.
+Deno.test("pages of large messages fit into replies and together are complete", () =>
+  withPersistence(async (bus) => {
+    // 30 KiB each, with characters of three bytes, and ones that JSON escapes as six.
     const content = "日".repeat(9_000) + "\u0001".repeat(600);
     const seqs = await store(
       bus,
@@ -117,12 +117,12 @@ Deno.test("pages of large messages fit in a reply, and together are everything",
     assert.equal(pages, Math.ceil(100 / Math.floor(MAX_PAGE_BYTES / 30_700)));
   }));
 
-Deno.test("a log made anew is another epoch, and its archive begins anew", () =>
-  running(async (bus) => {
+Deno.test("a recreated log is a new epoch with an empty archive", () =>
+  withPersistence(async (bus) => {
     await store(bus, [event("lobby", "old 1"), event("lobby", "old 2")]);
     const old = await request(bus, HistoryRead, { room: "lobby", limit: 5, upTo: 2 });
     await (await managerOf(bus)).streams.delete(ROOMS_STREAM);
-    await until("the log to take messages again", async () => {
+    await until("the log to accept messages again", async () => {
       await store(bus, [event("lobby", "new 1")]);
       return true;
     });
@@ -134,8 +134,8 @@ Deno.test("a log made anew is another epoch, and its archive begins anew", () =>
     assert.equal(page.trimmedTo, 0);
   }));
 
-/** History over an archive whose reads the test holds. */
-async function held(
+/** Serves history from an archive whose reads the test holds back. */
+async function withHeldReads(
   options: { maxReads?: number; maxReplyBytes?: number },
   run: (parts: {
     bus: TestBus;
@@ -156,9 +156,9 @@ async function held(
         return gate.promise;
       },
     },
-    barrier: {
-      now: () => Promise.resolve({ epoch: "e", floor: 9 }),
-      reach: () => Promise.resolve({ epoch: "e", floor: 9 }),
+    archiveProgress: {
+      current: () => Promise.resolve({ epoch: "e", floor: 9 }),
+      waitUntilArchived: () => Promise.resolve({ epoch: "e", floor: 9 }),
     },
     ...options,
   });
@@ -176,12 +176,12 @@ async function held(
   await stop();
 }
 
-Deno.test("a thousand equal reads at once are one", () =>
-  held({}, async ({ bus, reads, release }) => {
+Deno.test("a thousand equal concurrent reads share one", () =>
+  withHeldReads({}, async ({ bus, reads, release }) => {
     const query = { room: "lobby", after: 3, limit: 500, upTo: 9 };
     const all = Array.from({ length: 1_000 }, () => request(bus, HistoryRead, query));
     const other = request(bus, HistoryRead, { ...query, upTo: 8 });
-    await until("both reads to be under way", () => reads.length === 2);
+    await until("both reads to be in progress", () => reads.length === 2);
     await bus.nats.flush();
     release({ trimmedTo: 7 });
     for (const page of await Promise.all(all)) assert.equal(page.trimmedTo, 7);
@@ -198,18 +198,18 @@ Deno.test("a thousand equal reads at once are one", () =>
     });
   }));
 
-Deno.test("no more different reads are under way than a limit", () =>
-  held({ maxReads: 2 }, async ({ bus, reads, release }) => {
+Deno.test("the number of distinct reads is bounded", () =>
+  withHeldReads({ maxReads: 2 }, async ({ bus, reads, release }) => {
     const read = (room: string) => request(bus, HistoryRead, { room, limit: 5 });
     const two = [read("a"), read("b")];
-    await until("two reads to be under way", () => reads.length === 2);
-    await assert.rejects(read("c"), refusal("unavailable", /too many reads/));
+    await until("two reads to be in progress", () => reads.length === 2);
+    await assert.rejects(read("c"), refusal("unavailable", /too many history reads/));
     release();
     await Promise.all(two);
   }));
 
-Deno.test("replies that NATS has not confirmed hold the next ones back", () =>
-  held({ maxReplyBytes: 2_500 }, async ({ bus, reads, release }) => {
+Deno.test("unconfirmed replies hold back the next ones", () =>
+  withHeldReads({ maxReplyBytes: 2_500 }, async ({ bus, reads, release }) => {
     const flush = bus.nats.flush.bind(bus.nats);
     const confirmed = Promise.withResolvers<void>();
     bus.nats.flush = () => confirmed.promise.then(flush);
@@ -219,11 +219,11 @@ Deno.test("replies that NATS has not confirmed hold the next ones back", () =>
       assert.equal(page.messages.length, 1);
       answered++;
     });
-    await until("all reads to be under way", () => reads.length === 20);
+    await until("all reads to be in progress", () => reads.length === 20);
     const large = JSON.stringify(event("a", "1", { content: "x".repeat(900) }));
     release({ messages: [{ seq: 1, prev: 0, event: large }] });
     await until("the first replies", () => answered === 2);
-    // Whatever else was sent by now is here before the answer to this.
+    // Everything sent by now arrives before the reply to this flush.
     await flush();
     assert.equal(answered, 2);
     confirmed.resolve();
@@ -231,8 +231,8 @@ Deno.test("replies that NATS has not confirmed hold the next ones back", () =>
     assert.equal(answered, 20);
   }));
 
-Deno.test("a database that fails is told as unavailable, without its words", () =>
-  held({}, async ({ bus, reads, fail, release }) => {
+Deno.test("a failing database is reported as unavailable, without its error text", () =>
+  withHeldReads({}, async ({ bus, reads, fail, release }) => {
     const read = () => request(bus, HistoryRead, { room: "lobby", limit: 5 });
     const first = assert.rejects(read(), (error) => {
       refusal("unavailable")(error);
@@ -240,21 +240,21 @@ Deno.test("a database that fails is told as unavailable, without its words", () 
       assert.equal((error as FaultError).fault.retryAfter, 1_000);
       return true;
     });
-    await until("the read to be under way", () => reads.length === 1);
+    await until("the read to be in progress", () => reads.length === 1);
     fail();
     await first;
     const second = read();
-    await until("the next read to be under way", () => reads.length === 2);
+    await until("the next read to be in progress", () => reads.length === 2);
     release();
     assert.equal((await second).messages.length, 0);
   }));
 
-Deno.test("retention takes messages out of the archive and of the log, and history says so", () =>
-  running(async (bus) => {
+Deno.test("retention deletes from the archive and the log, and history reports it", () =>
+  withPersistence(async (bus) => {
     const seqs = await store(bus, Array.from({ length: 20 }, (_, i) => event("short.a", `${i}`)));
     const kept = await store(bus, Array.from({ length: 20 }, (_, i) => event("long", `${i}`)));
     const { streams } = await managerOf(bus);
-    await until("the log to have dropped them", async () => {
+    await until("the log to drop them", async () => {
       const { state } = await streams.info(ROOMS_STREAM);
       return state.messages === 3 + 20;
     });

@@ -1,6 +1,6 @@
 /**
- * The persistence service: archives the log of rooms and answers history. Any number of instances,
- * on one database.
+ * The persistence service: archives the log and serves history. Any number of instances may share
+ * one database.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Opens the archive that the configuration names.
+ * Opens the configured archive.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { openPostgresArchive } from "./postgres_archive.ts";
 import { openSqliteArchive } from "./sqlite_archive.ts";
 
 /**
- * PostgreSQL where DATABASE_URL is set, else the SQLite file. A PostgreSQL that is not reached is
- * waited for by those who use the archive.
+ * Opens PostgreSQL if DATABASE_URL is set, otherwise the SQLite file. Does not wait for PostgreSQL
+ * to be available; the users of the archive retry.
  *
- * @throws {ConfigError} when the SQLite file cannot be opened
+ * @throws {ConfigError} if the SQLite file cannot be opened
  */
 export async function openArchive(
   config: { DATABASE_URL?: string; SQLITE_PATH: string },

@@ -1,73 +1,82 @@
 /**
- * The parts of the persistence service, put together.
+ * Wires the parts of the persistence service.
  *
  * @module
  */
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { ServiceContext } from "../kit/mod.ts";
 import type { Archive, RoomKey } from "./archive.ts";
-import { Barrier } from "./barrier.ts";
-import { API_TIMEOUT_MS, Archiver } from "./consume.ts";
+import { ArchiveProgress } from "./archive_progress.ts";
+import { API_TIMEOUT_MS, Archiver } from "./archiver.ts";
 import { serveHistory } from "./history.ts";
 import { repeat } from "./repeat.ts";
 import { applyRetention, type RetentionRule } from "./retention.ts";
-import { dropFromLog, type LogLimits, readProgress } from "./stream.ts";
-import { tendStream } from "./tend_stream.ts";
-import { watchArchive } from "./watch_archive.ts";
+import { type LogLimits, purgeRoom, readProgress } from "./stream.ts";
+import { limitStreamSize } from "./limit_stream_size.ts";
+import { monitorArchive } from "./monitored_archive.ts";
 
-/** How often the size of the log is looked at, milliseconds: at 50 MB/s a twentieth of 1 GiB. */
-const TEND_MS = 1_000;
+/**
+ * How often the size of the log is checked, milliseconds. At 50 MB/s a twentieth of 1 GiB arrives
+ * in that time.
+ */
+const STREAM_CHECK_MS = 1_000;
 
-/** How often the database is asked something, so that readiness is known without traffic, ms. */
+/** How often the database is probed, milliseconds. Keeps readiness current without traffic. */
 const PROBE_MS = 2_000;
 
-/** How it is run. */
+/** Options of {@link runPersistence}. */
 export interface PersistenceOptions {
   limits: LogLimits;
+  /** Most messages archived in one transaction. */
   batch: number;
+  /** How long a smaller batch waits for more messages, milliseconds. */
   batchMs: number;
+  /** The retention rules; the first that matches a room applies. */
   retention: readonly RetentionRule[];
-  /** How often messages that are to go by the rules are looked for, milliseconds. */
+  /** How often the rules are applied, milliseconds. */
   retentionMs: number;
 }
 
-/** Starts everything; it is stopped by the context's drain. The archive stays the caller's. */
+/**
+ * Starts the service. The context's drain stops it. The caller keeps ownership of the archive and
+ * closes it.
+ */
 export async function runPersistence(
   { bus, health, log, onDrain }: Omit<ServiceContext, "name">,
   database: Archive,
   options: PersistenceOptions,
 ): Promise<void> {
-  const archive = watchArchive(database, log);
+  const archive = monitorArchive(database, log);
   const manager = await jetstreamManager(bus.nats, { checkAPI: false, timeout: API_TIMEOUT_MS });
-  const barrier: Barrier = new Barrier({
+  const archiveProgress: ArchiveProgress = new ArchiveProgress({
     read: () => readProgress(manager),
-    onOtherLog: () => archiver.interrupt("the log is another one now"),
+    onLogReplaced: () => archiver.interrupt("another log has replaced the previous one"),
   });
   const { limits, batch, batchMs, retention } = options;
-  const archiver = new Archiver({ bus, manager, archive, barrier, limits, batch, batchMs });
-  health.require("archive", () => archive.reached);
+  const archiver = new Archiver({ bus, manager, archive, archiveProgress, limits, batch, batchMs });
+  health.require("archive", () => archive.available);
   health.require("stream", () => archiver.attached);
 
   let draining = false;
-  const house = [
-    repeat(TEND_MS, "tending the log", log, async () => {
-      if (archiver.attached) await tendStream(manager, log);
+  const tasks = [
+    repeat(STREAM_CHECK_MS, "limiting the size of the log", log, async () => {
+      if (archiver.attached) await limitStreamSize(manager, log);
     }),
-    repeat(PROBE_MS, "asking the archive", log, () => archive.lastSeq("")),
+    repeat(PROBE_MS, "probing the archive", log, () => archive.lastSeq("")),
     repeat(options.retentionMs, "retention", log, async () => {
-      const drop = async ({ epoch, room }: RoomKey, upTo: number) => {
-        if (epoch === barrier.position?.epoch) await dropFromLog(manager, room, upTo);
+      const purge = async ({ epoch, room }: RoomKey, upTo: number) => {
+        if (epoch === archiveProgress.position?.epoch) await purgeRoom(manager, room, upTo);
       };
-      const removed = await applyRetention(archive, retention, Date.now(), () => draining, drop);
-      if (removed > 0) log.debug("messages were taken by retention", { removed });
+      const removed = await applyRetention(archive, retention, Date.now(), () => draining, purge);
+      if (removed > 0) log.debug("retention deleted messages", { removed });
     }),
   ];
   archiver.start();
-  const stopServing = serveHistory({ bus, archive, barrier });
+  const stopServing = serveHistory({ bus, archive, archiveProgress });
   onDrain(async () => {
     draining = true;
-    barrier.close();
-    await Promise.all([archiver.stop(), ...house.map((stop) => stop())]);
+    archiveProgress.close();
+    await Promise.all([archiver.stop(), ...tasks.map((stop) => stop())]);
   });
   onDrain(stopServing);
 }

@@ -1,5 +1,5 @@
 /**
- * What the tests of this folder share: a connection, events, and the service inside the test's own
+ * What the tests in this folder share: a connection, events, and the service running in the test's
  * process.
  *
  * @module
@@ -13,7 +13,7 @@ import { until } from "../../tests/harness/wait.ts";
 import type { Archive } from "./archive.ts";
 import { type PersistenceOptions, runPersistence } from "./persistence.ts";
 
-/** A connection whose log lines are kept. */
+/** A connection that keeps its log lines. */
 export interface TestBus extends Bus, AsyncDisposable {
   readonly lines: { level: string; message: string; [field: string]: unknown }[];
 }
@@ -33,15 +33,15 @@ export async function connectTestBus(server: Pick<NatsServer, "url">): Promise<T
   });
 }
 
-/** The manager of a server's streams. */
+/** Returns the manager of a server's streams. */
 export const managerOf = (bus: Bus) => jetstreamManager(bus.nats, { checkAPI: false });
 
-/** An event of a room. */
+/** Makes an event of a room. */
 export function event(room: string, id: string, more: Partial<RoomEvent> = {}): RoomEvent {
   return { room, id, userId: "ann", username: "Ann", content: `text ${id}`, timestamp: 1, ...more };
 }
 
-/** Stores events in the log, as a gateway does, in the order given. */
+/** Stores events in the log as a gateway does, in the given order. Returns their seqs. */
 export async function store(bus: Bus, events: readonly RoomEvent[]): Promise<number[]> {
   const js = jetstream(bus.nats);
   const acks: PubAck[] = [];
@@ -59,15 +59,15 @@ export async function store(bus: Bus, events: readonly RoomEvent[]): Promise<num
   return acks.map(({ seq }) => seq);
 }
 
-/** Limits that no test reaches by accident. */
+/** Limits that no test reaches unintentionally. */
 export const LIMITS = { maxAge: 3_600, maxBytes: 64 * 1024 * 1024 };
 
-/** The service inside this process. */
+/** The service running in this process. */
 export interface TestPersistence extends AsyncDisposable {
   readonly health: Health;
 }
 
-/** Runs the service on an archive, which stays the test's own, until it is disposed. */
+/** Runs the service on an archive until it is disposed. The test keeps ownership of the archive. */
 export async function startPersistence(
   bus: Bus,
   archive: Archive,
@@ -88,7 +88,7 @@ export async function startPersistence(
   };
 }
 
-/** Waits until nothing is missing for readiness. */
+/** Waits until the service is ready. */
 export async function ready({ health }: TestPersistence): Promise<void> {
   await until("persistence to be ready", () => health.missing().length === 0);
 }

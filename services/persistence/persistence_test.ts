@@ -1,4 +1,4 @@
-/** The service as a process, with the permissions it is started with. */
+/** The service as a process, with its production permissions. */
 import assert from "node:assert/strict";
 import { HEADERS, HistoryRead, messageSubject } from "../contract/mod.ts";
 import { createHeaders, request } from "../kit/mod.ts";
@@ -37,12 +37,14 @@ async function withProcesses(
   }
 }
 
-/** Stores messages one after the other, so that processes die between any two. */
+/** Stores messages one at a time, so a process can die between any two. */
 async function trickle(bus: TestBus, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) await store(bus, [event(ROOMS[i % 3]!, `${i}`)]);
 }
 
-/** Asserts that history is exactly messages 0 to `count`, each in its room, in the log's order. */
+/**
+ * Asserts that history consists of exactly messages 0 to `count`, each in its room, in log order.
+ */
 async function assertWhole(bus: TestBus, count: number): Promise<void> {
   for (const [r, room] of ROOMS.entries()) {
     const ids: string[] = [];
@@ -54,7 +56,7 @@ async function assertWhole(bus: TestBus, count: number): Promise<void> {
       );
       for (const message of page.messages) {
         assert.equal(message.prev, prev);
-        // The test is all that stores, so the log's seq is the message's number.
+        // Only the test stores messages, so a message's seq follows from its number.
         assert.equal(message.seq, Number(message.id) + 1);
         prev = message.seq;
         ids.push(message.id);
@@ -67,7 +69,7 @@ async function assertWhole(bus: TestBus, count: number): Promise<void> {
   }
 }
 
-/** Stores 2,000 messages, and each 400 kills a process that is in the middle of archiving them. */
+/** Stores 2,000 messages. In every 400, kills a process while it archives them. */
 async function storeWhileKilling(services: TestService[], bus: TestBus): Promise<void> {
   const manager = await managerOf(bus);
   for (let round = 0; round < 5; round++) {
@@ -92,7 +94,7 @@ for (
   ]
 ) {
   Deno.test({
-    name: `kill -9 again and again: every message is archived once, in order: ${name}`,
+    name: `repeated kill -9 archives every message once, in order: ${name}`,
     ignore: database === "postgres" && missing !== null,
     async fn() {
       const postgres = database === "postgres" ? await startPostgres() : null;
@@ -114,7 +116,7 @@ for (
   });
 }
 
-Deno.test("it starts before NATS, waits for it, and makes the log", async () => {
+Deno.test("the service starts before NATS, waits for it and creates the log", async () => {
   const folder = await Deno.makeTempDir({ prefix: "hopwire-persistence-" });
   const port = freePort();
   const service = startService("persistence", {
@@ -134,7 +136,7 @@ Deno.test("it starts before NATS, waits for it, and makes the log", async () => 
   }
 });
 
-Deno.test("SIGTERM: what is stored by then is archived and acked, and it ends with 0", () =>
+Deno.test("SIGTERM archives and acks what is stored, then exits with 0", () =>
   withProcesses(1, {}, async (services, bus) => {
     const [service] = services as [TestService];
     await trickle(bus, 0, 50);
@@ -146,12 +148,12 @@ Deno.test("SIGTERM: what is stored by then is archived and acked, and it ends wi
     await assertWhole(bus, 60);
   }));
 
-Deno.test("wrong variables end it with one line that names what is wrong", async () => {
+Deno.test("a wrong variable ends the service with one line that names it", async () => {
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(
       file,
-      "no database, and long enough for SQLite to see that it is none",
+      "not a database, but long enough for SQLite to recognise that",
     );
     await using server = await startNats();
     const cases: [Record<string, string>, RegExp][] = [
@@ -172,7 +174,7 @@ Deno.test("wrong variables end it with one line that names what is wrong", async
   }
 });
 
-Deno.test("a message whose trace is recorded has one span here, from its sender's", async () => {
+Deno.test("a message with a recorded trace has one span, under its sender's", async () => {
   await using receiver = startOtlpReceiver();
   await withProcesses(1, receiver.env, async (_, bus) => {
     const publish = (id: string, traceparent: string) => {

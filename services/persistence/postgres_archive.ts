@@ -1,10 +1,9 @@
 /**
- * The archive in PostgreSQL. Every operation is one statement, so it is one moment of the database,
- * one round trip, and all or nothing.
+ * The archive in PostgreSQL. Every operation is one statement: one snapshot, one round trip, all or
+ * nothing.
  *
  * @module
  */
-import postgres from "postgres";
 import {
   type Archive,
   type ArchivePage,
@@ -15,87 +14,34 @@ import {
   type RoomKey,
   type TrimTarget,
 } from "./archive.ts";
-
-/** Connections one instance opens at most: one appends, the others read pages. */
-const MAX_CONNECTIONS = 6;
+import { PostgresDatabase } from "./postgres_database.ts";
 
 /**
- * How long an operation may take before its connections are given up, milliseconds: a server that
- * vanished without a word (no RST) would otherwise hold them for the minutes that TCP waits.
- */
-const DEADLINE_MS = 10_000;
-
-/** The key of the advisory lock under which tables are made: "hopwire" in a number. */
-const SCHEMA_LOCK = 0x686f70;
-
-/** `COLLATE "C"`: names are compared byte by byte, the same on every server. */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS hopwire_message (
-    epoch text COLLATE "C" NOT NULL,
-    room text COLLATE "C" NOT NULL,
-    seq bigint NOT NULL,
-    stored_at bigint NOT NULL,
-    event text NOT NULL,
-    PRIMARY KEY (epoch, room, seq)
-  );
-  CREATE TABLE IF NOT EXISTS hopwire_log (
-    epoch text COLLATE "C" PRIMARY KEY,
-    last_seq bigint NOT NULL,
-    lost_to bigint NOT NULL
-  );
-  CREATE TABLE IF NOT EXISTS hopwire_trimmed (
-    epoch text COLLATE "C" NOT NULL,
-    room text COLLATE "C" NOT NULL,
-    seq bigint NOT NULL,
-    PRIMARY KEY (epoch, room)
-  );
-`;
-
-/** Safe integers both ways: seqs and milliseconds are far below 2^53. */
-const BIGINT = { to: 20, from: [20], parse: Number, serialize: String };
-
-/**
- * The archive at a URL. Nothing is connected before the first operation, and each operation connects
- * anew where it has to.
+ * Opens the archive at a URL. Connects at the first operation, and reconnects in later ones if
+ * necessary. `deadline` is the time limit of an operation, milliseconds.
  */
 export function openPostgresArchive(
   url: string,
   options: { deadline?: number } = {},
 ): Archive {
-  return new PostgresArchive(url, options.deadline ?? DEADLINE_MS);
+  return new PostgresArchive(new PostgresDatabase(url, options.deadline));
 }
-
-function connect(url: string) {
-  return postgres(url, {
-    max: MAX_CONNECTIONS,
-    connect_timeout: 5,
-    connection: { application_name: "hopwire-persistence" },
-    types: { bigint: BIGINT },
-    onnotice: () => {},
-  });
-}
-type Sql = ReturnType<typeof connect>;
 
 class PostgresArchive implements Archive {
   readonly name = "PostgreSQL";
-  readonly #url: string;
-  readonly #deadline: number;
-  #sql: Sql;
-  #schema: Promise<void> | undefined;
+  readonly #database: PostgresDatabase;
 
-  constructor(url: string, deadline: number) {
-    this.#url = url;
-    this.#deadline = deadline;
-    this.#sql = connect(url);
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
   }
 
   async append(epoch: string, rows: readonly ArchiveRow[]): Promise<void> {
     if (rows.length === 0) return;
-    // In the order of seq, whoever appends: two that hold the same rows then wait for each other
-    // in one direction only. The log's row comes last for the same reason, hence the count.
+    // Every instance inserts in seq order, so two that hold the same rows cannot deadlock. The
+    // log's row comes last for the same reason; the count forces this order.
     const sorted = rows.toSorted((a, b) => a.seq - b.seq);
     const last = sorted.at(-1)!.seq;
-    await this.#run((sql) =>
+    await this.#database.run((sql) =>
       sql`
       WITH added AS (
         INSERT INTO hopwire_message (epoch, room, seq, stored_at, event)
@@ -124,10 +70,10 @@ class PostgresArchive implements Archive {
     const { epoch, room, ceiling, limit, maxBytes, after = 0 } = query;
     const rising = query.after !== undefined;
     const high = Math.min(ceiling, (query.before ?? Number.MAX_SAFE_INTEGER) - 1);
-    const rows = await this.#run((sql) => {
+    const rows = await this.#database.run((sql) => {
       const order = rising ? sql`ASC` : sql`DESC`;
-      // Sizes are known without reading the texts, so only those that the page has are read, and
-      // the one after them; where the first alone is too much, that is the second.
+      // Sizes are known without reading the texts. Only the texts of the page are read, and the
+      // next one, which is the second if the first alone exceeds the limit.
       return sql<{
         trimmed: number;
         lost: number;
@@ -172,14 +118,14 @@ class PostgresArchive implements Archive {
   }
 
   async lastSeq(epoch: string): Promise<number | null> {
-    const rows = await this.#run((sql) =>
+    const rows = await this.#database.run((sql) =>
       sql<{ last_seq: number }[]>`SELECT last_seq FROM hopwire_log WHERE epoch = ${epoch}`
     );
     return rows[0]?.last_seq ?? null;
   }
 
   async markLost(epoch: string, upTo: number): Promise<void> {
-    await this.#run((sql) =>
+    await this.#database.run((sql) =>
       sql`
       INSERT INTO hopwire_log AS l (epoch, last_seq, lost_to)
       VALUES (${epoch}, ${upTo}, ${upTo})
@@ -189,9 +135,9 @@ class PostgresArchive implements Archive {
     );
   }
 
-  async setAside(epoch: string, above: number): Promise<number> {
+  async quarantine(epoch: string, above: number): Promise<number> {
     const to = `${epoch}~${Date.now().toString(36)}`;
-    const rows = await this.#run((sql) =>
+    const rows = await this.#database.run((sql) =>
       sql<{ count: number }[]>`
       WITH moved AS (
         UPDATE hopwire_message SET epoch = ${to} WHERE epoch = ${epoch} AND seq > ${above}
@@ -210,8 +156,8 @@ class PostgresArchive implements Archive {
 
   async rooms(after: RoomKey | null, limit: number): Promise<RoomKey[]> {
     const { epoch, room } = after ?? { epoch: "", room: "" };
-    // One step along the key a room: the messages between are not visited.
-    const rows = await this.#run((sql) =>
+    // One index step per room. The messages in between are not visited.
+    const rows = await this.#database.run((sql) =>
       sql<RoomKey[]>`
       WITH RECURSIVE walk AS (
         (SELECT epoch, room FROM hopwire_message WHERE (epoch, room) > (${epoch}, ${room})
@@ -228,7 +174,7 @@ class PostgresArchive implements Archive {
   }
 
   async trim(targets: readonly TrimTarget[]): Promise<{ removed: number; more: boolean }> {
-    const rows = await this.#run((sql) =>
+    const rows = await this.#database.run((sql) =>
       sql<{ count: number }[]>`
       WITH target AS (
         SELECT * FROM unnest(
@@ -269,46 +215,6 @@ class PostgresArchive implements Archive {
   }
 
   async close(): Promise<void> {
-    await this.#sql.end({ timeout: 2 });
+    await this.#database.close();
   }
-
-  /** Runs one statement, the tables made before the first; gives the connections up when it hangs. */
-  async #run<T>(statement: (sql: Sql) => PromiseLike<T>): Promise<T> {
-    const sql = this.#sql;
-    const work = async () => {
-      await (this.#schema ??= makeSchema(sql));
-      return await statement(sql);
-    };
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#giveUp(sql);
-        reject(new Error(`PostgreSQL did not answer in ${this.#deadline} ms`));
-      }, this.#deadline);
-    });
-    try {
-      return await Promise.race([work(), late]);
-    } catch (error) {
-      // Nothing is known of the tables any more: it may be another database that answers next.
-      this.#schema = undefined;
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #giveUp(sql: Sql): void {
-    if (this.#sql !== sql) return;
-    this.#sql = connect(this.#url);
-    this.#schema = undefined;
-    sql.end({ timeout: 0 }).catch(() => {});
-  }
-}
-
-/** Two instances that start at once make the tables one after the other. */
-async function makeSchema(sql: Sql): Promise<void> {
-  await sql.begin(async (sql) => {
-    await sql`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`;
-    await sql.unsafe(SCHEMA);
-  });
 }

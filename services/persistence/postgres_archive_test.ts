@@ -5,7 +5,8 @@ import {
   startPostgres,
 } from "../../tests/harness/postgres.ts";
 import { until } from "../../tests/harness/wait.ts";
-import { archiveSuite, row } from "./archive_suite.ts";
+import { row } from "./archive_fixtures.ts";
+import { archiveSuite } from "./archive_suite.ts";
 import { openPostgresArchive } from "./postgres_archive.ts";
 
 const missing = await postgresMissing();
@@ -29,7 +30,7 @@ archiveSuite(name, async () => {
 }, { ignore });
 
 Deno.test({
-  name: `${name}: many instances may make the tables at once`,
+  name: `${name}: many instances may create the tables at once`,
   ignore,
   async fn() {
     const url = await server.createDatabase();
@@ -41,7 +42,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `${name}: it is an error while the server is away, and works when it is back`,
+  name: `${name}: operations fail while the server is down and work afterwards`,
   ignore,
   async fn() {
     const archive = openPostgresArchive(await server.createDatabase());
@@ -65,11 +66,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: `${name}: a server that hangs is given up, and works when it goes on`,
+  name: `${name}: operations on a hanging server time out and work afterwards`,
   ignore,
   async fn() {
     const archive = openPostgresArchive(await server.createDatabase(), { deadline: 300 });
-    await until("the tables to be made", () => archive.lastSeq("e").then(() => true));
+    await until("the tables to be created", () => archive.lastSeq("e").then(() => true));
     await server.pause();
     try {
       for (let i = 0; i < 4; i++) {

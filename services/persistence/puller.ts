@@ -1,6 +1,6 @@
 /**
- * Pulls messages from the durable consumer, a batch at a time. Nothing is fetched ahead: what this
- * process holds is one batch, and what a crash of it delays is one batch.
+ * Pulls messages from the durable consumer, one batch at a time. Nothing is prefetched: this
+ * process holds one batch, and its crash delays one batch.
  *
  * @module
  */
@@ -10,32 +10,33 @@ import { type Bus, recordedTraceparent } from "../kit/mod.ts";
 
 const NEXT = `$JS.API.CONSUMER.MSG.NEXT.${ROOMS_STREAM}.${ARCHIVE_CONSUMER}`;
 
-/** How long one request waits for a first message, milliseconds; then it is made again. */
+/** How long one request waits for a first message, milliseconds. Then it is repeated. */
 const WAIT_MS = 30_000;
 
-/**
- * How often the server tells a waiting request that it is still known, and how long it may be silent
- * before we look for stream and consumer again, milliseconds: those deleted between two of our
- * requests tell nobody.
- */
+/** How often the server sends a heartbeat to a waiting request, milliseconds. */
 const HEARTBEAT_MS = 500;
+/**
+ * How long the server may be silent before log and archive are reconciled again, milliseconds. The
+ * server reports nothing if the stream or consumer is deleted between two requests.
+ */
 const MAX_SILENCE_MS = 2_000;
 
 const NANOSECONDS_PER_MS = 1_000_000;
 
-/** One message that was pulled. */
-export interface Pulled {
+/** One pulled message. */
+export interface PulledMessage {
   subject: string;
   seq: number;
-  /** The consumer's own count of what it delivered. */
+  /** The consumer's delivery sequence. */
   delivery: number;
-  /** When the log stored it, and when it came here, milliseconds since 1970. */
+  /** When the log stored the message, milliseconds since 1970. */
   storedAt: number;
+  /** When this process received the message, milliseconds since 1970. */
   receivedAt: number;
   data: Uint8Array;
-  /** Its trace context, where its trace is recorded. */
+  /** The message's trace context, if its trace is recorded. */
   traceparent: string | undefined;
-  /** Tells JetStream that it is archived. One that gets lost is made up for by redelivery. */
+  /** Acks the message to JetStream. If the ack is lost, JetStream redelivers the message. */
   ack(): void;
 }
 
@@ -43,87 +44,93 @@ interface Request {
   number: number;
   wanted: number;
   got: number;
-  /** Something has come: the server's silence begins anew. */
-  heard: () => void;
+  /** Restarts the silence timeout. */
+  onActivity: () => void;
   done: (failure?: Error) => void;
 }
 
-/** See the module's doc. One {@link Puller.batch} at a time. */
+/** Pulls batches. Only one {@link Puller.batch} may be pending. */
 export class Puller {
   readonly #bus: Bus;
   readonly #size: number;
   readonly #batchMs: number;
   readonly #inbox = createInbox();
   readonly #subscription: Subscription;
-  #arrived: Pulled[] = [];
+  #arrived: PulledMessage[] = [];
   #request: Request | undefined;
   #requests = 0;
   #lastDelivery = 0;
   #broken: Error | undefined;
   #wakeUp: (() => void) | undefined;
 
-  /** `size`: messages a batch has at most; `batchMs`: how long one that has less waits for more. */
+  /**
+   * `size` is the most messages in a batch. `batchMs` is how long a smaller batch waits for more,
+   * milliseconds.
+   */
   constructor(bus: Bus, size: number, batchMs: number) {
     this.#bus = bus;
     this.#size = size;
     this.#batchMs = batchMs;
     this.#subscription = bus.nats.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
-        if (error === null) this.#take(message);
+        if (error === null) this.#receive(message);
       },
     });
   }
 
   /**
-   * The next batch; empty when none came for a while.
+   * Returns the next batch. It is empty if no message arrived for 30 s.
    *
-   * @throws {Error} when the consumer is gone or not reached, or after {@link Puller.break}: then
-   * this puller is of no more use
+   * @throws {Error} if the consumer was deleted or does not respond, or after {@link Puller.break};
+   * this puller is then unusable
    */
-  async batch(): Promise<Pulled[]> {
-    if (this.#arrived.length === 0) await this.#ask(this.#size);
-    if (this.#arrived.length === 0) await this.#ask(1, WAIT_MS);
+  async batch(): Promise<PulledMessage[]> {
+    if (this.#arrived.length === 0) await this.#fetch(this.#size);
+    if (this.#arrived.length === 0) await this.#fetch(1, WAIT_MS);
     if (this.#arrived.length > 0 && this.#arrived.length < this.#size) {
       const age = Date.now() - this.#arrived[0]!.receivedAt;
       await this.#sleep(this.#batchMs - age);
-      await this.#ask(this.#size - this.#arrived.length);
+      await this.#fetch(this.#size - this.#arrived.length);
     }
     const batch = this.#arrived;
     this.#arrived = [];
     return batch;
   }
 
-  /** Ends the batch that is awaited, and all later ones, with an error. */
+  /** Fails the pending batch and all later ones. */
   break(reason: string): void {
     this.#broken ??= new Error(reason);
     this.#request?.done(this.#broken);
     this.#wakeUp?.();
   }
 
-  /** Takes nothing more. What was pulled and not given out is redelivered. */
+  /** Stops receiving. JetStream redelivers messages that were pulled but not returned. */
   close(): void {
     this.break("closed");
     this.#subscription.unsubscribe();
   }
 
-  /** One request: for what is there now, or, with `wait`, for what comes in so long. */
-  async #ask(wanted: number, wait?: number): Promise<void> {
+  /**
+   * Sends one request: for the messages available now, or, with `wait`, for those that arrive
+   * within that time.
+   */
+  async #fetch(wanted: number, wait?: number): Promise<void> {
     if (this.#broken) throw this.#broken;
     const number = ++this.#requests;
-    const asked = Promise.withResolvers<void>();
-    let silence: ReturnType<typeof setTimeout> | undefined;
-    const heard = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => this.break("the consumer does not answer"), MAX_SILENCE_MS);
+    const settled = Promise.withResolvers<void>();
+    let silenceTimer: ReturnType<typeof setTimeout> | undefined;
+    const onActivity = () => {
+      clearTimeout(silenceTimer);
+      silenceTimer = setTimeout(() => this.break("the consumer does not respond"), MAX_SILENCE_MS);
     };
     const done = (failure?: Error) => {
       this.#request = undefined;
-      clearTimeout(silence);
-      if (failure) asked.reject(failure);
-      else asked.resolve();
+      clearTimeout(silenceTimer);
+      if (failure) settled.reject(failure);
+      else settled.resolve();
     };
-    this.#request = { number, wanted, got: 0, heard, done };
-    heard();
+    this.#request = { number, wanted, got: 0, onActivity, done };
+    onActivity();
     const payload = wait === undefined ? { batch: wanted, no_wait: true } : {
       batch: wanted,
       expires: wait * NANOSECONDS_PER_MS,
@@ -131,30 +138,31 @@ export class Puller {
     };
     const reply = `${this.#inbox}.${number}`;
     if (!this.#bus.send(NEXT, JSON.stringify(payload), { reply })) {
-      this.break("NATS is not reached");
+      this.break("not connected to NATS");
     }
-    await asked.promise;
+    await settled.promise;
   }
 
-  #take(message: Msg): void {
+  #receive(message: Msg): void {
     const request = this.#request;
-    request?.heard();
+    request?.onActivity();
     if (message.subject.startsWith(this.#inbox)) {
-      // The end of a request, as a status; that of an earlier one says nothing.
+      // A status message ends a request. Ignore that of an earlier request.
       if (request === undefined || message.subject !== `${this.#inbox}.${request.number}`) return;
       const code = message.headers?.code;
-      // 100: still waiting. 404: there is nothing. 408: nothing more, or none came in time.
+      // 100: heartbeat. 404: no messages. 408: the request expired.
       if (code === 404 || code === 408) request.done();
       else if (code !== 100) {
-        this.break(`the consumer answers ${code} ${message.headers?.description ?? ""}`.trim());
+        this.break(`the consumer answered ${code} ${message.headers?.description ?? ""}`.trim());
       }
       return;
     }
-    const pulled = parsePulled(message);
+    const pulled = parsePulledMessage(message);
     if (pulled === null) return;
     if (pulled.delivery <= this.#lastDelivery) {
-      // It counts from 1 again: another consumer by the same name, maybe of another log.
-      return this.break("the consumer was made anew");
+      // The delivery sequence restarted: this is another consumer of the same name, possibly of
+      // another log.
+      return this.break("the consumer was recreated");
     }
     this.#lastDelivery = pulled.delivery;
     this.#arrived.push(pulled);
@@ -174,8 +182,11 @@ export class Puller {
   }
 }
 
-/** A delivered message, by its reply subject (ADR-15); null where it is none of a consumer. */
-function parsePulled(message: Msg): Pulled | null {
+/**
+ * Parses a delivered message by its reply subject (ADR-15). Returns null if no consumer delivered
+ * it.
+ */
+function parsePulledMessage(message: Msg): PulledMessage | null {
   const tokens = message.reply?.split(".") ?? [];
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return null;
   // $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<seq>.<delivery>.<time>.<pending>

@@ -13,7 +13,7 @@ import {
 import { Puller } from "./puller.ts";
 import { ensureArchiveConsumer, ensureRoomsStream } from "./stream.ts";
 
-async function onConsumer(
+async function withConsumer(
   run: (bus: TestBus, server: NatsServer) => Promise<void>,
 ): Promise<void> {
   await using server = await startNats();
@@ -26,8 +26,8 @@ async function onConsumer(
 
 const events = (count: number) => Array.from({ length: count }, (_, i) => event("lobby", `${i}`));
 
-Deno.test("batches are of their size, in order, each message once, whole", () =>
-  onConsumer(async (bus) => {
+Deno.test("batches have their size and hold each message once, in order", () =>
+  withConsumer(async (bus) => {
     const before = Date.now();
     await store(bus, events(25));
     const puller = new Puller(bus, 10, 0);
@@ -43,8 +43,8 @@ Deno.test("batches are of their size, in order, each message once, whole", () =>
     puller.close();
   }));
 
-Deno.test("a batch waits for its first message, and a little for more", () =>
-  onConsumer(async (bus) => {
+Deno.test("a batch waits for its first message, then briefly for more", () =>
+  withConsumer(async (bus) => {
     const puller = new Puller(bus, 10, 500);
     const batch = puller.batch();
     await store(bus, events(1));
@@ -53,41 +53,41 @@ Deno.test("a batch waits for its first message, and a little for more", () =>
     puller.close();
   }));
 
-Deno.test("a consumer that is deleted ends the wait with an error", () =>
-  onConsumer(async (bus) => {
+Deno.test("deleting the consumer ends the wait with an error", () =>
+  withConsumer(async (bus) => {
     const puller = new Puller(bus, 10, 0);
     const batch = assert.rejects(puller.batch(), /409 Consumer Deleted/);
     const manager = await managerOf(bus);
     await until(
-      "the request to be there",
+      "the request to arrive",
       async () => (await manager.consumers.info(ROOMS_STREAM, ARCHIVE_CONSUMER)).num_waiting === 1,
     );
     await manager.consumers.delete(ROOMS_STREAM, ARCHIVE_CONSUMER);
     await within("the error", batch);
-    await assert.rejects(puller.batch(), /409/, "it is of no more use");
+    await assert.rejects(puller.batch(), /409/, "the puller is unusable");
     puller.close();
     const other = new Puller(bus, 10, 0);
-    await assert.rejects(within("an answer", other.batch()), /does not answer/);
+    await assert.rejects(within("an answer", other.batch()), /does not respond/);
     other.close();
   }));
 
-Deno.test("messages of a consumer made anew are not taken for the old one's", () =>
-  onConsumer(async (bus) => {
+Deno.test("messages of a recreated consumer are not mistaken for the old one's", () =>
+  withConsumer(async (bus) => {
     const manager = await managerOf(bus);
     await store(bus, events(3));
     const puller = new Puller(bus, 10, 0);
     assert.equal((await puller.batch()).length, 3);
-    // Between two requests of the puller nobody tells it.
+    // The server does not report a deletion between two requests.
     await manager.streams.delete(ROOMS_STREAM);
     await ensureRoomsStream(manager, LIMITS);
     await ensureArchiveConsumer(manager);
     await store(bus, events(5));
-    await assert.rejects(puller.batch(), /made anew/);
+    await assert.rejects(puller.batch(), /recreated/);
     puller.close();
   }));
 
-Deno.test("breaking ends the wait, and what was not acked comes again", () =>
-  onConsumer(async (bus) => {
+Deno.test("breaking ends the wait, and unacked messages are redelivered", () =>
+  withConsumer(async (bus) => {
     const puller = new Puller(bus, 10, 60_000);
     await store(bus, events(2));
     const batch = assert.rejects(puller.batch(), /stopping/);
@@ -101,7 +101,7 @@ Deno.test("breaking ends the wait, and what was not acked comes again", () =>
     await within("the error", batch);
     puller.close();
     const other = new Puller(bus, 10, 0);
-    const again = await until("them to come again", async () => {
+    const again = await until("the redelivery", async () => {
       const messages = await other.batch();
       return messages.length > 0 && messages;
     });

@@ -1,14 +1,15 @@
 /**
- * Work that is done again and again, never twice at a time.
+ * Periodic work that never overlaps itself.
  *
  * @module
  */
 import { errorText, type Logger } from "../kit/mod.ts";
 
 /**
- * Does `work` every `ms` milliseconds. A failure is logged once until it works again.
+ * Runs `work` every `ms` milliseconds, unless the previous run is still in progress. Logs a failure
+ * once until `work` succeeds again. `what` names the work in the log.
  *
- * @returns how to stop: resolves when work that was under way has ended
+ * @returns a function that stops; it resolves when the current run has ended
  */
 export function repeat(
   ms: number,

@@ -9,7 +9,7 @@ function lines() {
 }
 
 Deno.test({
-  name: "work is repeated, never twice at a time, and stopping waits for its end",
+  name: "work is repeated without overlap, and stopping waits for the current run",
   sanitizeOps: true,
   async fn() {
     const { kept, log } = lines();
@@ -26,7 +26,7 @@ Deno.test({
       under--;
       done++;
     });
-    await until("the fourth time", () => gates.length === 4);
+    await until("the fourth run", () => gates.length === 4);
     const stopped = stop();
     assert.equal(done, 3);
     gates[3]!.resolve();
@@ -36,14 +36,14 @@ Deno.test({
   },
 });
 
-Deno.test("a failure is logged once until it works again", async () => {
+Deno.test("a failure is logged once until the work succeeds again", async () => {
   const { kept, log } = lines();
   let times = 0;
   const stop = repeat(1, "work", log, () => {
     times++;
     return times === 4 ? Promise.resolve() : Promise.reject(new Error(`no ${times}`));
   });
-  await until("it to have failed again", () => times >= 7);
+  await until("another failure", () => times >= 7);
   await stop();
   assert.deepEqual(kept.map((line) => JSON.parse(line).error), ["no 1", "no 5"]);
 });

@@ -1,42 +1,43 @@
 /**
- * Retention: takes messages out of the archive by rules, a rule a pattern of rooms.
+ * Retention: deletes messages from the archive by rules, one rule per room pattern.
  *
  * @module
  */
 import { matchesRoom } from "../contract/mod.ts";
 import type { Archive, RoomKey, TrimTarget } from "./archive.ts";
 
-/** How long and how much the rooms of a pattern are kept. Without either, for ever. */
+/** The retention limits of the rooms that match a pattern. Without limits, everything is kept. */
 export interface RetentionRule {
   pattern: string;
-  /** Seconds. */
+  /** Maximum age, seconds. */
   maxAge?: number;
-  /** Messages of each room. */
+  /** Maximum number of messages per room. */
   maxMessages?: number;
 }
 
-/** Rooms looked at in one transaction. With SQLite nothing else runs meanwhile: about 5 ms. */
+/** Rooms processed in one transaction. SQLite blocks this process for it, about 5 ms. */
 const ROOMS_AT_A_TIME = 100;
 
-/** A page of which only the trim mark is wanted. */
+/** Selects a page of which only the trim mark is used. */
 const MARK_ONLY = { limit: 1, maxBytes: 1, ceiling: 0 };
 
 /**
- * Takes what the rules say is to go: for each room the first rule whose pattern names it. A room that
- * no rule names keeps everything. Goes room by room, a bounded number of rows at a time, so that
- * appends and reads come between.
+ * Applies the retention rules. The first rule whose pattern matches a room applies to it; a room
+ * without a rule keeps everything. Deletes a bounded number of rows at a time, so that appends and
+ * reads run in between.
  *
  * @param now milliseconds since 1970
- * @param stopped asked between the steps; true ends it early
- * @param taken told of each room that lost messages, and up to which seq: the log may drop them too
- * @returns how many messages went
+ * @param stopped checked between steps; true ends the run early
+ * @param trimmed called for each room of which messages were deleted, with the highest deleted seq;
+ * the log may purge them too
+ * @returns how many messages were deleted
  */
 export async function applyRetention(
   archive: Archive,
   rules: readonly RetentionRule[],
   now: number,
   stopped: () => boolean = () => false,
-  taken: (key: RoomKey, upTo: number) => Promise<void> = () => Promise.resolve(),
+  trimmed: (key: RoomKey, upTo: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<number> {
   if (rules.length === 0) return 0;
   let removed = 0;
@@ -54,13 +55,13 @@ export async function applyRetention(
       const result = await archive.trim(targets);
       removed += result.removed;
       more = result.more;
-      // SQLite answers at once; without a turn of the event loop nobody else would run.
+      // SQLite answers synchronously. Yield to the event loop so that other work can run.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     if (removed === before) continue;
     for (const { epoch, room } of targets) {
       const { trimmedTo } = await archive.page({ epoch, room, ...MARK_ONLY });
-      await taken({ epoch, room }, trimmedTo);
+      await trimmed({ epoch, room }, trimmedTo);
     }
   }
   return removed;

@@ -1,31 +1,31 @@
 /**
- * Equal work asked for at the same time is done once.
+ * Deduplicates concurrent work: equal requests share one execution.
  *
  * @module
  */
 import { FaultError } from "../kit/mod.ts";
 
-/** See the module's doc. */
+/** Runs work once per key at a time. */
 export class SingleFlight<Value> {
   readonly #flights = new Map<string, Promise<Value>>();
   readonly #max: number;
 
-  /** `max`: different flights under way at a time. */
+  /** `max` is the most executions in progress, each with its own key. */
   constructor(max: number) {
     this.#max = max;
   }
 
   /**
-   * The result of the work under way for `key`, or of `work`, begun now. A failure is everybody's,
-   * and forgotten with the flight.
+   * Returns the result of the work in progress for `key`, or runs `work` now. All callers share a
+   * failure; the next call runs `work` again.
    *
-   * @throws {FaultError} `unavailable` where too many are under way
+   * @throws {FaultError} `unavailable` if too many executions are in progress
    */
   do(key: string, work: () => Promise<Value>): Promise<Value> {
     const running = this.#flights.get(key);
     if (running !== undefined) return running;
     if (this.#flights.size >= this.#max) {
-      return Promise.reject(new FaultError("unavailable", "too many reads of history", 1_000));
+      return Promise.reject(new FaultError("unavailable", "too many history reads", 1_000));
     }
     const flight = work().finally(() => this.#flights.delete(key));
     this.#flights.set(key, flight);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { SingleFlight } from "./single_flight.ts";
 
-Deno.test("equal work at the same time is done once, later work anew", async () => {
+Deno.test("equal concurrent work runs once, later work runs again", async () => {
   const flights = new SingleFlight<number>(10);
   let begun = 0;
   const gate = Promise.withResolvers<void>();
   const work = async () => {
-    const mine = ++begun;
+    const number = ++begun;
     await gate.promise;
-    return mine;
+    return number;
   };
   const all = Array.from({ length: 1_000 }, () => flights.do("a", work));
   const other = flights.do("b", work);
@@ -18,7 +18,7 @@ Deno.test("equal work at the same time is done once, later work anew", async () 
   assert.equal(await flights.do("a", work), 3);
 });
 
-Deno.test("a failure is everybody's, and is not kept", async () => {
+Deno.test("all callers share a failure, and it is not kept", async () => {
   const flights = new SingleFlight<number>(10);
   const fail = () => Promise.reject(new Error("no"));
   const [first, second] = await Promise.allSettled([flights.do("a", fail), flights.do("a", fail)]);
@@ -27,7 +27,7 @@ Deno.test("a failure is everybody's, and is not kept", async () => {
   assert.equal(await flights.do("a", () => Promise.resolve(1)), 1);
 });
 
-Deno.test("no more flights than a limit", async () => {
+Deno.test("the number of executions is bounded", async () => {
   const flights = new SingleFlight<number>(2);
   const gate = Promise.withResolvers<number>();
   const work = () => gate.promise;

@@ -1,27 +1,28 @@
 import assert from "node:assert/strict";
-import { archiveSuite, row } from "./archive_suite.ts";
+import { row } from "./archive_fixtures.ts";
+import { archiveSuite } from "./archive_suite.ts";
 import { openSqliteArchive } from "./sqlite_archive.ts";
 
 archiveSuite("SQLite", async () => {
   const folder = await Deno.makeTempDir({ prefix: "hopwire-sqlite-" });
   return {
-    // The folder is missing at first.
+    // The folder does not exist yet.
     open: () => openSqliteArchive(`${folder}/data/archive.db`),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 });
 
-Deno.test("SQLite: a file that is no database is refused", async () => {
+Deno.test("SQLite: a file that is not a database is refused", async () => {
   const path = await Deno.makeTempFile();
   try {
-    await Deno.writeTextFile(path, "this is no database, and it is long enough to be seen as such");
+    await Deno.writeTextFile(path, "not a database, but long enough for SQLite to recognise that");
     await assert.rejects(openSqliteArchive(path), /not a database/);
   } finally {
     await Deno.remove(path);
   }
 });
 
-Deno.test("SQLite: many processes may open a new file at once, and write to it", async () => {
+Deno.test("SQLite: many processes may open and write a new file at once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "hopwire-sqlite-" });
   try {
     const path = `${folder}/archive.db`;
@@ -63,7 +64,7 @@ Deno.test("SQLite: many processes may open a new file at once, and write to it",
   }
 });
 
-Deno.test("SQLite: a lock held by another is an error, and then it works again", async () => {
+Deno.test("SQLite: a write fails while another process holds the lock, and works afterwards", async () => {
   const folder = await Deno.makeTempDir({ prefix: "hopwire-sqlite-" });
   const { DatabaseSync } = await import("node:sqlite");
   try {

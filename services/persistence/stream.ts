@@ -1,6 +1,6 @@
 /**
- * The log: the JetStream stream that stores every message, and the durable consumer that the archive
- * is filled from. Works with nats-server 2.9 and newer.
+ * The log: the JetStream stream that stores every message, and the durable consumer that feeds the
+ * archive. Works with nats-server 2.9 and newer.
  *
  * @module
  */
@@ -27,58 +27,68 @@ import {
 } from "../contract/mod.ts";
 import { epochOf } from "../kit/mod.ts";
 
-/** JetStream's codes for "no such stream", "no such consumer", and a name that is taken. */
+/** JetStream's error codes for a missing stream, a missing consumer, and a name in use. */
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NAME_IN_USE = 10058;
 
 /**
- * Largest message the log takes, bytes with its headers. A gateway's are at most about half a frame;
- * a service's may be larger, but each must fit in a page of history, even where JSON writes it four
- * times as long (1e20 as 100000000000000000000).
+ * Largest message the log accepts, bytes including headers. A gateway's messages are at most about
+ * half a frame. A service's may be larger, but each must fit into a page of history, even if
+ * JSON.stringify makes it four times as long (1e20 becomes 100000000000000000000).
  */
 export const MAX_MESSAGE_BYTES = 2 * MAX_FRAME_BYTES;
 
-/** The value of `max_msg_size` with which the log takes no event at all; see `tend_stream.ts`. */
-export const SHUT = 1;
+/**
+ * The `max_msg_size` that closes the log: no event is small enough for it, bytes. See
+ * `limit_stream_size.ts`.
+ */
+export const CLOSED_MAX_MESSAGE_BYTES = 1;
 
 /**
- * How long a message may be with an instance before JetStream gives it to another, milliseconds.
- * After a crash of an instance the archive stands still so long, so it is less than a reader waits
- * for the archive (2 s). A batch takes milliseconds; one that takes longer is archived twice, which
- * changes nothing.
+ * How long an instance may hold a message before JetStream redelivers it to another, milliseconds.
+ * After a crash of an instance the archive stalls for this long, so it is shorter than a reader
+ * waits (2 s). A batch takes milliseconds. A slower one is archived twice, which changes nothing.
  */
 const ACK_WAIT_MS = 1_000;
 
-/** Messages that all instances together may hold and not yet have acked. */
+/** Most unacked messages that all instances together may hold. */
 const MAX_ACK_PENDING = 20_000;
 
 const NANOSECONDS_PER_MS = 1_000_000;
 
-/** How large and old the log may grow. */
+/** The limits of the log. */
 export interface LogLimits {
-  /** Seconds. */
+  /** Maximum age of a message, seconds. */
   maxAge: number;
+  /** Maximum size of the stream, bytes. */
   maxBytes: number;
 }
 
-/** How far the log and its archive are. */
-export interface Progress {
+/** The progress of the log and its archive. */
+export interface LogProgress {
   epoch: string;
-  /** Everything up to this seq is archived, or is no longer to be had. */
+  /** Everything up to this seq is archived or no longer in the log. */
   floor: number;
   /** The seq of the log's last message. */
   last: number;
 }
 
-/** Makes the stream where it is missing, and sets what we own of it where that differs. */
+/**
+ * Creates the stream if it is missing. Otherwise updates the settings that this service owns, and
+ * leaves an operator's own ones.
+ *
+ * @throws {Error} if an existing stream does not republish, which NATS cannot change
+ * @throws {JetStreamApiError} if JetStream refuses
+ */
 export async function ensureRoomsStream(
   manager: JetStreamManager,
   limits: LogLimits,
 ): Promise<StreamInfo> {
   const wanted = {
     subjects: [ROOMS_STREAM_SUBJECT],
-    // New: a full log refuses messages. Old would drop those that are acked but not archived yet.
+    // New: a full log refuses messages. Old would drop messages that are acked to clients but not
+    // yet archived.
     discard: DiscardPolicy.New,
     max_bytes: limits.maxBytes,
     max_age: limits.maxAge * 1_000 * NANOSECONDS_PER_MS,
@@ -101,7 +111,7 @@ export async function ensureRoomsStream(
         republish,
       });
     } catch (error) {
-      // Another instance was faster, with limits of its own.
+      // Another instance was faster, possibly with other limits.
       if (!hasCode(error, STREAM_NAME_IN_USE)) throw error;
       info = await manager.streams.info(ROOMS_STREAM);
     }
@@ -110,18 +120,23 @@ export async function ensureRoomsStream(
   if (config.republish?.src !== republish.src || config.republish.dest !== republish.dest) {
     throw new Error(
       `the stream ${ROOMS_STREAM} does not republish ${republish.src} as ${republish.dest}, and ` +
-        `NATS cannot change that: delete the stream, or rename it, and it is made anew`,
+        `NATS cannot change that: delete the stream, and this service creates it again`,
     );
   }
-  // Never opened here: only who watches its size knows when.
-  if (config.max_msg_size === SHUT) wanted.max_msg_size = SHUT;
+  // Do not reopen a closed log here. Only the size check knows when to.
+  if (config.max_msg_size === CLOSED_MAX_MESSAGE_BYTES) {
+    wanted.max_msg_size = CLOSED_MAX_MESSAGE_BYTES;
+  }
   const same = Object.entries(wanted).every(([key, value]) =>
     JSON.stringify(config[key as keyof StreamConfig]) === JSON.stringify(value)
   );
   return same ? info : await manager.streams.update(ROOMS_STREAM, wanted);
 }
 
-/** Makes the durable consumer where it is missing, and sets what we own of it. */
+/**
+ * Creates the durable consumer if it is missing. Otherwise updates the settings that this service
+ * owns.
+ */
 export async function ensureArchiveConsumer(manager: JetStreamManager): Promise<ConsumerInfo> {
   return await manager.consumers.add(ROOMS_STREAM, {
     durable_name: ARCHIVE_CONSUMER,
@@ -132,7 +147,7 @@ export async function ensureArchiveConsumer(manager: JetStreamManager): Promise<
   });
 }
 
-/** Makes the consumer anew, so that everything in the log is delivered again. */
+/** Deletes and recreates the consumer, so that JetStream delivers everything in the log again. */
 export async function restartArchiveConsumer(manager: JetStreamManager): Promise<ConsumerInfo> {
   try {
     await manager.consumers.delete(ROOMS_STREAM, ARCHIVE_CONSUMER);
@@ -142,8 +157,10 @@ export async function restartArchiveConsumer(manager: JetStreamManager): Promise
   return await ensureArchiveConsumer(manager);
 }
 
-/** Takes a room's messages up to a seq out of the log: retention took them out of the archive. */
-export async function dropFromLog(
+/**
+ * Purges a room's messages up to a seq from the log, after retention deleted them from the archive.
+ */
+export async function purgeRoom(
   manager: JetStreamManager,
   room: string,
   upTo: number,
@@ -152,20 +169,21 @@ export async function dropFromLog(
 }
 
 /**
- * Reads how far the log and its archive are, and the stream's own state.
+ * Reads the progress of the log and its archive, and the stream's state.
  *
- * @throws {JetStreamApiError} when the stream or the consumer is not there
+ * @throws {JetStreamApiError} if the stream or the consumer does not exist
  */
 export async function readProgress(
   manager: JetStreamManager,
-): Promise<Progress & { stream: StreamInfo }> {
-  // The stream first: what is not pending to the consumer later was archived, or is gone.
+): Promise<LogProgress & { stream: StreamInfo }> {
+  // Read the stream first. A message that is later not pending for the consumer was archived, or is
+  // no longer in the log.
   const stream = await manager.streams.info(ROOMS_STREAM);
   const consumer = await manager.consumers.info(ROOMS_STREAM, ARCHIVE_CONSUMER);
   const { last_seq: last } = stream.state;
   let floor = consumer.ack_floor.stream_seq;
   if (consumer.num_ack_pending === 0) {
-    // The floor stays behind where messages were deleted, or expired, before they were delivered.
+    // The ack floor lags behind if messages were deleted or expired before they were delivered.
     floor = Math.max(floor, consumer.delivered.stream_seq);
     if (consumer.num_pending === 0) floor = Math.max(floor, last);
   }

@@ -6,14 +6,14 @@ import { until } from "../../tests/harness/wait.ts";
 import { connectTestBus, event, LIMITS, managerOf, store } from "./persistence_suite.ts";
 import { Puller } from "./puller.ts";
 import {
+  CLOSED_MAX_MESSAGE_BYTES,
   ensureArchiveConsumer,
   ensureRoomsStream,
   MAX_MESSAGE_BYTES,
   readProgress,
-  SHUT,
 } from "./stream.ts";
 
-Deno.test("the stream is made as the contract has it, and republishes what it stores", async () => {
+Deno.test("the stream is created as the contract says, and republishes what it stores", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -40,7 +40,7 @@ Deno.test("the stream is made as the contract has it, and republishes what it st
   assert.deepEqual(seen, ["1 0 1", "3 1 3"]);
 });
 
-Deno.test("making it again changes nothing; other limits are set", async () => {
+Deno.test("ensuring the stream again changes nothing but its limits", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -50,7 +50,7 @@ Deno.test("making it again changes nothing; other limits are set", async () => {
   assert.deepEqual(again.config, first.config);
   assert.equal(again.created, first.created);
   assert.equal(again.state.messages, 1);
-  // An operator's own settings stay.
+  // An operator's settings are kept.
   await manager.streams.update(ROOMS_STREAM, { description: "rooms of ours" });
   const changed = await ensureRoomsStream(manager, { ...LIMITS, maxAge: 7_200 });
   assert.equal(changed.config.max_age, 7_200e9);
@@ -58,7 +58,7 @@ Deno.test("making it again changes nothing; other limits are set", async () => {
   assert.equal(changed.state.messages, 1);
 });
 
-Deno.test("many instances may make stream and consumer at once, with different limits", async () => {
+Deno.test("many instances may create stream and consumer at once, with different limits", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -74,7 +74,7 @@ Deno.test("many instances may make stream and consumer at once, with different l
   assert.equal(config.max_ack_pending, 20_000);
 });
 
-Deno.test("a stream of another kind is refused with what to do", async () => {
+Deno.test("a stream that does not republish is refused with instructions", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -85,18 +85,18 @@ Deno.test("a stream of another kind is refused with what to do", async () => {
   );
 });
 
-Deno.test("a log that was shut stays shut", async () => {
+Deno.test("a closed log stays closed", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
   await ensureRoomsStream(manager, LIMITS);
-  await manager.streams.update(ROOMS_STREAM, { max_msg_size: SHUT });
+  await manager.streams.update(ROOMS_STREAM, { max_msg_size: CLOSED_MAX_MESSAGE_BYTES });
   const { config } = await ensureRoomsStream(manager, { ...LIMITS, maxAge: 7_200 });
-  assert.equal(config.max_msg_size, SHUT);
+  assert.equal(config.max_msg_size, CLOSED_MAX_MESSAGE_BYTES);
   await assert.rejects(store(bus, [event("lobby", "1")]), /exceeds maximum/);
 });
 
-Deno.test("a message too large for history is not taken", async () => {
+Deno.test("a message too large for history is refused", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   await ensureRoomsStream(await managerOf(bus), LIMITS);
@@ -104,14 +104,14 @@ Deno.test("a message too large for history is not taken", async () => {
   await assert.rejects(store(bus, [large]), /exceeds maximum/);
 });
 
-/** Pulls a batch and acks those that `which` names. */
+/** Pulls a batch and acks the messages that `which` selects. Returns all seqs. */
 async function pull(puller: Puller, which: (seq: number) => boolean): Promise<number[]> {
   const messages = await puller.batch();
   for (const message of messages) if (which(message.seq)) message.ack();
   return messages.map(({ seq }) => seq);
 }
 
-Deno.test("progress is what is acked without a gap, and passes over what was deleted", async () => {
+Deno.test("progress is what is acked without a gap, and skips deleted messages", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -130,13 +130,13 @@ Deno.test("progress is what is acked without a gap, and passes over what was del
   await manager.streams.deleteMessage(ROOMS_STREAM, 3);
   await reaches(4);
 
-  // The end of the log is deleted before it is delivered: nothing of it will ever be acked.
+  // The end of the log is deleted before delivery, so it is never acked.
   assert.deepEqual(await pull(puller, () => true), [5, 6, 7, 8]);
   await manager.streams.deleteMessage(ROOMS_STREAM, 9);
   await manager.streams.deleteMessage(ROOMS_STREAM, 10);
   await reaches(10);
 
-  // And so is all of it.
+  // The same for a purge of the whole log.
   await store(bus, Array.from({ length: 5 }, (_, i) => event("lobby", `again ${i}`)));
   assert.ok(await floor() < 11);
   await manager.streams.purge(ROOMS_STREAM);
@@ -144,7 +144,7 @@ Deno.test("progress is what is acked without a gap, and passes over what was del
   puller.close();
 });
 
-Deno.test("a consumer made anew on a log that was purged begins where the log does", async () => {
+Deno.test("a new consumer on a purged log starts where the log does", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager: JetStreamManager = await managerOf(bus);

@@ -6,7 +6,8 @@
  */
 import { Histogram } from "./histogram.ts";
 import { cpuOf, type Usage, usageOf } from "./processes.ts";
-import { clock, type Swarm } from "./swarm.ts";
+import { clock } from "./clock.ts";
+import type { Swarm } from "./swarm.ts";
 import type { Target } from "./targets.ts";
 
 /** Messages sent between two looks at what has come, at most. */

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { Histogram } from "./histogram.ts";
+import { clientFrame, CLOSE, concat, PING, PONG, TEXT } from "./client_frame.ts";
+import { clock, TIME_DIGITS, timeAt } from "./clock.ts";
+import type { Histogram } from "./histogram.ts";
 import { openSockets, type Sockets } from "./epoll.ts";
 
 /** Bytes received at a time. */
@@ -16,21 +18,12 @@ const MAX_UNSENT_BYTES = 256 * 1024;
 /** Connections that may be on their way at a time. */
 const OPENING_AT_A_TIME = 128;
 
-/** Digits of a time in a content or an id: whole microseconds. */
-const TIME_DIGITS = 16;
-
 /** Where an ack's id begins: after `{"type":"ack","id":"`. */
 const ACK_ID = 20;
 
-/** Opcodes of RFC 6455. */
-const TEXT = 1;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
-
 const NOTHING = new Uint8Array();
 
-const [QUOTE, DIGIT_0, LETTER_A, LETTER_C, LETTER_M, LETTER_R] = [34, 48, 97, 99, 109, 114];
+const [QUOTE, LETTER_A, LETTER_C, LETTER_M, LETTER_R] = [34, 97, 99, 109, 114];
 
 /** One client. */
 export interface Connection {
@@ -43,16 +36,6 @@ export interface Connection {
   request: string;
   rest: Uint8Array | null;
   unsent: Uint8Array | null;
-}
-
-/** Microseconds of the clock that latencies are measured by. */
-export function clock(): number {
-  return Math.round(performance.now() * 1_000);
-}
-
-/** A time as contents and ids carry it. */
-export function stamp(microseconds: number): string {
-  return String(microseconds).padStart(TIME_DIGITS, "0");
 }
 
 /** See the module's doc. */
@@ -110,7 +93,7 @@ export class Swarm implements Disposable {
       this.unsendable++;
       return false;
     }
-    this.#write(connection, maskedFrame(TEXT, this.#encoder.encode(text)));
+    this.#write(connection, clientFrame(TEXT, this.#encoder.encode(text)));
     return true;
   }
 
@@ -199,7 +182,7 @@ export class Swarm implements Disposable {
 
   #write(connection: Connection, bytes: Uint8Array): void {
     if (connection.unsent !== null) {
-      connection.unsent = joined(connection.unsent, bytes);
+      connection.unsent = concat(connection.unsent, bytes);
       return;
     }
     const sent = Math.max(0, this.#sockets.send(connection.fd, bytes));
@@ -272,7 +255,7 @@ export class Swarm implements Disposable {
       if (opcode === CLOSE) {
         this.#lose(connection, size < 2 ? 0 : buffer[start]! * 256 + buffer[start + 1]!);
       }
-      if (opcode === PING) this.#write(connection, maskedFrame(PONG, NOTHING));
+      if (opcode === PING) this.#write(connection, clientFrame(PONG, NOTHING));
       if (opcode !== TEXT) continue;
       const first = buffer[start + 9];
       if (first === LETTER_R && buffer[start + 14] === LETTER_M) {
@@ -292,32 +275,4 @@ export class Swarm implements Disposable {
     }
     return at;
   }
-}
-
-function timeAt(buffer: Uint8Array, at: number): number {
-  let value = 0;
-  for (let i = at; i < at + TIME_DIGITS; i++) value = value * 10 + buffer[i]! - DIGIT_0;
-  return value;
-}
-
-/** A frame of a client. The mask is nought: it is there, and changes nothing. */
-function maskedFrame(opcode: number, payload: Uint8Array): Uint8Array {
-  const extended = payload.length > 125 ? 2 : 0;
-  const frame = new Uint8Array(6 + extended + payload.length);
-  frame[0] = 0x80 | opcode;
-  if (extended === 0) frame[1] = 0x80 | payload.length;
-  else {
-    frame[1] = 0x80 | 126;
-    frame[2] = payload.length >> 8;
-    frame[3] = payload.length & 255;
-  }
-  frame.set(payload, 6 + extended);
-  return frame;
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -5,7 +5,8 @@
  * @module
  */
 import { runStep, type Step } from "./rate.ts";
-import { gather, type Sizes, talk } from "./scenarios.ts";
+import { connectCrowd, sendInTurn } from "./scenarios/crowd.ts";
+import type { Sizes } from "./scenarios/sizes.ts";
 import type { Target } from "./targets.ts";
 
 /** Nobody listens at the exporter's end, which costs as much. */
@@ -77,9 +78,9 @@ async function load(
   sizes: Sizes,
   say: (step: Step) => void,
 ): Promise<Shown> {
-  using crowd = await gather(target, rooms, members);
+  using crowd = await connectCrowd(target, rooms, members);
   const speakers = rooms === 1 ? Math.min(10, members) : crowd.connections.length;
-  const drive = talk(crowd, speakers, rooms > 1, sizes.seconds);
+  const drive = sendInTurn(crowd, speakers, rooms > 1, sizes.seconds);
   const steady = await runStep(drive, rates.steady);
   say(steady);
   const full = await runStep(drive, rates.full);

@@ -1,100 +1,7 @@
 /** The demo page, and with it the client, in a real browser. */
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
-import { findChromium, startChromium } from "../harness/chromium.ts";
-import { freePort } from "../harness/process.ts";
-import { type Proxy, startProxy } from "../harness/proxy.ts";
-import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
-
-const executablePath = await findChromium();
-
-/** A system with the page, a proxy in front of it, and a browser. */
-interface Stage {
-  system: System;
-  proxy: Proxy;
-  url: string;
-  /** What the pages complained of that nobody expected. */
-  problems: string[];
-  /** Signs in, in a page of its own. */
-  open(name: string, options?: { room?: string; url?: string; width?: number }): Promise<Page>;
-}
-
-async function onStage(
-  play: (stage: Stage) => Promise<void>,
-  auth: Record<string, string> = {},
-): Promise<void> {
-  const authPort = freePort();
-  await using system = await startSystem({
-    env: {
-      auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true", ...auth },
-      gateway: { DEMO: "true", DEMO_TOKEN_URL: `http://127.0.0.1:${authPort}/token` },
-    },
-  });
-  await using proxy = await startProxy([system.gateways[0]!.port]);
-  await using browser = await startChromium(executablePath!);
-  const problems: string[] = [];
-  const url = `http://127.0.0.1:${proxy.port}/`;
-  const open: Stage["open"] = async (name, { room = "chat.demo", width = 1_100 } = {}) => {
-    const page = await browser.context.newPage();
-    await page.setViewportSize({ width, height: 700 });
-    page.on("console", (message) => {
-      // What is cut or blocked on purpose is complained of by the browser itself.
-      const expected = /WebSocket connection to|Failed to load resource|net::ERR/;
-      if (message.type() === "error" && !expected.test(message.text())) {
-        problems.push(message.text());
-      }
-    });
-    page.on("pageerror", (error) => problems.push(String(error)));
-    await page.goto(url);
-    await page.getByLabel("Your name").fill(name);
-    await page.getByLabel("Room", { exact: true }).fill(room);
-    await page.getByRole("button", { name: "Join" }).click();
-    await members(page).getByText(name).waitFor();
-    return page;
-  };
-  await play({ system, proxy, url, problems, open });
-  assert.deepEqual(problems, []);
-}
-
-const messages = (page: Page) => page.getByRole("log", { name: "Messages" });
-const members = (page: Page) => page.getByRole("list", { name: "Members" });
-const badge = (page: Page) => page.locator("#badge");
-
-async function say(page: Page, words: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(words);
-  await page.keyboard.press("Enter");
-}
-
-/** What was said, as it stands on the page. */
-const said = (page: Page) => messages(page).locator("li:not(.note) p").allTextContents();
-
-/** Waits until the last things said are these, in this order, and none is there twice. */
-async function hears(page: Page, expected: readonly string[]): Promise<void> {
-  let got: string[] = [];
-  await until(`the page to show ${expected.slice(-3)}`, async () => {
-    got = await said(page);
-    return expected.every((words) => got.includes(words));
-  }).catch((error) => {
-    throw new Error(`${error.message}, it shows ${JSON.stringify(got.slice(-5))}`);
-  });
-  assert.deepEqual(got.filter((words) => expected.includes(words)), expected);
-}
-
-function browserTest(
-  name: string,
-  play: (stage: Stage) => Promise<void>,
-  auth?: Record<string, string>,
-): void {
-  Deno.test({
-    name: `Chromium: ${name}`,
-    ignore: executablePath === null,
-    // Playwright keeps timers and a socket of its own until the browser has gone.
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () => onStage(play, auth),
-  });
-}
+import { assertShown, badge, browserTest, members, messages, say, shownTexts } from "./stage.ts";
 
 browserTest(
   "two tabs talk, type, see each other, and nothing that is said becomes markup",
@@ -108,14 +15,14 @@ browserTest(
     await ann.getByText("Bob is typing ...").waitFor();
     await say(bob, "Hello, Ann");
     await say(ann, "Hello, Bob");
-    for (const page of [ann, bob]) await hears(page, ["Hello, Ann", "Hello, Bob"]);
+    for (const page of [ann, bob]) await assertShown(page, ["Hello, Ann", "Hello, Bob"]);
     await until("typing to be over", async () => await ann.locator("#typing").textContent() === "");
     await messages(ann).locator(".mine").getByLabel("delivered").waitFor();
     await until("the badge", async () => /^WebSocket · \d+ ms$/.test(await badge(ann).innerText()));
 
     const markup = "<img src=x onerror=alert(1)><script>alert(2)</script>";
     await say(ann, markup);
-    await hears(bob, [markup]);
+    await assertShown(bob, [markup]);
     // A name, a room's name, an address: each field that others may fill.
     const eve = await open('<b onclick="alert(3)">Eve</b>');
     await members(bob).getByText('<b onclick="alert(3)">Eve</b>').waitFor();
@@ -152,7 +59,7 @@ browserTest(
       [1],
     ];
     for (const content of contents) eve.send({ type: "message", room: "chat.demo", content });
-    await hears(ann, ["by hand", '{"url":{"toString":"x"}}', "null", "[1]"]);
+    await assertShown(ann, ["by hand", '{"url":{"toString":"x"}}', "null", "[1]"]);
     const links = await messages(ann).getByRole("link").evaluateAll((all) =>
       all.map((each) => [each.getAttribute("href"), each.getAttribute("rel")])
     );
@@ -174,17 +81,17 @@ browserTest(
     }
     await bot.takeMany("ack", 130);
     const ann = await open("Ann");
-    await hears(ann, ["line 129"]);
-    assert.equal((await said(ann)).length, 40);
+    await assertShown(ann, ["line 129"]);
+    assert.equal((await shownTexts(ann)).length, 40);
     await until("the first line", async () => {
       await messages(ann).evaluate((list) => list.scrollTop = 0);
-      return (await said(ann))[0] === "line 0";
+      return (await shownTexts(ann))[0] === "line 0";
     });
-    assert.deepEqual(await said(ann), Array.from({ length: 130 }, (_, n) => `line ${n}`));
+    assert.deepEqual(await shownTexts(ann), Array.from({ length: 130 }, (_, n) => `line ${n}`));
     // Reading the past, one is not torn away by what comes.
     bot.send({ type: "message", room: "chat.demo", content: "news" });
     await ann.getByRole("button", { name: "New messages" }).click();
-    await hears(ann, ["line 129", "news"]);
+    await assertShown(ann, ["line 129", "news"]);
 
     await ann.getByLabel("Another room").fill("chat.other");
     await ann.keyboard.press("Enter");
@@ -193,7 +100,7 @@ browserTest(
     bot.send({ type: "message", room: "chat.demo", content: "while away" });
     await ann.getByLabel("1 unread").waitFor();
     await ann.getByRole("button", { name: /^chat\.demo/ }).click();
-    await hears(ann, ["news", "while away"]);
+    await assertShown(ann, ["news", "while away"]);
     assert.equal(await ann.locator(".unread").count(), 0);
     // The tab remembers who it is and where.
     await ann.reload();
@@ -208,7 +115,7 @@ browserTest(
     const ann = await open("Ann");
     const bob = await open("Bob");
     await say(ann, "before");
-    await hears(bob, ["before"]);
+    await assertShown(bob, ["before"]);
     await system.gateways[0]!.kill();
     for (const page of [ann, bob]) {
       await page.locator('#badge:not([data-state="connected"])')
@@ -221,9 +128,9 @@ browserTest(
     await system.gateways[0]!.ready();
     await say(bob, "after");
     for (const page of [ann, bob]) {
-      await hears(page, ["meanwhile 1", "meanwhile 2"]);
-      await hears(page, ["after"]);
-      const all = await said(page);
+      await assertShown(page, ["meanwhile 1", "meanwhile 2"]);
+      await assertShown(page, ["after"]);
+      const all = await shownTexts(page);
       assert.deepEqual(all.toSorted(), ["after", "before", "meanwhile 1", "meanwhile 2"]);
       await until("WebSocket", async () => /^WebSocket/.test(await badge(page).innerText()));
     }
@@ -240,7 +147,7 @@ browserTest(
     const words = Array.from({ length: 20 }, (_, n) => `offline ${n}`);
     for (const each of words) await say(ann, each);
     await ann.context().setOffline(false);
-    for (const page of [ann, bob]) await hears(page, words);
+    for (const page of [ann, bob]) await assertShown(page, words);
   },
 );
 
@@ -254,12 +161,12 @@ browserTest(
     const bob = await open("Bob", { room: "chat.demo" });
     await say(ann, "by stream");
     await say(bob, "hello");
-    for (const page of [ann, bob]) await hears(page, ["by stream", "hello"]);
+    for (const page of [ann, bob]) await assertShown(page, ["by stream", "hello"]);
     // The same browser: what worked for one tab is where the next begins.
     assert.match(await badge(bob).innerText(), /^SSE/);
     proxy.cut();
     await say(ann, "after a cut");
-    await hears(bob, ["by stream", "hello", "after a cut"]);
+    await assertShown(bob, ["by stream", "hello", "after a cut"]);
   },
 );
 
@@ -282,7 +189,7 @@ browserTest("keyboard alone will do, on a phone and in the dark too", async ({ o
     assert.ok(seen.includes(id), `${id} is reached by Tab: ${seen}`);
   }
   await say(ann, "by keyboard");
-  await hears(ann, ["by keyboard"]);
+  await assertShown(ann, ["by keyboard"]);
 });
 
 browserTest(
@@ -295,7 +202,7 @@ browserTest(
     });
     await until("three more tokens", () => given >= 3);
     await say(ann, "still the same connection");
-    await hears(ann, ["still the same connection"]);
+    await assertShown(ann, ["still the same connection"]);
     assert.equal(proxy.requests["/ws"], 1);
   },
   { AUTH_DEV_TOKEN_TTL: "3" },

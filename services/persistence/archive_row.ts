@@ -1,5 +1,5 @@
 /**
- * What is archived of a message of the log.
+ * Converts a message of the log to a row of the archive.
  *
  * @module
  */
@@ -14,32 +14,32 @@ import {
 } from "../contract/mod.ts";
 import type { ArchiveRow } from "./archive.ts";
 
-/** Characters of a subject that are kept where it is no room's. */
+/** How many characters of a subject are kept if it is not that of a room. */
 const MAX_STRAY_LENGTH = 200;
 
-/** A message as the log gives it. */
+/** A message as the log delivers it. */
 export interface StoredMessage {
   subject: string;
   seq: number;
-  /** Milliseconds since 1970. */
+  /** When the log stored the message, milliseconds since 1970. */
   storedAt: number;
   data: Uint8Array;
 }
 
 /**
- * The row of a message. Every message has one, so that none is missing in the order: an event that is
- * not valid is archived as a placeholder, as members saw it live, and `invalid` says why.
+ * Returns the row of a message. Every message has one, so the order has no gaps. An invalid event
+ * is archived as a placeholder, which is what members saw live; `invalid` then gives the reason.
  *
- * The event is written down as JSON writes what was parsed, which of a gateway's is the same text. So
- * a page is never longer than its rows, whatever a publisher's way of writing numbers.
+ * The event is serialised again after parsing. For a gateway's event this gives the same text. It
+ * ensures that a page is never larger than its rows, however a publisher writes its numbers.
  */
-export function rowOf(message: StoredMessage): { row: ArchiveRow; invalid?: string } {
+export function toArchiveRow(message: StoredMessage): { row: ArchiveRow; invalid?: string } {
   const { subject, seq, storedAt, data } = message;
   const room = roomOfSubject(subject);
   if (!RoomName.safeParse(room).success || messageSubject(room) !== subject) {
-    // Nobody subscribes to it and nobody can ask for it: it only keeps its place.
+    // No client can subscribe to this subject or request its history. The row only keeps its place.
     const stray = "!" + subject.slice(0, MAX_STRAY_LENGTH).replace(/[^\x21-\x7e]/g, "?");
-    return { row: placeholder(stray, seq, storedAt), invalid: "the subject is no room's" };
+    return { row: placeholder(stray, seq, storedAt), invalid: "not a room's subject" };
   }
   try {
     const parsed = RoomEvent.safeParse(JSON.parse(new TextDecoder().decode(data)));

@@ -1,7 +1,7 @@
 /**
- * Fills the archive: pulls batches from the log, stores each in one transaction, then acks it. A
- * crash at any point leaves messages stored or unacked, so none is lost; storing again changes
- * nothing, so none is there twice.
+ * Fills the archive: pulls a batch from the log, stores it in one transaction, then acks it. After
+ * a crash at any point each message is either stored or unacked, so none is lost. Storing a message
+ * again changes nothing, so none is duplicated.
  *
  * @module
  */
@@ -17,32 +17,33 @@ import {
   startHop,
 } from "../kit/mod.ts";
 import type { Archive, ArchiveRow } from "./archive.ts";
-import { attach } from "./attach.ts";
-import type { Barrier } from "./barrier.ts";
-import { type Pulled, Puller } from "./puller.ts";
-import { rowOf } from "./stored_event.ts";
+import { reconcile } from "./reconcile.ts";
+import type { ArchiveProgress } from "./archive_progress.ts";
+import { type PulledMessage, Puller } from "./puller.ts";
+import { toArchiveRow } from "./archive_row.ts";
 import type { LogLimits } from "./stream.ts";
 
-/** Waits between tries when NATS or the database does not do its part, milliseconds. */
+/** Backoff while NATS or the database is unavailable, milliseconds. Doubles from min to max. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2_000;
 
-/** How long a request to JetStream's API may take, milliseconds. */
+/** Timeout of a request to JetStream's API, milliseconds. */
 export const API_TIMEOUT_MS = 2_000;
 
-/** What filling needs. */
+/** Options of {@link Archiver}. */
 export interface ArchiverOptions {
   bus: Bus;
   manager: JetStreamManager;
   archive: Archive;
-  barrier: Barrier;
+  archiveProgress: ArchiveProgress;
   limits: LogLimits;
-  /** Messages a batch holds at most, and how long one that holds less waits, milliseconds. */
+  /** Most messages in a batch. */
   batch: number;
+  /** How long a smaller batch waits for more messages, milliseconds. */
   batchMs: number;
 }
 
-/** See the module's doc. */
+/** Archives the log until it is stopped. See the module's doc. */
 export class Archiver {
   readonly #options: ArchiverOptions;
   #puller: Puller | undefined;
@@ -53,27 +54,28 @@ export class Archiver {
 
   constructor(options: ArchiverOptions) {
     this.#options = options;
-    // A server that comes back may have another log, and has forgotten what we asked of it.
-    options.bus.onReconnect(() => this.interrupt("NATS was gone"));
+    // After a reconnect the server may have another log, and it has forgotten pending pull
+    // requests.
+    options.bus.onReconnect(() => this.interrupt("reconnected to NATS"));
   }
 
-  /** Whether the log is there and being read. */
+  /** Whether the log is available and being archived. */
   get attached(): boolean {
     return this.#attached;
   }
 
-  /** Begins; goes on until {@link Archiver.stop}, whatever happens. */
+  /** Starts archiving. Retries after every failure until {@link Archiver.stop}. */
   start(): void {
     this.#running = this.#run();
   }
 
-  /** Finds the log again before the next batch. */
+  /** Abandons the current pull and reconciles log and archive again before the next batch. */
   interrupt(reason: string): void {
     this.#puller?.break(reason);
     this.#wakeUp?.();
   }
 
-  /** Ends after the batch that is under way; one that the database does not take is left unacked. */
+  /** Stops after the current batch. A batch that the database does not accept stays unacked. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.interrupt("stopping");
@@ -83,19 +85,19 @@ export class Archiver {
   async #run(): Promise<void> {
     const { bus } = this.#options;
     let wait = RETRY_MIN_MS;
-    let said: string | undefined;
+    let loggedError: string | undefined;
     while (!this.#stopped) {
       try {
-        await this.#session(() => {
+        await this.#archive(() => {
           wait = RETRY_MIN_MS;
-          said = undefined;
+          loggedError = undefined;
         });
       } catch (error) {
         const text = errorText(error);
-        if (text !== said && bus.connected && !this.#stopped) {
-          bus.log.warn("archiving is interrupted", { error: text });
+        if (text !== loggedError && bus.connected && !this.#stopped) {
+          bus.log.warn("archiving interrupted", { error: text });
         }
-        said = text;
+        loggedError = text;
       }
       this.#attached = false;
       this.#puller?.close();
@@ -106,15 +108,18 @@ export class Archiver {
     }
   }
 
-  /** Attaches to the log and archives from it. Throws when it has to be attached to anew. */
-  async #session(begun: () => void): Promise<void> {
-    const { bus, archive, barrier, limits, batch, batchMs } = this.#options;
-    if (!bus.connected) throw new Error("NATS is not reached");
+  /**
+   * Reconciles log and archive, then archives batch after batch. Throws when they must be
+   * reconciled again.
+   */
+  async #archive(onAttached: () => void): Promise<void> {
+    const { bus, archive, archiveProgress, limits, batch, batchMs } = this.#options;
+    if (!bus.connected) throw new Error("not connected to NATS");
     const puller = this.#puller = new Puller(bus, batch, batchMs);
-    const progress = await attach(this.#options.manager, archive, limits, bus.log);
-    barrier.begin(progress);
+    const progress = await reconcile(this.#options.manager, archive, limits, bus.log);
+    archiveProgress.attach(progress);
     this.#attached = true;
-    begun();
+    onAttached();
     bus.log.info("archiving", { epoch: progress.epoch, from: progress.floor + 1 });
     while (!this.#stopped) {
       const messages = await puller.batch();
@@ -122,15 +127,18 @@ export class Archiver {
     }
   }
 
-  /** Stores one batch and acks it. Throws where it may not be acked: then it comes again. */
-  async #store(epoch: string, messages: readonly Pulled[]): Promise<void> {
-    const { bus, barrier } = this.#options;
+  /**
+   * Stores one batch and acks it. Throws if the batch must not be acked; JetStream then redelivers
+   * it.
+   */
+  async #store(epoch: string, messages: readonly PulledMessage[]): Promise<void> {
+    const { bus, archiveProgress } = this.#options;
     const hops = startHops(messages);
     const rows = messages.map((message) => {
-      const { row, invalid } = rowOf(message);
+      const { row, invalid } = toArchiveRow(message);
       if (invalid !== undefined) {
         const { subject, seq } = message;
-        bus.log.warn("an invalid event is archived as a placeholder", { subject, seq, invalid });
+        bus.log.warn("archived an invalid event as a placeholder", { subject, seq, invalid });
       }
       return row;
     });
@@ -141,14 +149,18 @@ export class Archiver {
       for (const hop of hops) hop.end("unavailable");
       throw error;
     }
-    barrier.archived(epoch, rows.map(({ seq }) => seq));
+    archiveProgress.markArchived(epoch, rows.map(({ seq }) => seq));
     for (const hop of hops) hop.end();
-    // After so long it may be another log whose consumer would take our acks for its own.
-    if (failures > 0) throw new Error("the archive was away");
+    // After such a delay another log may have replaced this one, and its consumer would accept
+    // these acks as its own.
+    if (failures > 0) throw new Error("the archive was unavailable");
     for (const message of messages) message.ack();
   }
 
-  /** Appends, trying until it works. Gives how often it did not; throws when we are to stop. */
+  /**
+   * Appends, retrying until it succeeds. Returns the number of failures. Throws if stopped
+   * meanwhile.
+   */
   async #append(epoch: string, rows: readonly ArchiveRow[]): Promise<number> {
     let wait = RETRY_MIN_MS;
     for (let failures = 0;; failures++) {
@@ -176,8 +188,8 @@ export class Archiver {
   }
 }
 
-/** One hop for each message whose trace is recorded, from when it came here. */
-function startHops(messages: readonly Pulled[]): Hop[] {
+/** Starts a hop for each message whose trace is recorded, from the time it was received. */
+function startHops(messages: readonly PulledMessage[]): Hop[] {
   const hops: Hop[] = [];
   for (const message of messages) {
     if (message.traceparent === undefined) continue;

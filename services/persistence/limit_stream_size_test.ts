@@ -4,8 +4,13 @@ import { startNats } from "../../tests/harness/nats.ts";
 import { until } from "../../tests/harness/wait.ts";
 import { connectTestBus, event, managerOf, store, type TestBus } from "./persistence_suite.ts";
 import { Puller } from "./puller.ts";
-import { ensureArchiveConsumer, ensureRoomsStream, readProgress, SHUT } from "./stream.ts";
-import { tendStream } from "./tend_stream.ts";
+import {
+  CLOSED_MAX_MESSAGE_BYTES,
+  ensureArchiveConsumer,
+  ensureRoomsStream,
+  readProgress,
+} from "./stream.ts";
+import { limitStreamSize } from "./limit_stream_size.ts";
 
 const MAX_BYTES = 100_000;
 
@@ -16,7 +21,7 @@ async function open(bus: TestBus) {
   return manager;
 }
 
-/** Stores messages until the log holds so many bytes, or refuses one. */
+/** Stores messages until the log holds this many bytes. Returns how many. */
 async function fill(bus: TestBus, to: number): Promise<number> {
   const manager = await managerOf(bus);
   for (let count = 0;; count++) {
@@ -33,11 +38,11 @@ async function ack(bus: TestBus, count: number): Promise<void> {
   assert.equal(messages.length, count);
   for (const message of messages) message.ack();
   const to = messages.at(-1)!.seq;
-  await until("the acks to count", async () => (await readProgress(manager)).floor >= to);
+  await until("the acks to arrive", async () => (await readProgress(manager)).floor >= to);
   puller.close();
 }
 
-Deno.test("a log that fills is trimmed to half, and of what is archived alone", async () => {
+Deno.test("a filling log is purged to half its size, but only of archived messages", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await open(bus);
@@ -45,11 +50,11 @@ Deno.test("a log that fills is trimmed to half, and of what is archived alone", 
 
   const count = await fill(bus, 0.7 * MAX_BYTES);
   await ack(bus, count);
-  await tendStream(manager, bus.log);
-  assert.equal((await state()).first_seq, 1, "below three quarters nothing is trimmed");
+  await limitStreamSize(manager, bus.log);
+  assert.equal((await state()).first_seq, 1, "nothing is purged below three quarters");
 
   const more = await fill(bus, 0.8 * MAX_BYTES);
-  await tendStream(manager, bus.log);
+  await limitStreamSize(manager, bus.log);
   const trimmed = await state();
   assert.ok(
     trimmed.bytes <= 0.5 * MAX_BYTES && trimmed.bytes > 0.45 * MAX_BYTES,
@@ -57,34 +62,34 @@ Deno.test("a log that fills is trimmed to half, and of what is archived alone", 
   );
   assert.equal(trimmed.last_seq, count + more);
 
-  // Most of what is there now is not archived: the log keeps all of that.
+  // Most remaining messages are not archived. The log keeps all of those.
   const unarchived = await fill(bus, 0.94 * MAX_BYTES);
-  await tendStream(manager, bus.log);
+  await limitStreamSize(manager, bus.log);
   assert.equal((await state()).first_seq, count + 1);
   assert.equal((await state()).messages, more + unarchived);
 });
 
-Deno.test("a log full of what is not archived takes no more, loses nothing, and opens again", async () => {
+Deno.test("a log full of unarchived messages closes, loses nothing, and reopens", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await open(bus);
   const size = async () => (await manager.streams.info(ROOMS_STREAM)).config.max_msg_size;
 
   const count = await fill(bus, 0.96 * MAX_BYTES);
-  await tendStream(manager, bus.log);
-  await tendStream(manager, bus.log);
-  assert.equal(await size(), SHUT);
-  // Small ones too: these are what a full stream takes in place of its oldest.
+  await limitStreamSize(manager, bus.log);
+  await limitStreamSize(manager, bus.log);
+  assert.equal(await size(), CLOSED_MAX_MESSAGE_BYTES);
+  // Small messages too: a full stream would store them in place of its oldest.
   for (let i = 0; i < 100; i++) {
     await assert.rejects(store(bus, [event("lobby", `small ${i}`)]), /exceeds maximum/);
   }
   const { first_seq, messages } = (await manager.streams.info(ROOMS_STREAM)).state;
   assert.deepEqual([first_seq, messages], [1, count]);
-  assert.equal(bus.lines.filter(({ message }) => message.includes("takes no more")).length, 1);
+  assert.equal(bus.lines.filter(({ message }) => message.includes("accepts no more")).length, 1);
 
   await ack(bus, count);
-  await tendStream(manager, bus.log);
-  await tendStream(manager, bus.log);
-  assert.notEqual(await size(), SHUT);
+  await limitStreamSize(manager, bus.log);
+  await limitStreamSize(manager, bus.log);
+  assert.notEqual(await size(), CLOSED_MAX_MESSAGE_BYTES);
   await store(bus, [event("lobby", "after")]);
 });

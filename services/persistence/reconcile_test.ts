@@ -3,7 +3,7 @@ import { ARCHIVE_CONSUMER, ROOMS_STREAM } from "../contract/mod.ts";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until } from "../../tests/harness/wait.ts";
 import type { Archive } from "./archive.ts";
-import { row } from "./archive_suite.ts";
+import { row } from "./archive_fixtures.ts";
 import {
   connectTestBus,
   event,
@@ -36,7 +36,7 @@ async function seqs(archive: Archive, epoch: string, room = "lobby") {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-Deno.test("another archive than before is filled with what the log still has", async () => {
+Deno.test("a different archive is filled from the log again", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -59,11 +59,11 @@ Deno.test("another archive than before is filled with what the log still has", a
   await ready(service);
   await until("all to be archived again", async () => await second.lastSeq(epoch) === 20);
   assert.deepEqual(await seqs(second, epoch), { seqs: range(6, 20), trimmedTo: 5 });
-  assert.ok(bus.lines.some(({ message }) => message.includes("filled from the log again")));
+  assert.ok(bus.lines.some(({ message }) => message.includes("archiving the log again")));
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("messages that left the log before they were archived are told as missing", async () => {
+Deno.test("history reports messages that left the log before they were archived", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
@@ -84,24 +84,24 @@ Deno.test("messages that left the log before they were archived are told as miss
     seqs: [...range(1, 5), ...range(11, 15)],
     trimmedTo: 10,
   });
-  const said = bus.lines.find(({ message }) => message.includes("never archived"))!;
-  assert.deepEqual([said.from, said.to], [6, 10]);
+  const logged = bus.lines.find(({ message }) => message.includes("before they were archived"))!;
+  assert.deepEqual([logged.from, logged.to], [6, 10]);
   await archive.close();
 });
 
-Deno.test("a log that lost its end gets its seqs archived all the same", async () => {
+Deno.test("after the log lost its end, new messages with the same seqs are archived", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
   const archive = await newArchive();
   const epoch = epochOf(String((await ensureRoomsStream(manager, LIMITS)).created));
   await store(bus, events(3));
-  // As if the log had had two more, which a power cut took.
+  // Simulates two more messages that a power cut took from the log.
   await archive.append(epoch, [1, 2, 3, 4, 5].map((seq) => row(seq)));
   await using service = await startPersistence(bus, archive);
   await ready(service);
   await store(bus, [event("lobby", "new 4"), event("lobby", "new 5")]);
-  await until("them to be archived", async () => await archive.lastSeq(epoch) === 5);
+  await until("the new messages to be archived", async () => await archive.lastSeq(epoch) === 5);
   const page = await archive.page({
     epoch,
     room: "lobby",
@@ -111,12 +111,12 @@ Deno.test("a log that lost its end gets its seqs archived all the same", async (
   });
   const ids = page.messages.map(({ event }) => JSON.parse(event).id);
   assert.deepEqual(ids, ["new 5", "new 4"]);
-  const said = bus.lines.find(({ message }) => message.includes("lost its last messages"))!;
-  assert.deepEqual([said.last, said.count], [3, 2]);
+  const logged = bus.lines.find(({ message }) => message.includes("lost its last messages"))!;
+  assert.deepEqual([logged.last, logged.count], [3, 2]);
   await archive.close();
 });
 
-Deno.test("an archive and a log that agree are left alone", async () => {
+Deno.test("a consistent archive and log need no repair", async () => {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const archive = await newArchive();

@@ -7,7 +7,7 @@ function refusal(text: string): string {
   return `${parsed.error.code}: ${parsed.error.message}`;
 }
 
-Deno.test("what is wrong is named", () => {
+Deno.test("a refusal names what is wrong", () => {
   const cases: [string, RegExp][] = [
     ["", /^invalid_format: Invalid message format: not JSON$/],
     ["{", /not JSON/],
@@ -42,7 +42,7 @@ Deno.test("what is wrong is named", () => {
   for (const [text, expected] of cases) assert.match(refusal(text), expected, text);
 });
 
-Deno.test("a refusal carries the frame's own id and room where they are readable", () => {
+Deno.test("a refusal carries the frame's id and room if they are valid", () => {
   const parsed = parseClientFrame('{"type":"message","room":"lobby","id":"7"}');
   assert.ok(!parsed.ok);
   assert.equal(parsed.error.id, "7");
@@ -53,12 +53,12 @@ Deno.test("a refusal carries the frame's own id and room where they are readable
   assert.equal(other.error.room, undefined);
 });
 
-Deno.test("unknown fields are passed over, and null is a content", () => {
+Deno.test("unknown fields are dropped, and null is valid content", () => {
   const parsed = parseClientFrame('{"type":"message","room":"a","content":null,"userId":"root"}');
   assert.deepEqual(parsed, { ok: true, frame: { type: "message", room: "a", content: null } });
 });
 
-Deno.test("a frame nested as deep as a frame can be does not throw", () => {
+Deno.test("parsing the deepest possible nesting does not throw", () => {
   const deep = "[".repeat(32_000) + "]".repeat(32_000);
   assert.equal(parseClientFrame(`{"type":"message","room":"a","content":${deep}}`).ok, true);
 });

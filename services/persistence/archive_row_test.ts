@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MAX_PAGE_BYTES, messageSubject } from "../contract/mod.ts";
 import { event } from "./persistence_suite.ts";
-import { rowOf } from "./stored_event.ts";
+import { toArchiveRow } from "./archive_row.ts";
 
 const message = (data: string | Uint8Array, subject = messageSubject("lobby")) => ({
   subject,
@@ -10,18 +10,18 @@ const message = (data: string | Uint8Array, subject = messageSubject("lobby")) =
   data: typeof data === "string" ? new TextEncoder().encode(data) : data,
 });
 
-Deno.test("a gateway's event is archived as the text that was published", () => {
+Deno.test("a gateway's event is archived exactly as published", () => {
   const text = JSON.stringify(event("lobby", "m1", { content: { a: ["é", "\u0000\ud800", 1.5] } }));
-  assert.deepEqual(rowOf(message(text)), {
+  assert.deepEqual(toArchiveRow(message(text)), {
     row: { seq: 7, room: "lobby", storedAt: 1_234, event: text },
   });
 });
 
-Deno.test("members that are no event's, and other ways of writing, are not kept", () => {
+Deno.test("unknown fields are dropped, and the text is normalised", () => {
   const written =
     `\ufeff { "seq": 99, "prev": 98, "timestamp": 1, "content": [1e20, 1.0], "id": "m",
     "username": "Ann", "userId": "ann", "room": "lobby" } `;
-  const { row, invalid } = rowOf(message(written));
+  const { row, invalid } = toArchiveRow(message(written));
   assert.equal(invalid, undefined);
   assert.equal(
     row.event,
@@ -31,13 +31,13 @@ Deno.test("members that are no event's, and other ways of writing, are not kept"
 });
 
 const INVALID: [string, string | Uint8Array, RegExp][] = [
-  ["no JSON", "{", /JSON/],
-  ["nothing", "", /JSON/],
-  ["no object", "[]", /object/],
+  ["not JSON", "{", /JSON/],
+  ["empty", "", /JSON/],
+  ["not an object", "[]", /object/],
   ["null", "null", /object/],
   ["no user", JSON.stringify({ ...event("lobby", "m"), userId: undefined }), /userId/],
   [
-    "a time that is none",
+    "an invalid time",
     JSON.stringify({ ...event("lobby", "m"), timestamp: "now" }),
     /timestamp/,
   ],
@@ -51,7 +51,7 @@ const INVALID: [string, string | Uint8Array, RegExp][] = [
 ];
 for (const [what, data, why] of INVALID) {
   Deno.test(`an invalid event is archived as a placeholder in its place: ${what}`, () => {
-    const { row, invalid } = rowOf(message(data));
+    const { row, invalid } = toArchiveRow(message(data));
     assert.match(invalid!, why);
     const { event, ...rest } = row;
     assert.deepEqual(rest, { seq: 7, room: "lobby", storedAt: 1_234 });
@@ -66,7 +66,7 @@ for (const [what, data, why] of INVALID) {
   });
 }
 
-Deno.test("a subject that is no room's is archived where no room is", () => {
+Deno.test("a message on an invalid subject is archived outside every room", () => {
   const text = JSON.stringify(event("lobby", "m"));
   for (
     const subject of [
@@ -78,8 +78,8 @@ Deno.test("a subject that is no room's is archived where no room is", () => {
       `room.message.19.${"x".repeat(3_000)}`,
     ]
   ) {
-    const { row, invalid } = rowOf(message(text, subject));
-    assert.match(invalid!, /no room's/);
+    const { row, invalid } = toArchiveRow(message(text, subject));
+    assert.match(invalid!, /not a room's subject/);
     assert.match(row.room, /^![\x21-\x7e]{1,200}$/);
     assert.equal(row.seq, 7);
   }

@@ -1,0 +1,27 @@
+/**
+ * The fields that frames in both directions share. No I/O; imports only zod.
+ *
+ * @module
+ */
+import * as z from "zod";
+import * as limits from "./limits.ts";
+
+/**
+ * An id that the client chooses for a frame. Visible ASCII only, because it travels in a NATS
+ * header.
+ */
+export const FrameId = z.string().regex(
+  new RegExp(`^[\\x21-\\x7e]{1,${limits.MAX_ID_LENGTH}}$`),
+  `expected 1 to ${limits.MAX_ID_LENGTH} visible ASCII characters`,
+);
+
+/**
+ * The sequence number of a stored message. It increases within a room; 0 means "before the first
+ * message".
+ */
+export const Seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** A position to resume from: the last `seq` received, and the epoch of its log. */
+export const Since = z.object({ seq: Seq, epoch: z.string().min(1).max(64) });
+/** The parsed form of {@link Since}. */
+export type Since = z.infer<typeof Since>;

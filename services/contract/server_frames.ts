@@ -1,0 +1,111 @@
+/**
+ * The frames that the server sends: their schemas. No I/O; imports only zod.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { type ErrorCode, ERRORS } from "./codes.ts";
+import { FrameId, Seq } from "./frame_fields.ts";
+import * as limits from "./limits.ts";
+import { RoomName } from "./rooms.ts";
+
+const Timestamp = z.number().int().min(0);
+const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
+const Username = z.string().max(limits.MAX_USER_LENGTH);
+
+/** A stored message as clients receive it, live and in history. */
+export const RoomMessageFrame = z.object({
+  type: z.literal("room-message"),
+  seq: Seq,
+  prev: Seq,
+  room: RoomName,
+  id: z.string(),
+  userId: UserId,
+  username: Username,
+  content: z.unknown(),
+  /** When the gateway accepted the message, milliseconds since 1970. */
+  timestamp: Timestamp,
+});
+/** The parsed form of {@link RoomMessageFrame}. */
+export type RoomMessageFrame = z.infer<typeof RoomMessageFrame>;
+
+/** A member of a room, as presence lists it. */
+export const Member = z.object({ userId: UserId, username: Username });
+/** The parsed form of {@link Member}. */
+export type Member = z.infer<typeof Member>;
+
+/** Any frame that the server sends. */
+export const ServerFrame = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("authenticated"),
+    userId: UserId,
+    username: Username,
+    connectionId: z.string(),
+    /** When the token expires, milliseconds since 1970; null if it never does. */
+    expiresAt: Timestamp.nullable(),
+    /** The client's rate limit: frames per second, and the burst allowed after a pause. */
+    rate: z.object({ perSecond: z.number().int().min(1), burst: z.number().int().min(1) })
+      .optional(),
+    id: FrameId.optional(),
+  }),
+  z.object({
+    type: z.literal("subscribed"),
+    room: RoomName,
+    seq: Seq,
+    epoch: z.string(),
+    recovered: z.boolean(),
+    count: z.number().int().min(0).optional(),
+    id: FrameId.optional(),
+  }),
+  z.object({ type: z.literal("unsubscribed"), room: RoomName, id: FrameId.optional() }),
+  RoomMessageFrame,
+  z.object({
+    type: z.literal("room-signal"),
+    room: RoomName,
+    userId: UserId,
+    username: Username,
+    content: z.unknown(),
+  }),
+  z.object({ type: z.literal("user-joined"), room: RoomName, userId: UserId, username: Username }),
+  z.object({ type: z.literal("user-left"), room: RoomName, userId: UserId, username: Username }),
+  z.object({
+    type: z.literal("presence"),
+    room: RoomName,
+    count: z.number().int().min(0),
+    members: z.array(Member),
+    more: z.boolean(),
+    id: FrameId.optional(),
+  }),
+  z.object({
+    type: z.literal("history"),
+    room: RoomName,
+    messages: z.array(RoomMessageFrame),
+    more: z.boolean(),
+    id: FrameId,
+  }),
+  z.object({
+    type: z.literal("ack"),
+    id: FrameId,
+    room: RoomName,
+    seq: Seq,
+    duplicate: z.literal(true).optional(),
+  }),
+  z.object({ type: z.literal("result"), id: FrameId, data: z.unknown() }),
+  z.object({ type: z.literal("event"), topic: z.string(), data: z.unknown() }),
+  z.object({ type: z.literal("token-expiring"), expiresAt: Timestamp }),
+  z.object({ type: z.literal("reconnect"), after: z.number().int().min(0) }),
+  z.object({ type: z.literal("pong"), id: FrameId.optional() }),
+  z.object({
+    type: z.literal("error"),
+    code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    id: FrameId.optional(),
+    room: RoomName.optional(),
+    retryAfter: z.number().int().min(0).optional(),
+  }),
+]);
+/** The parsed form of {@link ServerFrame}. */
+export type ServerFrame = z.infer<typeof ServerFrame>;
+
+/** A server frame of one type, e.g. `ServerFrameOf<"subscribed">`. */
+export type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;

@@ -1,0 +1,80 @@
+/**
+ * Clients in rooms: what most scenarios start with.
+ *
+ * @module
+ */
+import type { Drive } from "../rate.ts";
+import { stamp } from "../clock.ts";
+import { type Connection, Swarm } from "../swarm.ts";
+import { handshake, type Target } from "../targets.ts";
+
+/** How long connecting may take, milliseconds. */
+export const CONNECT_MS = 120_000;
+
+/** Clients in rooms: `rooms` by `members`, each in one room. */
+export interface Crowd extends Disposable {
+  swarm: Swarm;
+  target: Target;
+  connections: Connection[];
+  roomOf(connection: Connection): string;
+  /** The last frame of each client that answered its subscribe. */
+  subscribed: string[];
+}
+
+/** Connects clients and has each enter its room. */
+export async function connectCrowd(target: Target, rooms: number, members: number): Promise<Crowd> {
+  const swarm = new Swarm();
+  const count = rooms * members;
+  const requests = await Promise.all(
+    Array.from({ length: count }, (_, index) => handshake(`user-${index}`)),
+  );
+  const roomOf = ({ index }: Connection) => `bench.room-${index % rooms}`;
+  const subscribed: string[] = [];
+  swarm.onText = (connection, text) => {
+    if (text.startsWith('{"type":"authenticated"')) {
+      swarm.send(connection, target.subscribe(roomOf(connection)));
+    } else if (text.startsWith('{"type":"subscribed"')) subscribed[connection.index] = text;
+    else if (text.startsWith('{"type":"error"')) throw new Error(`the server refused: ${text}`);
+  };
+  try {
+    await swarm.openAll(
+      count,
+      (index) => swarm.open(target.port, requests[index]!),
+      ({ index }) => subscribed[index] !== undefined,
+      CONNECT_MS,
+    );
+  } catch (error) {
+    swarm[Symbol.dispose]();
+    throw error;
+  }
+  swarm.onText = () => {};
+  return {
+    swarm,
+    target,
+    connections: [...swarm.connections],
+    roomOf,
+    subscribed,
+    [Symbol.dispose]: () => swarm[Symbol.dispose](),
+  };
+}
+
+/** A drive in which the clients say something in turn, `senders` of them. */
+export function sendInTurn(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
+  const { swarm, target, connections } = crowd;
+  const rooms = new Set(connections.map(crowd.roomOf)).size;
+  const names = connections.map(crowd.roomOf);
+  return {
+    target,
+    swarm,
+    fanOut: connections.length / rooms,
+    seconds,
+    send(n, due) {
+      const connection = connections[n % senders]!;
+      const time = stamp(due);
+      const id = acks ? `${time}-${n.toString(36)}` : undefined;
+      // About as long as what people say.
+      const content = `the quick brown fox jumps over the lazy dog, and so on ${time}`;
+      swarm.send(connection, target.message(names[connection.index]!, id, content));
+    },
+  };
+}
