@@ -4,7 +4,7 @@
  * @module
  */
 import { Hopwire } from "./hopwire.ts";
-import type { Clock, HopwireOptions, WebSocketLike } from "./types.ts";
+import type { Clock, HopwireOptions, WebSocketLike } from "./options.ts";
 
 /** See the module's doc. */
 export class FakeClock implements Clock {
