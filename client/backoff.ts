@@ -1,14 +1,22 @@
 /**
- * How long to wait before connecting again.
+ * How long to wait before another attempt.
  *
  * @module
  */
 
-/** Full jitter (as AWS's architecture blog names it): any time up to a bound that doubles. */
-const [BASE_MS, CAP_MS] = [1_000, 30_000];
+/** Bound of the first wait, milliseconds. */
+const BASE_MS = 1_000;
+
+/** Highest bound, milliseconds. */
+const CAP_MS = 30_000;
+
+/** How long to wait, milliseconds, if the server defers a frame without `retryAfter`. */
+export const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /**
- * Milliseconds to wait before the nth attempt in a row, the first being 1.
+ * Returns the wait before the nth attempt in a row, in milliseconds; `attempt` begins with 1. Uses
+ * exponential backoff with full jitter ("Exponential Backoff and Jitter", AWS Architecture Blog): any
+ * time up to a bound that doubles. A crowd of clients spreads evenly that way.
  *
  * @example
  * ```ts

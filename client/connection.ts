@@ -1,395 +1,275 @@
 /**
- * Keeps a connection up: connects, shows a token, comes back with backoff when it is lost, notices a
- * dead one by pings, and refreshes the token in time. Knows nothing of rooms.
+ * Keeps one authenticated connection to the server: connects, authenticates, detects a dead
+ * connection, reconnects with backoff, and changes the transport if needed. It knows nothing of rooms.
  *
  * @module
  */
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
-import { backoff } from "./backoff.ts";
+import { CONNECTION_LOST, NO_TOKEN } from "./close_codes.ts";
 import { HopwireError } from "./errors.ts";
-import { httpLink } from "./http_link.ts";
-import { type Link, type LinkEvents, LOST, webSocketLink } from "./link.ts";
-import { Transports } from "./transports.ts";
-import type { Clock, HopwireOptions, State, StateEvent } from "./types.ts";
+import type { State, StateEvent } from "./events.ts";
+import { CONNECTION_ID } from "./frame_ids.ts";
+import type { Link } from "./link.ts";
+import { Liveness } from "./liveness.ts";
+import { openLink, openWebSocketLink } from "./open_link.ts";
+import type { Clock, HopwireOptions, TransportName } from "./options.ts";
+import { isOffline, pageStorage, watchPage } from "./page_events.ts";
+import { ReconnectPolicy } from "./reconnect_policy.ts";
+import { Timers } from "./timers.ts";
+import { TokenRefresh } from "./token_refresh.ts";
+import { TransportSelector } from "./transport_selector.ts";
+import { probeWebSocket } from "./websocket_probe.ts";
 
-/** A connection that lasted so long was a good one: the next attempt is the first again, milliseconds. */
-const GOOD_MS = 5_000;
+/** A connection that lasted this long was stable, milliseconds. The backoff then starts over. */
+const STABLE_MS = 5_000;
 
-/** How long before its end a token is refreshed at the latest, milliseconds. */
-const REFRESH_MS = 60_000;
+/** Default time that one attempt may take, milliseconds. */
+const CONNECT_TIMEOUT_MS = 8_000;
 
-/** How long a ping may take that asks whether the connection outlived a sleep, milliseconds. */
-const PROBE_MS = 3_000;
+/** Unsent bytes above which the link is congested, and signals are dropped. */
+const CONGESTED_BYTES = 65_536;
 
-/** Longest time that timers of platforms can wait, milliseconds. */
-const MAX_TIMER_MS = 2_147_483_647;
-
-/** The id of frames that the connection itself sends. */
-const OWN = "~";
-
-/** There was no token: not a close code. */
-const NO_TOKEN = 0;
-
-/** Codes of RFC 6455 for what we sent: sending it again would end the same way. */
-const OUR_FAULT = [1003, 1007, 1009];
-
-/** What a connection tells. */
-export interface Handlers {
-  state(event: StateEvent): void;
-  /** Connected: frames may be sent from now on. */
-  up(frame: ServerFrameOf<"authenticated">): void;
-  /** No longer. */
-  down(): void;
+/** Callbacks of a {@link Connection}. */
+export interface ConnectionEvents {
+  /** The state changed. */
+  stateChanged(event: StateEvent): void;
+  /** The server accepted the token: frames may be sent. */
+  connected(frame: ServerFrameOf<"authenticated">): void;
+  /** The connection that was up has ended. */
+  disconnected(): void;
+  /** A frame arrived that is not about the connection itself. */
   frame(frame: ServerFrame): void;
-  /** Closed for good, by itself. */
-  ended(error: HopwireError, gaveUp: boolean): void;
-  /** Something went wrong that ends nothing. */
+  /** The connection closed for good, other than by `close()`. */
+  gaveUp(error: HopwireError, attemptsExhausted: boolean): void;
+  /** Something failed and will be tried again. */
   failed(error: unknown): void;
 }
 
-/** What of a page is listened to, where there is one. */
-interface Page {
-  addEventListener?: EventTarget["addEventListener"];
-  document?: EventTarget & { visibilityState: string };
-  navigator?: { onLine?: boolean };
-}
-const page = globalThis as unknown as Page;
-
-/** See the module's doc. */
+/** The connection of one client, across all its attempts and transports. */
 export class Connection {
   readonly #base: URL;
   readonly #options: HopwireOptions;
-  readonly #handlers: Handlers;
+  readonly #events: ConnectionEvents;
   readonly #clock: Clock;
-  readonly #transports: Transports;
-  readonly #page = new AbortController();
+  readonly #transports: TransportSelector;
+  readonly #policy: ReconnectPolicy;
+  readonly #timers: Timers;
+  readonly #liveness: Liveness;
+  readonly #tokenRefresh: TokenRefresh;
+  readonly #pageListeners = new AbortController();
+  /** The current state. */
   state: State = "connecting";
-  /** Milliseconds that the last ping took, if any has come back. */
-  latency: number | undefined;
   #link: Link | null = null;
-  /** Changes with each attempt and each loss: what belongs to an older one is passed over. */
-  #turn = 0;
-  #turnOver = new AbortController();
-  #attempts = 0;
-  #upSince = 0;
-  #freshTried = false;
-  #hint: number | null = null;
-  #lastHeard = 0;
-  #pingSentAt = 0;
-  #refreshed = 0;
-  #life = Infinity;
-  #refreshing = false;
-  #refreshTries = 0;
-  #probe: Link | null = null;
-  #timers = new Map<string, unknown>();
+  /** Rises with each attempt and each loss. Callbacks of an older generation are ignored. */
+  #generation = 0;
+  /** Aborts with the generation: the application need not supply the token any more. */
+  #tokenAbort = new AbortController();
+  #connectedAt = 0;
+  #cancelProbe = () => {};
 
-  constructor(base: URL, options: HopwireOptions, clock: Clock, handlers: Handlers) {
+  constructor(base: URL, options: HopwireOptions, clock: Clock, events: ConnectionEvents) {
     this.#base = base;
     this.#options = options;
     this.#clock = clock;
-    this.#handlers = handlers;
-    const { storage } = options;
-    this.#transports = new Transports(
-      options.transports ?? ["websocket", "sse", "poll"],
-      storage === undefined ? localStorageOf() : storage,
+    this.#events = events;
+    const { storage, token, transports = ["websocket", "sse", "poll"] } = options;
+    this.#transports = new TransportSelector(
+      transports,
+      storage === undefined ? pageStorage() : storage,
     );
-    const { signal } = this.#page;
-    page.addEventListener?.("online", () => this.wake(), { signal });
-    page.addEventListener?.("offline", () => this.#offline(), { signal });
-    page.document?.addEventListener("visibilitychange", () => {
-      if (page.document!.visibilityState === "visible") this.wake();
-    }, { signal });
+    this.#policy = new ReconnectPolicy(options);
+    const timers = this.#timers = new Timers(clock);
+    this.#liveness = new Liveness(clock, timers, options, {
+      ping: () => this.send({ type: "ping", id: CONNECTION_ID }),
+      dead: () => this.#lost(CONNECTION_LOST, "the server did not answer a ping"),
+    });
+    this.#tokenRefresh = new TokenRefresh(clock, timers, typeof token !== "string", {
+      getToken: () => this.#getToken(),
+      sendToken: (token) => this.#authenticate(token),
+      failed: (error) => events.failed(error),
+    });
+    watchPage({
+      awake: () => this.checkNow(),
+      offline: () => {
+        if (this.state === "connecting" || this.state === "connected") {
+          this.#lost(CONNECTION_LOST, "offline");
+        }
+      },
+    }, this.#pageListeners.signal);
   }
 
-  get transport() {
+  /** The transport that is in use or being tried. */
+  get transport(): TransportName {
     return this.#transports.current;
   }
 
-  /** Whether so much waits to be sent that what can be dropped should be. */
-  get behind(): boolean {
-    return this.#link === null || this.#link.pending > 65_536;
+  /** Round-trip time of the last ping, milliseconds; undefined before the first answer. */
+  get latency(): number | undefined {
+    return this.#liveness.latency;
   }
 
-  /** Begins. */
+  /** Whether so much is waiting to be sent that signals should be dropped. */
+  get congested(): boolean {
+    return this.#link === null || this.#link.pending > CONGESTED_BYTES;
+  }
+
+  /** Makes the first attempt. */
   start(): void {
     void this.#attempt();
   }
 
-  /** Sends a frame, or its text. */
+  /** Sends a frame, or the text of one. Drops it if there is no connection. */
   send(frame: object | string): void {
     this.#link?.send(typeof frame === "string" ? frame : JSON.stringify(frame));
   }
 
-  /** There may be a network again, or somebody looks: tries at once, or asks whether it still lives. */
-  wake(): void {
+  /** Connects at once if an attempt is scheduled. If connected, checks that the link is alive. */
+  checkNow(): void {
     if (this.state === "waiting") void this.#attempt();
-    else if (this.state === "connected") this.#ping("probe");
+    else if (this.state === "connected") this.#liveness.checkNow();
   }
 
+  /** Closes the connection for good. */
   close(): void {
     if (this.state === "closed") return;
-    const up = this.state === "connected";
-    this.#drop();
-    this.#page.abort();
-    this.#set("closed", { reason: "closed" });
-    if (up) this.#handlers.down();
+    const wasConnected = this.state === "connected";
+    this.#reset();
+    this.#pageListeners.abort();
+    this.#setState("closed", { reason: "closed" });
+    if (wasConnected) this.#events.disconnected();
   }
 
   async #attempt(): Promise<void> {
-    this.#drop();
-    const turn = this.#turn;
-    const current = () => turn === this.#turn;
-    this.#set("connecting");
-    if (!current()) return;
-    this.#timer("connect", this.#options.connectTimeout ?? 8_000, () => {
-      this.#lost(LOST, "it took too long");
+    this.#reset();
+    const generation = this.#generation;
+    const isCurrent = () => generation === this.#generation;
+    this.#setState("connecting");
+    // A listener may have closed the client.
+    if (!isCurrent()) return;
+    this.#timers.set("connect", this.#options.connectTimeout ?? CONNECT_TIMEOUT_MS, () => {
+      this.#lost(CONNECTION_LOST, "the attempt timed out");
     });
     let token: string;
     try {
-      token = await this.#token();
+      token = await this.#getToken();
     } catch (error) {
-      if (!current()) return;
-      this.#handlers.failed(error);
-      return this.#lost(NO_TOKEN, "no token");
+      if (!isCurrent()) return;
+      this.#events.failed(error);
+      return this.#lost(NO_TOKEN, "the application supplied no token");
     }
-    if (!current()) return;
+    if (!isCurrent()) return;
     let refusal = "";
     try {
-      this.#link = this.#open({
-        opened: () => this.send({ type: "auth", token, id: OWN }),
+      this.#link = openLink(this.#transports.current, this.#base, this.#options, {
+        opened: () => this.#authenticate(token),
         frame: (frame) => {
-          if (!current()) return;
-          this.#lastHeard = this.#clock.now();
-          if (this.state === "connected") return this.#frame(frame);
+          if (!isCurrent()) return;
+          this.#liveness.frameReceived();
+          if (this.state === "connected") return this.#handleFrame(frame);
           if (frame.type === "error") refusal = frame.message;
-          if (frame.type === "authenticated") this.#up(frame);
+          if (frame.type === "authenticated") this.#handleConnected(frame);
         },
         closed: (code, reason) => {
-          if (current()) this.#lost(code, refusal || reason || `closed with ${code}`);
+          if (isCurrent()) this.#lost(code, refusal || reason || `closed with code ${code}`);
         },
       });
     } catch (error) {
-      // There is no WebSocket, or a policy forbids it.
-      if (current()) this.#lost(LOST, String(error));
+      // The platform has no WebSocket, or a content security policy forbids the address.
+      if (isCurrent()) this.#lost(CONNECTION_LOST, String(error));
     }
   }
 
-  #open(events: LinkEvents): Link {
-    const { current } = this.#transports;
-    if (current === "websocket") return this.#webSocket(events);
-    const { fetch = globalThis.fetch } = this.#options;
-    return httpLink(current, this.#base.href, fetch.bind(globalThis), events);
-  }
-
-  #webSocket(events: LinkEvents): Link {
-    const { WebSocket = globalThis.WebSocket } = this.#options;
-    const url = new URL("ws", this.#base);
-    url.protocol = url.protocol.replace("http", "ws");
-    return webSocketLink(url.href, WebSocket, events);
-  }
-
-  async #token(): Promise<string> {
+  async #getToken(): Promise<string> {
     const { token } = this.#options;
-    return typeof token === "string" ? token : await token({ signal: this.#turnOver.signal });
+    return typeof token === "string" ? token : await token({ signal: this.#tokenAbort.signal });
   }
 
-  #up(frame: ServerFrameOf<"authenticated">): void {
-    this.#clear("connect");
-    this.#upSince = this.#clock.now();
-    this.#freshTried = false;
-    this.#hint = null;
-    this.#transports.worked();
-    this.#scheduleRefresh(frame.expiresAt);
-    const turn = this.#turn;
-    this.#set("connected");
-    // A listener may have closed us.
-    if (turn === this.#turn) this.#handlers.up(frame);
-    if (turn !== this.#turn) return;
-    this.#ping();
-    if (this.#transports.doubtful) this.#tryBetter();
+  #authenticate(token: string): void {
+    this.send({ type: "auth", token, id: CONNECTION_ID });
   }
 
-  #frame(frame: ServerFrame): void {
+  #handleConnected(frame: ServerFrameOf<"authenticated">): void {
+    this.#timers.clear("connect");
+    this.#connectedAt = this.#clock.now();
+    this.#policy.connected();
+    this.#transports.attemptSucceeded();
+    this.#tokenRefresh.accepted(frame.expiresAt);
+    const generation = this.#generation;
+    this.#setState("connected");
+    // A listener may have closed the client.
+    if (generation === this.#generation) this.#events.connected(frame);
+    if (generation !== this.#generation) return;
+    this.#liveness.start();
+    if (this.#transports.shouldProbeWebSocket) this.#probeWebSocket();
+  }
+
+  #handleFrame(frame: ServerFrame): void {
     switch (frame.type) {
       case "authenticated":
-        this.#refreshing = false;
-        return this.#scheduleRefresh(frame.expiresAt);
+        return this.#tokenRefresh.accepted(frame.expiresAt);
       case "token-expiring":
-        // Of a short life it is said at once, and again after each refresh.
-        if (this.#clock.now() - this.#refreshed >= Math.min(this.#life, REFRESH_MS) / 2) {
-          void this.#refresh();
-        }
-        return;
+        return this.#tokenRefresh.expiring();
       case "reconnect":
-        this.#hint = frame.after;
-        return;
+        return this.#policy.setServerWait(frame.after);
       case "pong":
-        if (frame.id === OWN) this.latency = this.#clock.now() - this.#pingSentAt;
+        if (frame.id === CONNECTION_ID) this.#liveness.pongReceived();
         return;
       case "error":
-        if (frame.id !== OWN) break;
-        return this.#refreshFailed(new HopwireError(frame.code, frame.message));
+        if (frame.id !== CONNECTION_ID) break;
+        return this.#tokenRefresh.failed(new HopwireError(frame.code, frame.message));
     }
-    this.#handlers.frame(frame);
+    this.#events.frame(frame);
   }
 
-  /** Pings, and again after a while; without anything heard in time the connection is dead. */
-  #ping(name: "pong" | "probe" = "pong"): void {
-    const sentAt = this.#pingSentAt = this.#clock.now();
-    this.send({ type: "ping", id: OWN });
-    const patience = name === "pong" ? this.#options.pingTimeout ?? 10_000 : PROBE_MS;
-    // One that is awaited already is not given more time by the next.
-    if (!this.#timers.has(name)) {
-      this.#timer(name, patience, () => {
-        if (this.#lastHeard < sentAt) this.#lost(LOST, "no answer to a ping");
-      });
-    }
-    this.#timer("ping", Math.min(this.#options.pingInterval ?? 20_000, 30_000), () => this.#ping());
-  }
-
-  #scheduleRefresh(expiresAt: number | null): void {
-    this.#refreshed = this.#clock.now();
-    this.#refreshTries = 0;
-    this.#clear("refresh");
-    this.#life = Infinity;
-    if (expiresAt === null || typeof this.#options.token === "string") return;
-    const life = expiresAt - Date.now();
-    // By a clock that is wrong it is over already: then the server's word alone counts.
-    if (life <= 0) return;
-    this.#life = life;
-    const wait = Math.max(life - REFRESH_MS, life / 2);
-    this.#timer("refresh", Math.min(wait, MAX_TIMER_MS), () => void this.#refresh());
-  }
-
-  /** Shows a new token on the connection that is there. */
-  async #refresh(): Promise<void> {
-    if (this.#refreshing || typeof this.#options.token === "string") return;
-    this.#refreshing = true;
-    const turn = this.#turn;
-    try {
-      const token = await this.#token();
-      if (turn === this.#turn) this.send({ type: "auth", token, id: OWN });
-    } catch (error) {
-      if (turn === this.#turn) this.#refreshFailed(error);
-    }
-  }
-
-  /** The old token still holds: another try, soon enough. */
-  #refreshFailed(error: unknown): void {
-    this.#refreshing = false;
-    const wait = Math.min(1_000 * 2 ** this.#refreshTries++, REFRESH_MS / 4);
-    this.#timer("refresh", wait, () => void this.#refresh());
-    this.#handlers.failed(error);
-  }
-
-  /** A worse transport works. Was the server away, or does the best one truly not work here? */
-  #tryBetter(): void {
-    const done = (works: boolean) => {
-      if (this.#probe === null) return;
-      this.#endProbe();
-      if (!works) return this.#transports.remember();
-      this.#transports.recovered();
-      this.#lost(LOST, "a better transport works", 0);
-    };
-    try {
-      const probe = this.#probe = this.#webSocket({
-        // Something between may let it open, and nothing through.
-        opened: () => probe.send(JSON.stringify({ type: "ping", id: OWN })),
-        frame: ({ type }) => type === "pong" && done(true),
-        closed: () => done(false),
-      });
-      this.#timer("better", this.#options.connectTimeout ?? 8_000, () => done(false));
-    } catch {
-      this.#transports.remember();
-    }
-  }
-
-  #endProbe(): void {
-    this.#clear("better");
-    this.#probe?.close();
-    this.#probe = null;
-  }
-
-  #offline(): void {
-    if (page.navigator?.onLine === false && this.state !== "closed" && this.state !== "waiting") {
-      this.#lost(LOST, "offline");
-    }
-  }
-
-  /** The connection, or the attempt, is over. `wait`: milliseconds until the next one. */
-  #lost(code: number, reason: string, wait?: number): void {
-    if (this.state === "closed") return;
-    const up = this.state === "connected";
-    const lasted = this.#clock.now() - this.#upSince;
-    this.#drop();
-    if (up) this.#handlers.down();
-    // A listener may have closed us.
-    if ((this.state as State) === "closed") return;
-    const { token, maxAttempts = Infinity, random = Math.random } = this.#options;
-    const refused = code === 4001 || code === 4002;
-    if (refused && typeof token === "function" && !this.#freshTried) {
-      this.#freshTried = true;
-      wait = 0;
-    } else if ((code >= 4000 && code < 4100) || OUR_FAULT.includes(code)) {
-      return this.#end(new HopwireError("closed", reason, code), false);
-    }
-    // What was refused by a code, or for want of a token or a network, is no transport's fault.
-    if (!up && code === LOST && page.navigator?.onLine !== false) this.#transports.failed();
-    if (up && lasted >= GOOD_MS) this.#attempts = 0;
-    if (wait === undefined && ++this.#attempts > maxAttempts) {
-      return this.#end(new HopwireError("closed", reason, code), true);
-    }
-    wait ??= this.#hint ?? backoff(this.#attempts, random);
-    this.#hint = null;
-    this.#timer("retry", wait, () => void this.#attempt());
-    this.#set("waiting", { reason, retryIn: wait });
-  }
-
-  #end(error: HopwireError, gaveUp: boolean): void {
-    this.#page.abort();
-    this.#set("closed", { reason: error.message });
-    this.#handlers.ended(error, gaveUp);
-  }
-
-  /** Lets go of the link and of every timer. */
-  #drop(): void {
-    this.#turn++;
-    this.#turnOver.abort();
-    this.#turnOver = new AbortController();
-    this.#link?.close();
-    this.#link = null;
-    this.#refreshing = false;
-    this.#endProbe();
-    for (const name of [...this.#timers.keys()]) this.#clear(name);
-  }
-
-  #set(state: State, more: Partial<StateEvent> = {}): void {
-    this.state = state;
-    this.#handlers.state({ state, transport: this.transport, ...more });
-  }
-
-  #timer(name: string, milliseconds: number, callback: () => void): void {
-    this.#clear(name);
-    this.#timers.set(
-      name,
-      this.#clock.setTimeout(() => {
-        this.#timers.delete(name);
-        callback();
-      }, milliseconds),
+  /** A fallback works. Either WebSocket is blocked here, or the server was away for a moment. */
+  #probeWebSocket(): void {
+    this.#cancelProbe = probeWebSocket(
+      (events) => openWebSocketLink(this.#base, this.#options, events),
+      this.#timers,
+      this.#options.connectTimeout ?? CONNECT_TIMEOUT_MS,
+      (works) => {
+        if (!works) return this.#transports.rememberFallback();
+        this.#transports.useBest();
+        this.#lost(CONNECTION_LOST, "WebSocket works again", true);
+      },
     );
   }
 
-  #clear(name: string): void {
-    this.#clock.clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
+  /** The connection or the attempt ended. Schedules the next attempt, or gives up. */
+  #lost(code: number, reason: string, immediately = false): void {
+    if (this.state === "closed") return;
+    const wasConnected = this.state === "connected";
+    const wasStable = wasConnected && this.#clock.now() - this.#connectedAt >= STABLE_MS;
+    this.#reset();
+    if (wasConnected) this.#events.disconnected();
+    // A listener may have closed the client.
+    if ((this.state as State) === "closed") return;
+    // A refusal by code, a missing token or a missing network says nothing about the transport.
+    if (!wasConnected && code === CONNECTION_LOST && !isOffline()) this.#transports.attemptFailed();
+    const next = this.#policy.next({ code, wasStable, immediately });
+    if (typeof next === "number") {
+      this.#timers.set("retry", next, () => void this.#attempt());
+      return this.#setState("waiting", { reason, retryIn: next });
+    }
+    this.#pageListeners.abort();
+    this.#setState("closed", { reason });
+    this.#events.gaveUp(new HopwireError("closed", reason, code), next === "exhausted");
   }
-}
 
-function localStorageOf(): HopwireOptions["storage"] {
-  try {
-    // Deno warns, or asks for a folder, where it is looked at; a page alone is meant.
-    return page.document === undefined ? null : globalThis.localStorage;
-  } catch {
-    return null;
+  /** Closes the link and cancels everything that belongs to the current generation. */
+  #reset(): void {
+    this.#generation++;
+    this.#tokenAbort.abort();
+    this.#tokenAbort = new AbortController();
+    this.#link?.close();
+    this.#link = null;
+    this.#tokenRefresh.stop();
+    this.#cancelProbe();
+    this.#timers.clearAll();
+  }
+
+  #setState(state: State, more: Partial<StateEvent> = {}): void {
+    this.state = state;
+    this.#events.stateChanged({ state, transport: this.transport, ...more });
   }
 }

@@ -1,14 +1,22 @@
 /**
- * Events with types, whose listeners can be taken off by a function or a signal.
+ * Typed events.
  *
  * @module
  */
 
-/** See the module's doc. */
+/** An object with typed events. `Events` maps each event's name to its value. */
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
-  /** Listens; gives back what ends it. */
+  /**
+   * Adds a listener. Returns a function that removes it. `signal` removes it too when it aborts.
+   *
+   * @example
+   * ```ts ignore
+   * const off = room.on("message", ({ content }) => console.log(content));
+   * off();
+   * ```
+   */
   on<Name extends keyof Events>(
     name: Name,
     listener: (event: Events[Name]) => void,
@@ -18,18 +26,18 @@ export class Emitter<Events> {
     if (signal?.aborted) return () => {};
     let listeners = this.#listeners.get(name);
     if (listeners === undefined) this.#listeners.set(name, listeners = new Set());
-    // One of its own, so that the same function may be there twice.
-    const own = (event: Events[Name]) => listener(event);
-    listeners.add(own);
+    // A new function each time, so that the same listener can be added twice.
+    const entry = (event: Events[Name]) => listener(event);
+    listeners.add(entry);
     const off = () => {
-      listeners.delete(own);
+      listeners.delete(entry);
       signal?.removeEventListener("abort", off);
     };
     signal?.addEventListener("abort", off);
     return off;
   }
 
-  /** Tells the listeners. One that throws keeps nothing from the others. */
+  /** Calls the listeners in order. An error in one is reported as uncaught and does not stop others. */
   protected emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     for (const listener of [...this.#listeners.get(name) ?? []]) {
       try {

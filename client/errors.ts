@@ -1,24 +1,28 @@
 /**
- * Why something was refused or given up.
+ * The client's error class and its codes.
  *
  * @module
  */
 
 /**
- * Codes of the SDK's own; the server's are in the protocol's table.
- * `closed`: the client was closed. `connection_lost`: while a call was under way. `left`: the room was
- * left. `queue_full`: too many messages wait. `too_slow`: an iterator was not read.
+ * Error codes that the client itself uses. The server's codes are listed in PROTOCOL.md.
+ *
+ * `closed`: the client is closed. `connection_lost`: the connection ended during a call, and the
+ * service may or may not have done the work. `left`: the room was left. `queue_full`: too many frames
+ * are waiting. `too_slow`: an iterator fell too far behind.
  */
 export type ClientErrorCode = "closed" | "connection_lost" | "left" | "queue_full" | "too_slow";
 
 /** An error with a stable code. */
 export class HopwireError extends Error {
+  /** Always `HopwireError`. */
   override name = "HopwireError";
-  /** One of {@link ClientErrorCode} or of the protocol's error codes. */
+  /** A {@link ClientErrorCode} or one of the protocol's error codes. */
   readonly code: string;
-  /** The code that the connection was closed with, where that is why. */
+  /** The WebSocket close code, if the end of the connection caused the error. */
   readonly closeCode?: number;
 
+  /** Creates an error. `message` is for people and may change; `code` is stable. */
   constructor(code: string, message: string, closeCode?: number) {
     super(message);
     this.code = code;

@@ -1,64 +1,48 @@
 /**
- * The client: one connection, and the rooms on it.
+ * The client: one connection, its rooms and its queues.
  *
  * @module
  */
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
+import { CALL_GRACE_MS, CALL_TIMEOUT_MS, callFrame } from "./call.ts";
 import { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { HopwireError } from "./errors.ts";
-import { Outgoing, type Sending, type Sent } from "./outgoing.ts";
+import type { HopwireEvents, State } from "./events.ts";
+import { REQUEST_ID_PREFIX } from "./frame_ids.ts";
+import type { CallOptions, Clock, HopwireOptions, JoinOptions, TransportName } from "./options.ts";
 import { Pacer } from "./pacer.ts";
-import { controlOf, Room, type RoomControl, type RoomDeps } from "./room.ts";
-import type {
-  CallOptions,
-  Clock,
-  HopwireOptions,
-  JoinOptions,
-  State,
-  StateEvent,
-  TransportName,
-  UserEvent,
-} from "./types.ts";
+import { Room } from "./room.ts";
+import type { RoomClient } from "./room_client.ts";
+import { RoomSession } from "./room_session.ts";
+import { type FrameSender, type OutgoingFrame, SendQueue } from "./send_queue.ts";
+import { serverUrl } from "./server_url.ts";
 
-/** What a client tells. */
-export interface HopwireEvents {
-  state: StateEvent;
-  /** Something for this user, from a service. */
-  event: UserEvent;
-  /** Something went wrong that nobody else hears of: a token that could not be had, say. */
-  error: unknown;
-  /** `maxAttempts` attempts in a row have failed: the client is closed. */
-  "reconnect-failed": HopwireError;
-}
-
-/** How long a call may take where nothing is said, and how much later it is given up here, ms. */
-const [CALL_TIMEOUT_MS, GRACE_MS] = [5_000, 1_000];
-
-/** Bytes of a call's frame: the server closes above 64 KiB. */
-const MAX_CALL_BYTES = 65_000;
-
-/** What the ids of questions begin with. */
-const ASK = "~q";
-
-/** Messages, and questions, that may wait. */
+/** Most messages, and most requests, that may wait for their answer. */
 const MAX_WAITING = 1_000;
 
-/** Messages that may be without an ack at a time: what is sent again when a connection is lost. */
-const MAX_UNACKED = 256;
+/** Most messages in flight. They are what is sent again after a loss of the connection. */
+const MAX_MESSAGES_IN_FLIGHT = 256;
 
-/** Questions that may be without an answer: the server lets 16 be. And how often one may be put off. */
-const [MAX_ASKED, MAX_REFUSALS] = [12, 5];
+/** Most requests in flight. The server allows 16 on one connection (PROTOCOL.md, `history`). */
+const MAX_REQUESTS_IN_FLIGHT = 12;
 
-const CLOCK: Clock = {
+/** How often the server may put off one request before it fails. */
+const MAX_REQUEST_DEFERRALS = 5;
+
+/** Room names that the server accepts (PROTOCOL.md, "Names"). */
+const ROOM_NAME = /^[\w-]{1,64}(\.[\w-]{1,64}){0,3}$/;
+
+const SYSTEM_CLOCK: Clock = {
   now: () => performance.now(),
   setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
   clearTimeout: (timer) => clearTimeout(timer as number),
 };
 
 /**
- * A client of a Hopwire server.
+ * A client of a Hopwire server. It connects at once and reconnects until it is closed.
  *
+ * @example
  * ```ts ignore
  * const hop = new Hopwire("https://chat.example", { token: () => fetchToken() });
  * const room = hop.join("chat.lobby");
@@ -68,72 +52,74 @@ const CLOCK: Clock = {
  */
 export class Hopwire extends Emitter<HopwireEvents> {
   readonly #rooms = new Map<string, Room>();
-  readonly #controls = new Map<string, RoomControl>();
+  readonly #sessions = new Map<string, RoomSession>();
   readonly #connection: Connection;
-  readonly #messages: Outgoing;
-  readonly #questions: Outgoing;
+  readonly #messages: SendQueue;
+  readonly #requests: SendQueue;
   readonly #pacer: Pacer;
-  readonly #deps: RoomDeps;
+  readonly #roomClient: RoomClient;
   #user: { userId: string; username: string } | null = null;
-  #why: HopwireError | null = null;
-  #unlisten = () => {};
-  #asked = 0;
+  #closedBy: HopwireError | null = null;
+  #removeAbortListener = () => {};
+  #requestIds = 0;
 
   /**
-   * Connects at once, and stays connected until it is closed. `url` is where the server is: `https:` or
-   * `wss:`, with a path before `/ws` if there is one; in a page it may be relative.
+   * Creates a client and connects. `url` is the server's address, `https:` or `wss:`, with the path
+   * before `/ws` if there is one. In a page it may be relative.
+   *
+   * @throws {TypeError} `url` is not a valid URL
    */
   constructor(url: string | URL, options: HopwireOptions) {
     super();
-    const clock = options.clock ?? CLOCK;
+    const clock = options.clock ?? SYSTEM_CLOCK;
     const pacer = this.#pacer = new Pacer(clock);
-    this.#connection = new Connection(baseOf(url), options, clock, {
-      state: (event) => this.emit("state", event),
-      up: (frame) => this.#up(frame),
-      down: () => this.#down(),
-      frame: (frame) => this.#frame(frame),
+    this.#connection = new Connection(serverUrl(url), options, clock, {
+      stateChanged: (event) => this.emit("state", event),
+      connected: (frame) => this.#handleConnected(frame),
+      disconnected: () => this.#handleDisconnected(),
+      frame: (frame) => this.#handleFrame(frame),
       failed: (error) => this.emit("error", error),
-      ended: (error, gaveUp) => {
-        this.#over(error);
-        if (gaveUp) this.emit("reconnect-failed", error);
+      gaveUp: (error, attemptsExhausted) => {
+        this.#end(error);
+        if (attemptsExhausted) this.emit("reconnect-failed", error);
       },
     });
-    const control = (room: string) => this.#controls.get(room);
-    const sending: Sending = {
+    const sender: FrameSender = {
       clock,
       pacer,
-      up: () => this.state === "connected",
-      lost: (room) => control(room)?.lost(),
+      isConnected: () => this.state === "connected",
       send: (frame) => {
-        pacer.took();
+        pacer.consume();
         this.#connection.send(frame);
       },
+      notInRoom: (room) => this.#sessions.get(room)?.handleNotInRoom(),
     };
-    this.#messages = new Outgoing(sending, {
-      name: "messages",
-      max: options.maxQueue ?? MAX_WAITING,
-      maxSent: MAX_UNACKED,
-      maxRefusals: Infinity,
-      ready: (room) => control(room)?.isOpen() === true,
+    this.#messages = new SendQueue(sender, {
+      label: "messages",
+      maxEntries: options.maxQueue ?? MAX_WAITING,
+      maxInFlight: MAX_MESSAGES_IN_FLIGHT,
+      maxDeferrals: Infinity,
+      canSend: (room) => this.#sessions.get(room)?.canSend === true,
     });
-    this.#questions = new Outgoing(sending, {
-      name: "questions",
-      max: MAX_WAITING,
-      maxSent: MAX_ASKED,
-      maxRefusals: MAX_REFUSALS,
-      ready: (room) => control(room)?.isIn() === true,
+    this.#requests = new SendQueue(sender, {
+      label: "requests",
+      maxEntries: MAX_WAITING,
+      maxInFlight: MAX_REQUESTS_IN_FLIGHT,
+      maxDeferrals: MAX_REQUEST_DEFERRALS,
+      canSend: (room) => this.#sessions.get(room)?.isSubscribed === true,
     });
-    this.#deps = {
-      ...sending,
-      busy: () => pacer.wait() > 0 || this.#connection.behind,
-      ask: (frame, more) => this.#ask(frame, { again: true, room: frame.room, ...more }),
-      message: (sent) => this.#messages.add(sent),
-      opened: () => this.#pump(),
-      left: (room, error) => {
-        this.#rooms.delete(room.name);
-        this.#controls.delete(room.name);
-        this.#messages.fail(error, room.name);
-        this.#questions.fail(error, room.name);
+    this.#roomClient = {
+      ...sender,
+      isCongested: () => pacer.delay() > 0 || this.#connection.congested,
+      request: (frame, more) =>
+        this.#request(frame, { resendable: true, room: frame.room, ...more }),
+      sendMessage: (message) => this.#messages.add(message),
+      flush: () => this.#flush(),
+      roomEnded: (name, error) => {
+        this.#rooms.delete(name);
+        this.#sessions.delete(name);
+        this.#messages.rejectAll(error, name);
+        this.#requests.rejectAll(error, name);
       },
     };
     const { signal } = options;
@@ -141,155 +127,153 @@ export class Hopwire extends Emitter<HopwireEvents> {
       this.close();
       return;
     }
-    const aborted = () => this.close();
-    signal?.addEventListener("abort", aborted);
-    this.#unlisten = () => signal?.removeEventListener("abort", aborted);
-    // Listeners that are added in this turn hear of everything.
+    const onAbort = () => this.close();
+    signal?.addEventListener("abort", onAbort);
+    this.#removeAbortListener = () => signal?.removeEventListener("abort", onAbort);
+    // Listeners that the application adds in this turn receive every event.
     queueMicrotask(() => {
       if (this.state !== "closed") this.#connection.start();
     });
   }
 
+  /** The state of the connection. */
   get state(): State {
     return this.#connection.state;
   }
 
-  /** How it is connected, or tries to be. */
+  /** The transport that is in use or being tried. */
   get transport(): TransportName {
     return this.#connection.transport;
   }
 
-  /** Milliseconds that the last ping took to come back; undefined before the first. */
+  /** Round-trip time of the last ping, milliseconds; undefined before the first answer. */
   get latency(): number | undefined {
     return this.#connection.latency;
   }
 
-  /** Who the token says we are; null before the first connection. */
+  /** The user that the token names; null before the first connection. */
   get user(): { userId: string; username: string } | null {
     return this.#user;
   }
 
-  /** Rooms that are entered, or are being entered, by name. */
+  /** The rooms that are joined or being joined, by name. */
   get rooms(): ReadonlyMap<string, Room> {
     return this.#rooms;
   }
 
   /**
-   * Enters a room; gives the same room where it is entered already.
+   * Joins a room and returns it at once; {@link Room.joined} tells when the server has confirmed.
+   * Returns the existing room if it is joined already; `options` have no effect then.
    *
-   * @throws {HopwireError} `invalid_format` where the name is none, `closed`
+   * @throws {HopwireError} `invalid_format` if the name is invalid; `closed` if the client is closed
    */
   join(name: string, options: JoinOptions = {}): Room {
-    if (this.state === "closed") throw this.#why ?? new HopwireError("closed", "closed");
-    let room = this.#rooms.get(name);
-    if (room !== undefined) return room;
-    if (!/^[\w-]{1,64}(\.[\w-]{1,64}){0,3}$/.test(name)) {
-      const words = "room: expected 1 to 4 tokens of A-Z a-z 0-9 _ - joined by dots";
-      throw new HopwireError("invalid_format", words);
+    this.#throwIfClosed();
+    const existing = this.#rooms.get(name);
+    if (existing !== undefined) return existing;
+    if (!ROOM_NAME.test(name)) {
+      const reason = "room: expected 1 to 4 tokens of A-Z a-z 0-9 _ - joined by dots";
+      throw new HopwireError("invalid_format", reason);
     }
-    room = new Room(name, options, this.#deps);
-    const control = controlOf(room);
+    const session = new RoomSession(name, options, this.#roomClient);
+    const room = new Room(session, this.#roomClient);
     this.#rooms.set(name, room);
-    this.#controls.set(name, control);
-    // Listeners that are added in this turn hear of everything.
-    queueMicrotask(() => control.subscribe());
+    this.#sessions.set(name, session);
+    // Listeners that the application adds in this turn receive every event.
+    queueMicrotask(() => session.ensureSubscribed());
     return room;
   }
 
   /**
-   * Asks a service that is on the server's bus: `call("dice.roll", { sides: 6 })`.
+   * Calls a service on the server's bus, as in `call("dice.roll", { sides: 6 })`. Resolves with the
+   * service's answer. While there is no connection the call waits, within its timeout.
    *
-   * @throws {HopwireError} the service's refusal, `service_not_found`, `too_large`; `timeout` or
-   * `connection_lost`: then it may have been done or not
+   * @throws {HopwireError} `service_not_found`, or a code of the service; `too_large`; `queue_full`;
+   * `closed`; `timeout` or `connection_lost`, after which the service may or may not have done the work
    */
   async call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
-    if (this.state === "closed") throw this.#why ?? new HopwireError("closed", "closed");
-    const [service, name] = method.split(".");
+    this.#throwIfClosed();
     const { timeout = CALL_TIMEOUT_MS, signal } = options;
-    const frame = { type: "call", service, method: name, data, timeout };
-    if (new TextEncoder().encode(JSON.stringify(frame)).length > MAX_CALL_BYTES) {
-      throw new HopwireError("too_large", `data: ${MAX_CALL_BYTES} bytes at most`);
-    }
-    const asking = { again: false, timeout: timeout + GRACE_MS, signal };
-    return (await this.#ask(frame, asking) as ServerFrameOf<"result">).data;
+    const how = { resendable: false, timeout: timeout + CALL_GRACE_MS, signal };
+    const result = await this.#request(callFrame(method, data, timeout), how);
+    return (result as ServerFrameOf<"result">).data;
   }
 
-  /** Tries at once to connect, where it waits to. */
+  /**
+   * Connects at once if the client waits for its next attempt. If it is connected, sends a ping and
+   * reconnects unless the server answers within 3 s.
+   */
   reconnect(): void {
-    this.#connection.wake();
+    this.#connection.checkNow();
   }
 
-  /** Ends it: rooms are left, and what was not acked is given up. */
+  /** Closes the client for good. Leaves every room and rejects everything that waits with `closed`. */
   close(): void {
     if (this.state === "closed") return;
     this.#connection.close();
-    this.#over(new HopwireError("closed", "the client was closed"));
+    this.#end(new HopwireError("closed", "the client was closed"));
   }
 
-  #ask(frame: object, how: Omit<Sent, "id" | "frame">): Promise<ServerFrame> {
-    const id = `${ASK}${this.#asked++}`;
-    return this.#questions.add({ ...how, id, frame: { ...frame, id } });
+  #throwIfClosed(): void {
+    if (this.state !== "closed") return;
+    throw this.#closedBy ?? new HopwireError("closed", "the client is closed");
   }
 
-  #pump(): void {
-    this.#messages.pump();
-    this.#questions.pump();
+  #request(frame: object, how: Omit<OutgoingFrame, "id" | "frame">): Promise<ServerFrame> {
+    const id = `${REQUEST_ID_PREFIX}${this.#requestIds++}`;
+    return this.#requests.add({ ...how, id, frame: { ...frame, id } });
   }
 
-  #up(frame: ServerFrameOf<"authenticated">): void {
-    const { userId, username, rate } = frame;
+  #flush(): void {
+    this.#messages.flush();
+    this.#requests.flush();
+  }
+
+  #handleConnected({ userId, username, rate }: ServerFrameOf<"authenticated">): void {
     this.#user = { userId, username };
-    this.#pacer.limit(rate);
-    for (const control of this.#controls.values()) control.subscribe();
-    this.#pump();
+    this.#pacer.setRate(rate);
+    for (const session of this.#sessions.values()) session.ensureSubscribed();
+    this.#flush();
   }
 
-  #down(): void {
-    for (const control of this.#controls.values()) control.down();
-    this.#messages.lost();
-    this.#questions.lost();
+  #handleDisconnected(): void {
+    for (const session of this.#sessions.values()) session.handleDisconnect();
+    this.#messages.handleDisconnect();
+    this.#requests.handleDisconnect();
   }
 
-  #over(error: HopwireError): void {
-    this.#why = error;
-    this.#unlisten();
-    for (const control of [...this.#controls.values()]) control.end(error);
-    this.#messages.fail(error);
-    this.#questions.fail(error);
+  #end(error: HopwireError): void {
+    this.#closedBy = error;
+    this.#removeAbortListener();
+    for (const session of [...this.#sessions.values()]) session.end(error);
+    this.#messages.rejectAll(error);
+    this.#requests.rejectAll(error);
   }
 
-  #frame(frame: ServerFrame): void {
+  #handleFrame(frame: ServerFrame): void {
     switch (frame.type) {
       case "ack":
-        return this.#messages.answered(frame);
+        return this.#messages.handleAnswer(frame);
       case "event":
         return this.emit("event", { topic: frame.topic, data: frame.data });
       case "room-message":
-        if (frame.userId === this.#user?.userId) this.#messages.echoed(frame);
+        if (frame.userId === this.#user?.userId) this.#messages.handleEcho(frame);
         break;
       case "error":
-        if (this.#messages.refused(frame) || this.#questions.refused(frame)) return;
-        // Of a question that was given up.
-        if (frame.id?.startsWith(ASK)) return;
+        if (this.#messages.handleError(frame) || this.#requests.handleError(frame)) return;
+        // The answer to a request that was given up meanwhile.
+        if (frame.id?.startsWith(REQUEST_ID_PREFIX)) return;
         break;
       case "result":
       case "history":
       case "presence":
-        if (frame.id !== undefined) return this.#questions.answered(frame);
+        // A `presence` frame without an id is unsolicited and goes to the room.
+        if (frame.id !== undefined) return this.#requests.handleAnswer(frame);
     }
-    const control = "room" in frame ? this.#controls.get(frame.room ?? "") : undefined;
-    if (control !== undefined) control.frame(frame);
+    const session = "room" in frame ? this.#sessions.get(frame.room ?? "") : undefined;
+    if (session !== undefined) session.handleFrame(frame);
     else if (frame.type === "error") {
       this.emit("error", new HopwireError(frame.code, frame.message));
     }
   }
-}
-
-/** Where the server's paths begin, with a slash at the end, as `http:` or `https:`. */
-function baseOf(url: string | URL): URL {
-  const base = new URL(url, (globalThis as { location?: { href?: string } }).location?.href);
-  base.protocol = base.protocol.replace(/^ws/, "http");
-  base.pathname = base.pathname.replace(/\/(ws)?$/, "") + "/";
-  base.search = base.hash = "";
-  return base;
 }

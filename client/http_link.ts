@@ -1,18 +1,25 @@
 /**
- * A connection over HTTP: frames come as server-sent events or by long polling, and go by numbered
- * posts, one at a time. See PROTOCOL.md, "Without WebSocket".
+ * A link over HTTP. Frames arrive as server-sent events or by long polling and leave in numbered
+ * POST requests, one request at a time. See PROTOCOL.md, "Without WebSocket".
  *
  * @module
  */
-import { give, type Link, type LinkEvents, LOST } from "./link.ts";
+import { CONNECTION_LOST } from "./close_codes.ts";
+import { deliverText, type Link, type LinkEvents } from "./link.ts";
 
-/** Texts that go in one post, characters. The server takes 512 KiB. */
-const MAX_POST = 128 * 1024;
+/** Target size of one POST body, characters. The server accepts 512 KiB. */
+const MAX_POST_CHARACTERS = 128 * 1024;
 
-/** How often a request that did not get through is made, and how long after the one before, ms. */
-const [TRIES, AGAIN_MS] = [4, 250];
+/** Attempts for one request. The server recognizes a repeated request by its number. */
+const MAX_ATTEMPTS = 4;
 
-/** Connects over HTTP. `base` ends with a slash. */
+/** Pause before the second attempt, milliseconds. Each further pause is longer by as much. */
+const RETRY_STEP_MS = 250;
+
+/** Assumed size of a queued frame, bytes, for {@link Link.pending}. */
+const FRAME_BYTES_ESTIMATE = 1_024;
+
+/** Connects over HTTP and returns the link. `base` is a `serverUrl`, ending with a slash. */
 export function httpLink(
   mode: "sse" | "poll",
   base: string,
@@ -21,9 +28,9 @@ export function httpLink(
 ): Link {
   const abort = new AbortController();
   const { signal } = abort;
-  const waiting: string[] = [];
+  const queue: string[] = [];
   let session = "";
-  let posts = 0;
+  let postNumber = 0;
   let posting = false;
 
   const end = (code: number, reason: string) => {
@@ -31,16 +38,17 @@ export function httpLink(
     abort.abort();
     events.closed(code, reason);
   };
-  const refused = async (response: Response) => {
+
+  const endRefused = async (response: Response) => {
     const text = await response.text();
-    // The gateway's own word, not that of something between.
-    const ours = /"type":"error","code":"forbidden"/.test(text);
-    end(ours ? 4003 : LOST, `${response.status} ${text.slice(0, 200)}`);
+    // Only the gateway's own answer means that the origin is forbidden. A proxy's 403 does not.
+    const forbidden = /"type":"error","code":"forbidden"/.test(text);
+    end(forbidden ? 4003 : CONNECTION_LOST, `${response.status} ${text.slice(0, 200)}`);
   };
 
-  /** Posts, again where it did not get through. Null where that is over. */
+  /** Sends a request, and retries it. Returns null if that ended the link. */
   const post = async (path: string, body: string): Promise<Response | null> => {
-    for (let tries = 1;; tries++) {
+    for (let attempt = 1;; attempt++) {
       try {
         const response = await fetch(base + path, {
           method: "POST",
@@ -49,29 +57,29 @@ export function httpLink(
           credentials: "omit",
         });
         if (response.ok || signal.aborted) return response;
-        if (response.status < 500 || tries === TRIES) {
-          await refused(response);
+        if (response.status < 500 || attempt === MAX_ATTEMPTS) {
+          await endRefused(response);
           return null;
         }
         await response.body?.cancel();
       } catch (error) {
         if (signal.aborted) return null;
-        if (tries === TRIES) {
-          end(LOST, String(error));
+        if (attempt === MAX_ATTEMPTS) {
+          end(CONNECTION_LOST, String(error));
           return null;
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS * tries));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_STEP_MS * attempt));
     }
   };
 
   const flush = async () => {
     if (posting || session === "") return;
     posting = true;
-    while (waiting.length > 0 && !signal.aborted) {
-      const lines = [JSON.stringify({ session, n: ++posts })];
-      for (let size = 0; waiting.length > 0 && size < MAX_POST;) {
-        const text = waiting.shift()!;
+    while (queue.length > 0 && !signal.aborted) {
+      const lines = [JSON.stringify({ session, n: ++postNumber })];
+      for (let size = 0; queue.length > 0 && size < MAX_POST_CHARACTERS;) {
+        const text = queue.shift()!;
         size += text.length;
         lines.push(text);
       }
@@ -80,22 +88,22 @@ export function httpLink(
     posting = false;
   };
 
-  const stream = async () => {
+  const readStream = async () => {
     const headers = { accept: "text/event-stream" };
     const response = await fetch(`${base}sse`, { headers, signal, credentials: "omit" });
-    if (!response.ok) return await refused(response);
+    if (!response.ok) return await endRefused(response);
     const decoder = new TextDecoder();
     const reader = response.body!.getReader();
     let rest = "";
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return end(LOST, "the stream ended");
+      if (done) return end(CONNECTION_LOST, "the event stream ended");
       const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
       rest = blocks.pop()!;
       for (const block of blocks) {
         const [, event, data] = /^(?:event: (.*)\n)?data: (.*)$/.exec(block) ?? [];
         if (data === undefined) continue;
-        if (event === undefined) give(events, data);
+        if (event === undefined) deliverText(events, data);
         else if (event === "open") {
           session = JSON.parse(data).session;
           events.opened();
@@ -108,17 +116,15 @@ export function httpLink(
     }
   };
 
-  const polls = async () => {
-    let after = 0;
+  const pollForFrames = async () => {
+    let lastAnswer = 0;
     while (!signal.aborted) {
-      const response = await post(
-        "poll",
-        JSON.stringify(session === "" ? {} : { session, after }),
-      );
+      const request = session === "" ? {} : { session, after: lastAnswer };
+      const response = await post("poll", JSON.stringify(request));
       if (response === null || signal.aborted) return;
       const answer = await response.json();
       if (signal.aborted) return;
-      after = answer.n;
+      lastAnswer = answer.n;
       if (session === "") {
         session = answer.session;
         events.opened();
@@ -128,13 +134,14 @@ export function httpLink(
     }
   };
 
-  (mode === "sse" ? stream() : polls()).catch((error) => end(LOST, String(error)));
+  const receiving = mode === "sse" ? readStream() : pollForFrames();
+  receiving.catch((error) => end(CONNECTION_LOST, String(error)));
   return {
     get pending() {
-      return waiting.length * 1_024;
+      return queue.length * FRAME_BYTES_ESTIMATE;
     },
     send(text) {
-      waiting.push(text);
+      queue.push(text);
       void flush();
     },
     close: () => abort.abort(),

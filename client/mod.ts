@@ -1,27 +1,22 @@
 /**
- * Hopwire's client, for browsers, workers, Node, Deno and Bun. This is all of its public API.
+ * The client of Hopwire for browsers, workers, Node, Deno and Bun. This module is its whole public API.
  *
  * @module
  */
-export { Hopwire, type HopwireEvents } from "./hopwire.ts";
-export { Room, type RoomEvents } from "./room.ts";
+export { Hopwire } from "./hopwire.ts";
+export { Room } from "./room.ts";
 export type { Emitter } from "./emitter.ts";
 export { type ClientErrorCode, HopwireError } from "./errors.ts";
+export type { HopwireEvents, RoomEvents, State, StateEvent } from "./events.ts";
 export type {
-  Ack,
   CallOptions,
   Clock,
   HistoryOptions,
   HopwireOptions,
   JoinOptions,
-  Member,
-  Message,
   SendOptions,
-  Signal,
-  State,
-  StateEvent,
   TokenSource,
   TransportName,
-  UserEvent,
   WebSocketLike,
-} from "./types.ts";
+} from "./options.ts";
+export type { Ack, Member, Message, Signal, UserEvent } from "./types.ts";

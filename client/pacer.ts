@@ -1,17 +1,28 @@
 /**
- * No more frames than the server takes, as it has said: a token bucket like its own.
+ * Keeps the client below the server's rate limit: a token bucket like the server's own.
  *
  * @module
  */
-import type { Clock } from "./types.ts";
+import type { Clock } from "./options.ts";
 
-/** The part of what the server takes that is used: its clock is not ours. */
+/** The share of the server's limit that is used. The server's clock differs from the client's. */
 const SHARE = 0.9;
 
-/** See the module's doc. */
+/** Tolerance for the rounding of fractional tokens. */
+const EPSILON = 1e-6;
+
+/** A rate limit as the server states it in `authenticated`. */
+export interface Rate {
+  /** Frames per second. */
+  perSecond: number;
+  /** Frames at once after a pause. */
+  burst: number;
+}
+
+/** Tells when the next frame may be sent. */
 export class Pacer {
   readonly #clock: Clock;
-  #perMs = Infinity;
+  #perMillisecond = Infinity;
   #burst = Infinity;
   #tokens = Infinity;
   #filledAt = 0;
@@ -20,27 +31,31 @@ export class Pacer {
     this.#clock = clock;
   }
 
-  /** What the server takes on the connection that begins; everything where it does not say. */
-  limit(rate: { perSecond: number; burst: number } | undefined): void {
-    this.#perMs = (rate?.perSecond ?? Infinity) * SHARE / 1_000;
+  /** Starts with a full bucket on a new connection. Undefined means no limit. */
+  setRate(rate: Rate | undefined): void {
+    this.#perMillisecond = (rate?.perSecond ?? Infinity) * SHARE / 1_000;
     this.#burst = this.#tokens = Math.max(1, (rate?.burst ?? Infinity) * SHARE);
     this.#filledAt = this.#clock.now();
   }
 
-  /** A frame goes, whether it may or not: what cannot wait is made up for by what can. */
-  took(): void {
-    this.wait();
+  /**
+   * Counts a frame that is being sent. Frames that cannot wait, such as `subscribe`, may overdraw the
+   * bucket: the frames that can wait make up for it.
+   */
+  consume(): void {
+    this.delay();
     this.#tokens--;
   }
 
-  /** Milliseconds until a frame may go; 0 for now. */
-  wait(): number {
+  /** Returns the milliseconds until a frame may be sent; 0 if it may be sent now. */
+  delay(): number {
     const now = this.#clock.now();
-    if (this.#perMs !== Infinity) {
-      this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * this.#perMs);
+    if (this.#perMillisecond !== Infinity) {
+      const gained = (now - this.#filledAt) * this.#perMillisecond;
+      this.#tokens = Math.min(this.#burst, this.#tokens + gained);
     }
     this.#filledAt = now;
-    // What is missing by a rounding error is there.
-    return this.#tokens > 1 - 1e-6 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
+    if (this.#tokens > 1 - EPSILON) return 0;
+    return Math.ceil((1 - this.#tokens) / this.#perMillisecond);
   }
 }

@@ -1,21 +1,21 @@
 /**
- * For tests: how many listeners a signal has.
+ * For tests: counts the listeners of an abort signal, to find those that are never removed.
  *
  * @module
  */
 
-/** Counts from now on. */
+/** Returns a function that returns the number of listeners added and not removed since this call. */
 export function countListeners(signal: AbortSignal): () => number {
-  let listening = 0;
+  let count = 0;
   const add = signal.addEventListener.bind(signal);
   const remove = signal.removeEventListener.bind(signal);
   signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listening++;
+    count++;
     add(...args);
   };
   signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listening--;
+    count--;
     remove(...args);
   };
-  return () => listening;
+  return () => count;
 }

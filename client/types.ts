@@ -1,156 +1,65 @@
 /**
- * What the SDK gives and takes. A test holds these against the contract's own types.
+ * The data that the client receives from the server. A test compares these types with the contract's.
  *
  * @module
  */
 
-/** A message of a room. `seq` rises; in a room that stores nothing it is 0. */
+/** A message of a room. */
 export interface Message {
+  /** The room's name. */
   room: string;
+  /** The message's number in its room. It rises with every message; 0 in a room that stores none. */
   seq: number;
-  /** The seq of the room's message before it. */
+  /** The `seq` of the message before it in the same room; 0 if there is none. */
   prev: number;
+  /** The id that the sender chose, or a random one. */
   id: string;
+  /** The sender's user id, from its token. */
   userId: string;
+  /** The sender's display name, from its token. */
   username: string;
-  /** Whatever its sender sent; nothing is known of it but that it was JSON. */
+  /** The value that the sender passed. The server checks only that it is JSON of at most 32 KiB. */
   content: unknown;
-  /** Milliseconds since 1970, by the server's clock. */
+  /** When the server received it, by the server's clock; milliseconds since 1970. */
   timestamp: number;
 }
 
-/** Something of the moment: typing, a cursor. */
+/** A transient event in a room, such as typing or a cursor position. The server does not store it. */
 export interface Signal {
+  /** The room's name. */
   room: string;
+  /** The sender's user id, from its token. */
   userId: string;
+  /** The sender's display name, from its token. */
   username: string;
+  /** The value that the sender passed. The server checks only that it is JSON of at most 32 KiB. */
   content: unknown;
 }
 
-/** Somebody who is in a room. */
+/** A user who is present in a room. */
 export interface Member {
+  /** The user id, from the user's token. */
   userId: string;
+  /** The display name, from the user's token. */
   username: string;
 }
 
-/** The server has stored a message (in a room that stores nothing: has passed it on). */
+/** The server's acknowledgement: the message is stored, or passed on in a room that stores none. */
 export interface Ack {
+  /** The message's id. */
   id: string;
+  /** The room's name. */
   room: string;
+  /** The message's number in its room; 0 in a room that stores none. */
   seq: number;
-  /** Whether it had been stored before: `seq` is that one's. */
+  /** Whether a message with this id was stored before. Then `seq` is the number of that one. */
   duplicate: boolean;
 }
 
-/** Something for this user, from a service. */
+/** An event that a service sent to this user. */
 export interface UserEvent {
+  /** What the event is about, chosen by the service. */
   topic: string;
+  /** The event's data, chosen by the service. */
   data: unknown;
-}
-
-/** A way to reach the server, in the order in which they are tried. */
-export type TransportName = "websocket" | "sse" | "poll";
-
-/**
- * `connecting`: a connection is being made. `connected`: it is there, and the token was good.
- * `waiting`: it was lost, and is tried again in a while. `closed`: for good.
- */
-export type State = "connecting" | "connected" | "waiting" | "closed";
-
-/** A change of {@link State}. */
-export interface StateEvent {
-  state: State;
-  /** How the connection is made. */
-  transport: TransportName;
-  /** While waiting: milliseconds until the next attempt. */
-  retryIn?: number;
-  /** Why it was lost or closed. */
-  reason?: string;
-}
-
-/** Gives a token, each time one is wanted: to connect, and before the last one expires. */
-export type TokenSource =
-  | string
-  | ((options: { signal: AbortSignal }) => string | Promise<string>);
-
-/** Time, as the SDK wants it: handed in by tests. */
-export interface Clock {
-  /** Milliseconds, of any origin. */
-  now(): number;
-  setTimeout(callback: () => void, milliseconds: number): unknown;
-  clearTimeout(timer: unknown): void;
-}
-
-/** The part of a WebSocket that is used. */
-export interface WebSocketLike {
-  readonly readyState: number;
-  readonly bufferedAmount: number;
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: never) => void) | null;
-  onclose: ((event: never) => void) | null;
-  onerror: ((event: never) => void) | null;
-  send(data: string): void;
-  close(code?: number, reason?: string): void;
-}
-
-/** Options of a client. */
-export interface HopwireOptions {
-  /** Who the client is. A function is asked again whenever a fresh token is needed. */
-  token: TokenSource;
-  /** Ways to connect, best first; all of them when not given. */
-  transports?: TransportName[];
-  /** For a platform that has none of its own (Node 20: the `WebSocket` of package `ws`). */
-  WebSocket?: new (url: string) => WebSocketLike;
-  fetch?: typeof fetch;
-  /** Attempts in a row after which it gives up and says `reconnect-failed`; never when not given. */
-  maxAttempts?: number;
-  /** How long connecting may take, milliseconds; 8,000. */
-  connectTimeout?: number;
-  /** How often the connection is tried by a ping, milliseconds; 20,000 (30,000 at most). */
-  pingInterval?: number;
-  /** How long nothing may come after a ping, milliseconds; 10,000. */
-  pingTimeout?: number;
-  /** Messages that may wait to be sent or acked; one more is refused with `queue_full`; 1,000. */
-  maxQueue?: number;
-  /** Closes the client when it is aborted. */
-  signal?: AbortSignal;
-  /** Where the transport that worked is remembered; `localStorage` where there is one, null for nowhere. */
-  storage?: Pick<Storage, "getItem" | "setItem"> | null;
-  /** For tests. */
-  clock?: Clock;
-  random?: () => number;
-}
-
-/** Options of {@link Room.send}. */
-export interface SendOptions {
-  /** The message's own id; a random one when not given. Sent again with the same it is stored once. */
-  id?: string;
-  /** W3C trace context: the message's trace becomes a part of the caller's. */
-  traceparent?: string;
-  /** Gives up waiting. The message may be stored all the same. */
-  signal?: AbortSignal;
-}
-
-/** Options of {@link Room.history}: the newest first, or with `after` the oldest first. */
-export interface HistoryOptions {
-  before?: number;
-  after?: number;
-  /** Messages asked for at a time, 500 at most; 50. */
-  pageSize?: number;
-  signal?: AbortSignal;
-}
-
-/** Options of {@link Hopwire.join}. */
-export interface JoinOptions {
-  /** Where to go on from: the last message seen, say before the page was left. */
-  since?: { seq: number; epoch: string };
-  /** Whether to keep {@link Room.members}; true. */
-  presence?: boolean;
-}
-
-/** Options of {@link Hopwire.call}. */
-export interface CallOptions {
-  /** Milliseconds, 30,000 at most; 5,000. */
-  timeout?: number;
-  signal?: AbortSignal;
 }

@@ -1,4 +1,4 @@
-/** The SDK's own types say what the contract's do. Wrong ones do not compile. */
+/** The client's types equal the contract's. A difference does not compile. */
 import type { ServerFrameOf } from "../services/contract/frames.ts";
 import type { Ack, Member, Message, Signal, UserEvent } from "./types.ts";
 
@@ -16,4 +16,4 @@ const same: [
   Same<Omit<Ack, "duplicate">, Omit<Body<"ack">, "duplicate">>,
 ] = [true, true, true, true, true];
 
-Deno.test("types are the contract's", () => void same);
+Deno.test("the client's types equal the contract's", () => void same);

@@ -1,4 +1,4 @@
-/** The client in a worker: no document, no window, and everything works. */
+/** The client in a worker, which has no document and no window. */
 import assert from "node:assert/strict";
 import { ROOT } from "../harness/root.ts";
 import { startSystem, tokenFor } from "../harness/system.ts";
@@ -10,9 +10,9 @@ Deno.test("the client runs in a worker", async () => {
 self.onmessage = async ({ data: { url, token } }) => {
   const hop = new Hopwire(url, { token });
   const room = hop.join("chat.worker");
-  const heard = new Promise((resolve) => room.on("message", ({ content }) => resolve(content)));
+  const received = new Promise((resolve) => room.on("message", ({ content }) => resolve(content)));
   const { seq } = await room.send("from a worker");
-  self.postMessage([seq > 0, await heard]);
+  self.postMessage([seq > 0, await received]);
   hop.close();
 };`;
   const address = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));

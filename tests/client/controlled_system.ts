@@ -1,32 +1,35 @@
 /**
- * The world in which the client's suite runs: a real system with two gateways, a proxy in front of them,
- * and a port at which the suite, in whatever runtime it is, has things done to it.
+ * The system that the suite tests the client against: two gateways, a proxy in front of them, and an
+ * HTTP server through which the suite controls both from any runtime.
  *
  * @module
  */
 import { connect } from "@nats-io/transport-node";
 import * as z from "zod";
-import { messageSubject } from "../../services/contract/mod.ts";
 import { startProxy } from "../harness/proxy.ts";
 import { startSystem, tokenFor } from "../harness/system.ts";
 
 const Action = z.object({
+  /** What to do: a key of `actions`. */
   do: z.string(),
+  /** The user that a token, an event or a revocation is for. */
   user: z.string().optional(),
-  /** Seconds that a token lives. */
-  lives: z.number().optional(),
+  /** Lifetime of the token, seconds. Negative for an expired one. */
+  lifetime: z.number().optional(),
+  /** Further claims of the token. */
   claims: z.record(z.string(), z.unknown()).optional(),
+  /** Index of a gateway. */
   gateway: z.number().optional(),
+  /** How the proxy behaves. What is not given returns to normal. */
   mode: z.object({
     webSocket: z.boolean(),
     buffering: z.boolean(),
     silent: z.boolean(),
   }).partial().optional(),
-  room: z.string().optional(),
 });
 
-/** Starts the world; `address` is what the suite is given. */
-export async function startWorld(): Promise<{ address: string } & AsyncDisposable> {
+/** Starts the system. `address` is where the suite sends its actions. */
+export async function startControlledSystem(): Promise<{ address: string } & AsyncDisposable> {
   const system = await startSystem({
     gateways: 2,
     namespaces: [{ pattern: "cursor.*", stored: false }, { pattern: "secret.*", access: [] }],
@@ -38,47 +41,33 @@ export async function startWorld(): Promise<{ address: string } & AsyncDisposabl
     callback: (_, message) => void message.respond(JSON.stringify({ rolled: message.json() })),
   });
   bus.subscribe("call.slow.sleep", { callback: () => {} });
-  const acts: Record<string, (action: z.infer<typeof Action>) => unknown> = {
-    where: () => ({
+  const actions: Record<string, (action: z.infer<typeof Action>) => unknown> = {
+    addresses: () => ({
       gateways: system.gateways.map(({ port }) => `http://127.0.0.1:${port}`),
       proxy: `http://127.0.0.1:${proxy.port}`,
     }),
-    token: ({ user, lives = 3_600, claims = {} }) =>
-      tokenFor(user!, { exp: Math.floor(Date.now() / 1_000) + lives, ...claims }),
-    kill: ({ gateway }) => system.gateways[gateway!]!.kill(),
-    async restart({ gateway }) {
+    token: ({ user, lifetime = 3_600, claims = {} }) =>
+      tokenFor(user!, { exp: Math.floor(Date.now() / 1_000) + lifetime, ...claims }),
+    killGateway: ({ gateway }) => system.gateways[gateway!]!.kill(),
+    async restartGateway({ gateway }) {
       await system.gateways[gateway!]!.restart();
       await system.gateways[gateway!]!.ready();
     },
-    mode({ mode }) {
+    setProxyMode({ mode }) {
       Object.assign(proxy.mode, { webSocket: true, buffering: false, silent: false }, mode);
     },
-    cut: () => proxy.cut(),
-    requests: () => proxy.requests,
-    revoke: ({ user }) => bus.publish(`auth.revoked.${user}`, "{}"),
-    event: ({ user }) =>
+    cutConnections: () => proxy.cut(),
+    requestCounts: () => proxy.requests,
+    revokeTokens: ({ user }) => bus.publish(`auth.revoked.${user}`, "{}"),
+    sendEvent: ({ user }) =>
       bus.publish(`user.event.${user}`, JSON.stringify({ topic: "order.shipped", data: 17 })),
-    // A message that no gateway is told of: the next one shows a gap.
-    async hole({ room }) {
-      await bus.request(
-        messageSubject(room!),
-        JSON.stringify({
-          room,
-          id: "hole",
-          userId: "service",
-          username: "service",
-          content: "from a service",
-          timestamp: Date.now(),
-        }),
-      );
-    },
   };
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       try {
         const action = Action.parse(await request.json());
-        return Response.json(await acts[action.do]!(action) ?? null);
+        return Response.json(await actions[action.do]!(action) ?? null);
       } catch (error) {
         return new Response(String(error), { status: 500 });
       }

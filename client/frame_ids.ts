@@ -1,0 +1,18 @@
+/**
+ * Ids that the client puts on its own frames, so that it recognizes the replies. They begin with `~`
+ * to keep them apart from the ids that an application chooses for its messages.
+ *
+ * @module
+ */
+
+/** Frames of the connection itself: `auth` and `ping`. */
+export const CONNECTION_ID = "~";
+
+/** Every signal: the server answers one only to refuse it. */
+export const SIGNAL_ID = "~signal";
+
+/** Prefix of a `subscribe` frame's id. The rest names the room object that sent it. */
+export const SUBSCRIBE_ID_PREFIX = "~join-";
+
+/** Prefix of the ids of `history`, `presence` and `call` requests. */
+export const REQUEST_ID_PREFIX = "~q";

@@ -1,0 +1,120 @@
+/**
+ * What an application passes to the client.
+ *
+ * @module
+ */
+
+/** A way to reach the server: WebSocket, server-sent events, or long polling. */
+export type TransportName = "websocket" | "sse" | "poll";
+
+/**
+ * A token, or a function that returns one. The client calls the function to connect and again before
+ * the token expires. `signal` aborts when the client no longer needs the token.
+ */
+export type TokenSource =
+  | string
+  | ((options: { signal: AbortSignal }) => string | Promise<string>);
+
+/** The client's source of time. Tests replace it. */
+export interface Clock {
+  /** Returns the time in milliseconds, counted from any fixed point. */
+  now(): number;
+  /** Runs `callback` after `milliseconds`, and returns what {@link Clock.clearTimeout} takes. */
+  setTimeout(callback: () => void, milliseconds: number): unknown;
+  /** Cancels a timer. */
+  clearTimeout(timer: unknown): void;
+}
+
+/** The part of the WebSocket API that the client uses. */
+export interface WebSocketLike {
+  /** 1 while the socket is open. */
+  readonly readyState: number;
+  /** Bytes that are queued but not yet sent. */
+  readonly bufferedAmount: number;
+  /** Called when the socket is open. */
+  onopen: ((event: never) => void) | null;
+  /** Called with each message; its `data` is a string. */
+  onmessage: ((event: never) => void) | null;
+  /** Called when the socket is closed, with `code` and `reason`. */
+  onclose: ((event: never) => void) | null;
+  /** Called on an error. */
+  onerror: ((event: never) => void) | null;
+  /** Sends a text message. */
+  send(data: string): void;
+  /** Closes the socket. */
+  close(code?: number, reason?: string): void;
+}
+
+/** Options of {@link Hopwire}. */
+export interface HopwireOptions {
+  /** The user's token. Pass a function, so that the client can get a new token when it needs one. */
+  token: TokenSource;
+  /** Allowed transports, best first. Default: `websocket`, `sse`, `poll`. */
+  transports?: TransportName[];
+  /** A WebSocket class for platforms without one, such as Node 20 with the package `ws`. */
+  WebSocket?: new (url: string) => WebSocketLike;
+  /** A replacement for the platform's `fetch`. */
+  fetch?: typeof fetch;
+  /** Failed attempts in a row before the client closes with `reconnect-failed`. Default: no limit. */
+  maxAttempts?: number;
+  /** How long one attempt to connect may take, milliseconds. Default: 8,000. */
+  connectTimeout?: number;
+  /** Time between two pings, milliseconds, at most 30,000. Default: 20,000. */
+  pingInterval?: number;
+  /** How long the server may be silent after a ping, milliseconds. Default: 10,000. */
+  pingTimeout?: number;
+  /** Messages that may wait for their acknowledgement. Default: 1,000. */
+  maxQueue?: number;
+  /** Closes the client when it aborts. */
+  signal?: AbortSignal;
+  /**
+   * Where the client remembers that it needed a fallback transport. Default: the page's
+   * `localStorage`, if there is one. Null remembers nothing.
+   */
+  storage?: Pick<Storage, "getItem" | "setItem"> | null;
+  /** The source of time, for tests. */
+  clock?: Clock;
+  /** The source of randomness for backoff, for tests: returns a number from 0 up to 1. */
+  random?: () => number;
+}
+
+/** Options of {@link Hopwire.join}. */
+export interface JoinOptions {
+  /** Where to resume: a value of {@link Room.since} that the application kept. */
+  since?: { seq: number; epoch: string };
+  /** Whether to keep the list of members in {@link Room.members}. Default: true. */
+  presence?: boolean;
+}
+
+/** Options of {@link Room.send}. */
+export interface SendOptions {
+  /**
+   * The message's id, 1 to 64 visible ASCII characters. Default: a random id. The server stores an
+   * id once within its deduplication window of two minutes.
+   */
+  id?: string;
+  /** The W3C trace context of the caller. The message's trace becomes a part of that trace. */
+  traceparent?: string;
+  /** Stops waiting for the acknowledgement. The server may store the message all the same. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link Room.history}. Pass `before` or `after`, not both. */
+export interface HistoryOptions {
+  /** Return messages with a lower `seq`, newest first. Default: start with the newest message. */
+  before?: number;
+  /** Return messages with a higher `seq`, oldest first. */
+  after?: number;
+  /** Messages in one request, at most 500. Default: 50. */
+  pageSize?: number;
+  /** Ends the iteration with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link Hopwire.call}. */
+export interface CallOptions {
+  /** How long the service may take, milliseconds, at most 30,000. Default: 5,000. */
+  timeout?: number;
+  /** Stops waiting for the answer. The service may do the work all the same. */
+  signal?: AbortSignal;
+}
