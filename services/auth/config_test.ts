@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import assert from "node:assert/strict";
 import { ConfigError } from "../kit/mod.ts";
-import { AUTH_CONFIG, keySourceOf, PUBLISHED_SECRET } from "./config.ts";
+import { keySourceOf, PUBLISHED_SECRET } from "./config.ts";
 import { configOf, keysOf, SECRET } from "./test_tokens.ts";
 
 const rsa = await keysOf("RS256");
@@ -79,10 +79,13 @@ Deno.test("a key set comes by https, or by http from this machine", () => {
 
 Deno.test("there is one source of keys", () => {
   refused({}, /^AUTH_SECRET: must be set \(or one of AUTH_PUBLIC_KEY, /);
-  refused({ AUTH_SECRET: SECRET, AUTH_JWKS_URL: JWKS }, /^AUTH_JWKS_URL: .*AUTH_SECRET already/);
+  refused(
+    { AUTH_SECRET: SECRET, AUTH_JWKS_URL: JWKS },
+    /^AUTH_JWKS_URL: .*AUTH_SECRET already is one/,
+  );
   refused(
     { AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: rsa.pem, AUTH_PUBLIC_KEY_FILE: "key.pem" },
-    /^AUTH_PUBLIC_KEY_FILE: .*AUTH_PUBLIC_KEY already/,
+    /^AUTH_PUBLIC_KEY_FILE: .*AUTH_PUBLIC_KEY already is one/,
   );
 });
 
@@ -123,16 +126,19 @@ Deno.test("a public key fits its algorithm", () => {
   });
   refused(
     asks("ES256", rsa.pem),
-    /^AUTH_PUBLIC_KEY: ES256 needs a key of ec prime256v1, this is rsa/,
+    /^AUTH_PUBLIC_KEY: ES256 needs a key of type ec prime256v1; this one is rsa/,
   );
-  refused(asks("RS256", ec.pem), /^AUTH_PUBLIC_KEY: RS256 needs a key of rsa/);
-  refused(asks("EdDSA", ec.pem), /^AUTH_PUBLIC_KEY: EdDSA needs a key of ed25519/);
+  refused(asks("RS256", ec.pem), /^AUTH_PUBLIC_KEY: RS256 needs a key of type rsa/);
+  refused(asks("EdDSA", ec.pem), /^AUTH_PUBLIC_KEY: EdDSA needs a key of type ed25519/);
   refused(asks("RS256,ES256", rsa.pem), /^AUTH_ALGORITHMS: AUTH_PUBLIC_KEY is one key/);
   const spki = { type: "spki", format: "pem" } as const;
   const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export(spki);
-  refused(asks("ES256", String(p384)), /this is ec secp384r1/);
+  refused(asks("ES256", String(p384)), /this one is ec secp384r1/);
   const weak = generateKeyPairSync("rsa", { modulusLength: 1024 });
-  refused(asks("RS256", String(weak.publicKey.export(spki))), /1024 bits are too few/);
+  refused(
+    asks("RS256", String(weak.publicKey.export(spki))),
+    /at least 2048 bits; this one has 1024/,
+  );
   const secret = String(weak.privateKey.export({ type: "pkcs8", format: "pem" }));
   refused(asks("RS256", secret), /^AUTH_PUBLIC_KEY: expected a PEM/);
   refused(asks("RS256", "nonsense"), /^AUTH_PUBLIC_KEY: expected a PEM/);
@@ -157,10 +163,4 @@ Deno.test("the secret of compose.yaml is for development alone", async () => {
   assert.equal(keySourceOf(configOf(env)).kind, "secret");
   const compose = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
   assert.ok(compose.includes(`\${AUTH_SECRET-${PUBLISHED_SECRET}}`), "compose.yaml has another");
-});
-
-Deno.test("every variable is in the module's doc, and no other", async () => {
-  const text = await Deno.readTextFile(new URL("config.ts", import.meta.url));
-  const rows = [...text.matchAll(/^ \* \| `(AUTH_\w+)`/gm)].map(([, name]) => name);
-  assert.deepEqual(rows.sort(), Object.keys(AUTH_CONFIG).sort());
 });
