@@ -40,7 +40,8 @@ export const TELEMETRY_GROUP: VariableGroup = {
 export const SERVICE_GROUPS: VariableGroup[] = [
   {
     title: "Every service",
-    about: "The start command sets `NATS_URL`, `HOST`, `PORT` and `LOG_FORMAT=text` itself.",
+    about: "The start command decides `NATS_URL`, `HOST` and `PORT` of each service, and sets " +
+      "`LOG_FORMAT=text` unless you set it.",
     variables: describeAll(BASE_CONFIG),
   },
   ...SERVICES.map((service) => ({
