@@ -1,6 +1,7 @@
 /**
- * `deno task test`: everything that must hold before a change lands. Installs what the tests need
- * (Debian's packages, where apt is there), then format, lint, types, the frozen lock and the tests.
+ * `deno task test [FILE OR FOLDER ...]`: everything that must pass before a change lands. It installs
+ * what the tests need, then checks format, lint and types against the frozen lock file, and runs the
+ * tests: all of them, or those of the arguments. tests/README.md says how long each part takes.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { findNatsServer, findOnPath } from "../services/start/nats_server.ts";
 import { ROOT } from "./harness/root.ts";
 import { installRuntimes } from "./harness/runtimes.ts";
 
-/** Debian packages of the tests, by a program that each brings. NATS is looked for on its own. */
+/** The Debian packages that tests need, each with a program to look for. NATS is found separately. */
 const PACKAGES: [program: string, name: string][] = [
   ["chromium", "chromium"],
   ["pg_ctlcluster", "postgresql"],
@@ -17,7 +18,10 @@ const PACKAGES: [program: string, name: string][] = [
   ["redis-server", "redis-server"],
 ];
 
-/** The page is for a browser: with the browser's types among them, other files would check wrongly. */
+/**
+ * The demo page runs in a browser. It is checked separately, because browser types would hide errors
+ * in the other files.
+ */
 const PAGE = "services/gateway/demo";
 
 interface Result {
@@ -28,7 +32,7 @@ interface Result {
 // deno-lint-ignore no-console
 const say = (line: string) => console.log(line);
 
-/** Runs deno with the output shown as it comes (and kept). */
+/** Runs deno, prints its output as it arrives, and returns all of it. */
 async function deno(...args: string[]): Promise<Result> {
   const child = new Deno.Command(Deno.execPath(), {
     args,
@@ -50,6 +54,7 @@ async function deno(...args: string[]): Promise<Result> {
   return { success: status.success, output };
 }
 
+/** Runs one step of the gate. When it fails, the gate exits with 1. */
 async function step(name: string, ...args: string[]): Promise<Result> {
   const shown = args.length > 8 ? [...args.slice(0, 3), `... (${args.length - 3} files)`] : args;
   say(`\n=== ${name}: deno ${shown.join(" ")}`);
@@ -61,7 +66,7 @@ async function step(name: string, ...args: string[]): Promise<Result> {
   return result;
 }
 
-/** Installs what is missing. What cannot be had is said; the tests that need it say so again. */
+/** Installs what is missing. Tests that need something that cannot be installed are skipped. */
 async function setUp(): Promise<void> {
   await findNatsServer(say);
   const missing: string[] = [];
@@ -69,9 +74,9 @@ async function setUp(): Promise<void> {
     if (await findOnPath(program) === null) missing.push(name);
   }
   if (missing.length > 0 && !await aptInstall(missing, say)) {
-    say(`not installed: ${missing.join(", ")}; the tests that need them are left out`);
+    say(`cannot install ${missing.join(", ")}: skipping the tests that need them`);
   }
-  if (!await installRuntimes(say)) say("the client is tested on Deno alone");
+  if (!await installRuntimes(say)) say("testing the client on Deno only");
 }
 
 const FOLDERS = ["services", "client", "tests"];
@@ -80,7 +85,7 @@ async function allSources(): Promise<string[]> {
   return (await Promise.all(FOLDERS.map(sources))).flat();
 }
 
-/** Every TypeScript file below a folder, but those of the page. */
+/** Every TypeScript file below a folder, except those of the demo page. */
 async function sources(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
@@ -113,7 +118,7 @@ const { output } = await step(
 );
 const counts = /(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?:.*?(\d+) ignored)?/.exec(output);
 if (counts === null) {
-  say("no test was run");
+  say("no test ran");
   Deno.exit(1);
 }
 say(`\n${counts[1]} passed, ${counts[2]} failed, ${counts[3] ?? 0} skipped`);

@@ -1,24 +1,10 @@
 /**
- * The variables of the auth service, beside those that every service has, and the rules between
- * them. Exactly one source of keys is given, and it fits the algorithms:
+ * The variables of the auth service, in addition to those that every service reads, and the rules
+ * between them. Exactly one source of keys must be set, and it must fit the algorithms.
  *
- * | variable | meaning | default |
- * |---|---|---|
- * | `AUTH_ALGORITHMS` | what tokens may be signed with: `HS256`, or some of `RS256,ES256,EdDSA` | `HS256` |
- * | `AUTH_SECRET` | source: the secret of HS256, as text of at least 32 bytes | |
- * | `AUTH_PUBLIC_KEY` | source: a PEM (SPKI, `BEGIN PUBLIC KEY`); `\n` may stand for line breaks | |
- * | `AUTH_PUBLIC_KEY_FILE` | source: a file with that PEM | |
- * | `AUTH_JWKS_URL` | source: where the issuer publishes its key set; https, or http on loopback | |
- * | `AUTH_ISSUER` | the `iss` that tokens must have | any |
- * | `AUTH_AUDIENCE` | what must be (among) the token's `aud` | any |
- * | `AUTH_REQUIRE_EXPIRY` | whether tokens without `exp` are refused | `true` |
- * | `AUTH_CLOCK_TOLERANCE` | seconds that clocks may differ, for `exp` and `nbf` | `5` |
- * | `AUTH_DEV_TOKENS` | whether `POST /token` signs a token for anybody who asks; needs `AUTH_SECRET` | `false` |
- * | `AUTH_DEV_TOKEN_TTL` | seconds that such a token lives when the request says nothing | `86400` |
- *
- * A token's header never decides how it is verified. HS256 beside a public key is refused: the
- * verifier could be made to take the key that everybody knows for the secret. A PEM is one key, so
- * it goes with one algorithm; a key set may serve several.
+ * A token's header never decides how the service verifies it. HS256 together with a public key is
+ * refused: an attacker could sign with the public key, which everybody knows, as the secret. A PEM
+ * holds one key, so it goes with one algorithm; a key set may serve several.
  *
  * @module
  */
@@ -31,19 +17,19 @@ const ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"] as const;
 /** A signature algorithm that can be allowed, by its JOSE name. */
 export type Algorithm = typeof ALGORITHMS[number];
 
-/** Shortest secret, bytes: RFC 7518 3.2 wants a key no shorter than the hash's output. */
+/** The shortest secret, bytes. RFC 7518 3.2 requires a key no shorter than the hash's output. */
 const MIN_SECRET_BYTES = 32;
 
-/** The secret that compose.yaml falls back on. Whoever has read that file can sign with it. */
+/** The default secret of compose.yaml. Everybody who has read that file can sign with it. */
 export const PUBLISHED_SECRET = "development-only-secret-that-everybody-knows";
 
-/** Shortest RSA key, bits: RFC 7518 3.3. */
+/** The shortest RSA key, bits (RFC 7518 3.3). */
 export const MIN_RSA_BITS = 2_048;
 
-/** Longest life of a development token, seconds: a year. */
+/** The longest life of a development token, seconds: a year. */
 export const MAX_DEV_TOKEN_TTL = 31_536_000;
 
-/** The variables that are sources of keys. */
+/** The variables that may hold or name the keys. */
 const SOURCES = [
   "AUTH_SECRET",
   "AUTH_PUBLIC_KEY",
@@ -53,56 +39,89 @@ const SOURCES = [
 
 const SOME_ALGORITHMS = `expected some of ${ALGORITHMS.join(", ")}, separated by commas`;
 
+/** The schemas of the variables. */
 export const AUTH_CONFIG = {
-  /** Algorithms that tokens may be signed with, separated by commas. */
   AUTH_ALGORITHMS: list().pipe(
     z.array(z.enum(ALGORITHMS, SOME_ALGORITHMS)).min(1, SOME_ALGORITHMS),
-  ).default(["HS256"]),
-  /** The secret of HS256. Its bytes are those of the text: nothing is decoded. */
+  ).default(["HS256"]).meta({
+    description: "The signature algorithms that tokens may use: `HS256` alone, or several others.",
+    range: "HS256, or a comma-separated list of RS256, ES256, EdDSA",
+  }),
+  // The bytes of the secret are those of the text: the service decodes nothing.
   AUTH_SECRET: z.string().refine(
     (text) => new TextEncoder().encode(text).length >= MIN_SECRET_BYTES,
     `expected at least ${MIN_SECRET_BYTES} bytes`,
   ).refine(
-    // Whoever has the public key, so anybody, could sign tokens.
+    // Everybody who has the public key could sign tokens.
     (text) => !text.includes("-----BEGIN "),
-    "a PEM is no secret; a public key goes into AUTH_PUBLIC_KEY",
-  ).optional(),
-  /** A public key as PEM. Many ways to set a variable have no line breaks: `\n` stands for one. */
-  AUTH_PUBLIC_KEY: z.string().optional(),
-  AUTH_PUBLIC_KEY_FILE: z.string().optional(),
-  /** Where the issuer's key set is. Over plain http anybody on the way could put a key into it. */
+    "a PEM is no secret; put a public key into AUTH_PUBLIC_KEY",
+  ).optional().meta({
+    description: "Key source for HS256: the secret.",
+    range: `${MIN_SECRET_BYTES} bytes or more`,
+  }),
+  AUTH_PUBLIC_KEY: z.string().optional().meta({
+    description: "Key source: a public key as PEM. `\\n` may stand for a line break.",
+    range: "a PEM that begins with BEGIN PUBLIC KEY",
+  }),
+  AUTH_PUBLIC_KEY_FILE: z.string().optional().meta({
+    description: "Key source: a file with such a PEM.",
+    range: "a path",
+  }),
+  // Over plain http anybody on the network path could insert a key.
   AUTH_JWKS_URL: z.string().refine(
     (text) => jwksUrl(text) !== null,
     "expected an https URL without credentials (http for localhost alone)",
-  ).optional(),
-  AUTH_ISSUER: z.string().optional(),
-  AUTH_AUDIENCE: z.string().optional(),
-  /** A token without an end can only be ended by changing the key. */
-  AUTH_REQUIRE_EXPIRY: flag().default(true),
-  /** Seconds. Machines that keep their clocks by NTP differ by far less. */
-  AUTH_CLOCK_TOLERANCE: integer(0, 300).default(5),
-  AUTH_DEV_TOKENS: flag().default(false),
-  /** Seconds. */
-  AUTH_DEV_TOKEN_TTL: integer(1, MAX_DEV_TOKEN_TTL).default(86_400),
+  ).optional().meta({
+    description: "Key source: the URL of the issuer's key set (JWKS).",
+    range: "an https:// URL; http:// only on localhost",
+  }),
+  AUTH_ISSUER: z.string().optional().meta({
+    description: "The `iss` claim that tokens must have. Without it the issuer is not checked.",
+    range: "text",
+  }),
+  AUTH_AUDIENCE: z.string().optional().meta({
+    description: "The value that the `aud` claim of tokens must contain. Without it the audience " +
+      "is not checked.",
+    range: "text",
+  }),
+  // Only a change of the key revokes a token that never expires.
+  AUTH_REQUIRE_EXPIRY: flag().default(true).meta({
+    description: "Whether the service refuses tokens without an `exp` claim.",
+  }),
+  // Machines that synchronise their clocks with NTP differ by far less.
+  AUTH_CLOCK_TOLERANCE: integer(0, 300).default(5).meta({
+    description: "The clock difference that `exp` and `nbf` allow for.",
+    unit: "s",
+  }),
+  AUTH_DEV_TOKENS: flag().default(false).meta({
+    description:
+      "Whether `POST /token` signs a token for anybody who asks. For development only; " +
+      "needs `AUTH_SECRET`.",
+  }),
+  AUTH_DEV_TOKEN_TTL: integer(1, MAX_DEV_TOKEN_TTL).default(86_400).meta({
+    description: "The life of a development token when the request does not set one.",
+    unit: "s",
+  }),
 } as const;
 
 /** The auth service's configuration. */
 export type AuthConfig = z.infer<z.ZodObject<typeof AUTH_CONFIG>>;
 
-/** Where the keys that verify tokens come from. */
+/** The source of the keys that verify tokens. */
 export type KeySource =
   | { kind: "secret"; secret: Uint8Array<ArrayBuffer> }
   | { kind: "public"; key: KeyObject }
   | { kind: "jwks"; url: URL };
 
 /**
- * The one source of keys that a configuration names, once the rules between variables hold. Reads
- * AUTH_PUBLIC_KEY_FILE; synchronous, so that the service can refuse before it listens or connects.
+ * Checks the rules between the variables and returns the one key source that is set. Reads
+ * AUTH_PUBLIC_KEY_FILE. It is synchronous, so that the service can fail before it listens or
+ * connects.
  *
- * @throws {ConfigError} when there is no source, or more than one, when it does not fit the
- * algorithms, when the public key is not to be read or too weak, when development tokens are asked
- * for without a secret, and when the secret is {@link PUBLISHED_SECRET} without them; the message is
- * one line that names the variable, never its value
+ * @throws {ConfigError} when no source or more than one is set, when the source does not fit the
+ * algorithms, when the public key is unreadable or too weak, when development tokens are on without
+ * a secret, and when the secret is {@link PUBLISHED_SECRET} and development tokens are off. The
+ * message is one line that names the variable and never holds its value.
  */
 export function keySourceOf(config: AuthConfig): KeySource {
   const given = SOURCES.filter((name) => config[name] !== undefined);
@@ -111,32 +130,32 @@ export function keySourceOf(config: AuthConfig): KeySource {
     throw new ConfigError(`AUTH_SECRET: must be set (or one of ${SOURCES.slice(1).join(", ")})`);
   }
   if (second !== undefined) {
-    throw new ConfigError(`${second}: give one source of keys, there is ${source} already`);
+    throw new ConfigError(`${second}: set only one source of keys; ${source} already is one`);
   }
   const algorithms = new Set(config.AUTH_ALGORITHMS);
   const symmetric = algorithms.has("HS256");
   if (symmetric && algorithms.size > 1) {
     throw new ConfigError(
-      "AUTH_ALGORITHMS: HS256 cannot stand beside others: a public key must never be taken for a secret",
+      "AUTH_ALGORITHMS: HS256 cannot be combined with others, or a public key could serve as the secret",
     );
   }
   if (symmetric !== (source === "AUTH_SECRET")) {
     throw new ConfigError(
       symmetric
-        ? `AUTH_ALGORITHMS: ${source} holds public keys: name RS256, ES256 or EdDSA, not HS256`
-        : "AUTH_ALGORITHMS: AUTH_SECRET is for HS256 alone; other algorithms need a public key",
+        ? `AUTH_ALGORITHMS: ${source} holds public keys; set RS256, ES256 or EdDSA instead of HS256`
+        : "AUTH_ALGORITHMS: AUTH_SECRET is for HS256 only; other algorithms need a public key",
     );
   }
   if (config.AUTH_DEV_TOKENS && source !== "AUTH_SECRET") {
     throw new ConfigError(
-      `AUTH_DEV_TOKENS: ${source} only verifies: development tokens need AUTH_SECRET to be signed`,
+      `AUTH_DEV_TOKENS: ${source} only verifies tokens; to sign development tokens set AUTH_SECRET`,
     );
   }
   switch (source) {
     case "AUTH_SECRET":
       if (config.AUTH_SECRET === PUBLISHED_SECRET && !config.AUTH_DEV_TOKENS) {
         throw new ConfigError(
-          "AUTH_SECRET: set your own: this one is published, and good only with AUTH_DEV_TOKENS=true",
+          "AUTH_SECRET: set your own; this one is public and works only with AUTH_DEV_TOKENS=true",
         );
       }
       return { kind: "secret", secret: new TextEncoder().encode(config.AUTH_SECRET) };
@@ -145,14 +164,14 @@ export function keySourceOf(config: AuthConfig): KeySource {
     default: {
       const [algorithm] = algorithms as Set<Algorithm>;
       if (algorithms.size > 1) {
-        throw new ConfigError(`AUTH_ALGORITHMS: ${source} is one key: name one algorithm`);
+        throw new ConfigError(`AUTH_ALGORITHMS: ${source} is one key, so set one algorithm`);
       }
       return { kind: "public", key: publicKey(source, pemOf(config), algorithm!) };
     }
   }
 }
 
-/** The text of the PEM given. */
+/** The text of the PEM. */
 function pemOf(config: AuthConfig): string {
   if (config.AUTH_PUBLIC_KEY !== undefined) {
     return config.AUTH_PUBLIC_KEY.replaceAll("\\n", "\n");
@@ -164,9 +183,9 @@ function pemOf(config: AuthConfig): string {
   }
 }
 
-/** The key of a PEM, if it is one that `algorithm` works with. */
+/** Parses a PEM and checks that its key fits `algorithm`. */
 function publicKey(variable: string, pem: string, algorithm: Algorithm): KeyObject {
-  // node:crypto would take a private key too and derive its public half.
+  // node:crypto also accepts a private key and derives its public half.
   if (!pem.trimStart().startsWith("-----BEGIN PUBLIC KEY-----")) {
     throw new ConfigError(`${variable}: expected a PEM that begins with "BEGIN PUBLIC KEY" (SPKI)`);
   }
@@ -180,17 +199,19 @@ function publicKey(variable: string, pem: string, algorithm: Algorithm): KeyObje
   const kind = key.asymmetricKeyType === "ec" ? `ec ${namedCurve}` : key.asymmetricKeyType;
   const needed = { HS256: "", RS256: "rsa", ES256: "ec prime256v1", EdDSA: "ed25519" }[algorithm];
   if (kind !== needed) {
-    throw new ConfigError(`${variable}: ${algorithm} needs a key of ${needed}, this is ${kind}`);
+    throw new ConfigError(
+      `${variable}: ${algorithm} needs a key of type ${needed}; this one is ${kind}`,
+    );
   }
   if (kind === "rsa" && modulusLength < MIN_RSA_BITS) {
     throw new ConfigError(
-      `${variable}: ${modulusLength} bits are too few: expected ${MIN_RSA_BITS} at least`,
+      `${variable}: expected an RSA key of at least ${MIN_RSA_BITS} bits; this one has ${modulusLength}`,
     );
   }
   return key;
 }
 
-/** Parses the address of a key set; null where it may not be one. */
+/** Parses the URL of a key set; null when it is not an allowed one. */
 function jwksUrl(text: string): URL | null {
   const url = URL.parse(text);
   if (url === null || url.username !== "" || url.password !== "") return null;

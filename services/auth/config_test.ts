@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import assert from "node:assert/strict";
 import { ConfigError } from "../kit/mod.ts";
-import { AUTH_CONFIG, keySourceOf, PUBLISHED_SECRET } from "./config.ts";
+import { keySourceOf, PUBLISHED_SECRET } from "./config.ts";
 import { generateKeys, SECRET, testConfig } from "./test_tokens.ts";
 
 const rsa = await generateKeys("RS256");
@@ -83,11 +83,11 @@ Deno.test("exactly one source of keys is configured", () => {
   assertRefused({}, /^AUTH_SECRET: must be set \(or one of AUTH_PUBLIC_KEY, /);
   assertRefused(
     { AUTH_SECRET: SECRET, AUTH_JWKS_URL: JWKS },
-    /^AUTH_JWKS_URL: .*AUTH_SECRET already/,
+    /^AUTH_JWKS_URL: .*AUTH_SECRET already is one/,
   );
   assertRefused(
     { AUTH_ALGORITHMS: "RS256", AUTH_PUBLIC_KEY: rsa.pem, AUTH_PUBLIC_KEY_FILE: "key.pem" },
-    /^AUTH_PUBLIC_KEY_FILE: .*AUTH_PUBLIC_KEY already/,
+    /^AUTH_PUBLIC_KEY_FILE: .*AUTH_PUBLIC_KEY already is one/,
   );
 });
 
@@ -134,16 +134,19 @@ Deno.test("a public key must match its algorithm", () => {
   });
   assertRefused(
     asks("ES256", rsa.pem),
-    /^AUTH_PUBLIC_KEY: ES256 needs a key of ec prime256v1, this is rsa/,
+    /^AUTH_PUBLIC_KEY: ES256 needs a key of type ec prime256v1; this one is rsa/,
   );
-  assertRefused(asks("RS256", ec.pem), /^AUTH_PUBLIC_KEY: RS256 needs a key of rsa/);
-  assertRefused(asks("EdDSA", ec.pem), /^AUTH_PUBLIC_KEY: EdDSA needs a key of ed25519/);
+  assertRefused(asks("RS256", ec.pem), /^AUTH_PUBLIC_KEY: RS256 needs a key of type rsa/);
+  assertRefused(asks("EdDSA", ec.pem), /^AUTH_PUBLIC_KEY: EdDSA needs a key of type ed25519/);
   assertRefused(asks("RS256,ES256", rsa.pem), /^AUTH_ALGORITHMS: AUTH_PUBLIC_KEY is one key/);
   const spki = { type: "spki", format: "pem" } as const;
   const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export(spki);
-  assertRefused(asks("ES256", String(p384)), /this is ec secp384r1/);
+  assertRefused(asks("ES256", String(p384)), /this one is ec secp384r1/);
   const weak = generateKeyPairSync("rsa", { modulusLength: 1024 });
-  assertRefused(asks("RS256", String(weak.publicKey.export(spki))), /1024 bits are too few/);
+  assertRefused(
+    asks("RS256", String(weak.publicKey.export(spki))),
+    /at least 2048 bits; this one has 1024/,
+  );
   const secret = String(weak.privateKey.export({ type: "pkcs8", format: "pem" }));
   assertRefused(asks("RS256", secret), /^AUTH_PUBLIC_KEY: expected a PEM/);
   assertRefused(asks("RS256", "nonsense"), /^AUTH_PUBLIC_KEY: expected a PEM/);
@@ -168,10 +171,4 @@ Deno.test("the secret of compose.yaml is for development only", async () => {
   assert.equal(keySourceOf(testConfig(env)).kind, "secret");
   const compose = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
   assert.ok(compose.includes(`\${AUTH_SECRET-${PUBLISHED_SECRET}}`), "compose.yaml has another");
-});
-
-Deno.test("the module's doc lists exactly the variables of the schema", async () => {
-  const text = await Deno.readTextFile(new URL("config.ts", import.meta.url));
-  const rows = [...text.matchAll(/^ \* \| `(AUTH_\w+)`/gm)].map(([, name]) => name);
-  assert.deepEqual(rows.sort(), Object.keys(AUTH_CONFIG).sort());
 });

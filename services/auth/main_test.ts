@@ -180,12 +180,14 @@ Deno.test("a wrong configuration ends the service with 78 and one line, even wit
   ];
   const nowhere = `nats://127.0.0.1:${freePort()}`;
   for (const [env, line] of cases) {
-    await using auth = startAuth(nowhere, env, { read: "no-such-key.pem" });
+    await using auth = startAuth(nowhere, { LOG_FORMAT: "text", ...env }, {
+      read: "no-such-key.pem",
+    });
     const { code } = await auth.process.status();
     const output = auth.process.output.join("\n");
     assert.equal(code, 78, output);
     assert.equal(auth.process.output.length, 1, output);
-    assert.match(output, /^ERROR hopwire auth: AUTH_/);
+    assert.match(output, /^\d\d:\d\d:\d\d\.\d{3} ERROR AUTH_/);
     assert.match(output, line);
     assert.ok(!output.includes(SECRET) && !output.includes("too short"), output);
   }

@@ -1,5 +1,5 @@
 /**
- * The variables of the gateway, beside those that every service has.
+ * The variables of the gateway, in addition to those that every service reads.
  *
  * @module
  */
@@ -7,44 +7,120 @@ import * as z from "zod";
 import { AUTH_DEADLINE_MS } from "../contract/mod.ts";
 import { flag, integer, list } from "../kit/mod.ts";
 
+/** The schemas of the variables. */
 export const GATEWAY_CONFIG = {
-  /**
-   * Origins that browsers may connect from, separated by commas; `*` for all. Without it only pages
-   * of the gateway's own host may. Clients that send no Origin (not browsers) always may.
-   */
-  ALLOWED_ORIGINS: list().default([]),
-  /** Whether `?token=` is taken. Off: tokens in URLs end up in logs. */
-  TOKEN_IN_QUERY: flag().default(false),
-  /** Whether other gateways may listen on the same port: Linux spreads connections between them. */
-  REUSE_PORT: flag().default(false),
-  /** Connections at a time; one more is answered 503. */
-  MAX_CONNECTIONS: integer(1, 1_000_000).default(15_000),
-  /** Rooms one connection may be in, and rooms one gateway may serve. */
-  MAX_ROOMS: integer(1, 10_000).default(100),
-  MAX_ROOMS_SERVED: integer(1, 1_000_000).default(50_000),
-  /** Frames a connection may send a second, and how many at once after a pause. */
-  RATE_FRAMES_PER_SECOND: integer(1, 1_000_000).default(200),
-  RATE_BURST: integer(1, 1_000_000).default(1_000),
-  /** Bytes that may wait for a slow reader; above it is closed with 4101. A page of history fits. */
-  SEND_BUFFER_BYTES: integer(786_432, 1_073_741_824).default(1_048_576),
-  /**
-   * How long frames may wait for others to go out with in one write while the gateway is busy, ms; 0:
-   * never. While it is not busy nothing waits.
-   */
-  FLUSH_WINDOW_MS: integer(0, 1_000).default(10),
-  /** Silence after which a connection is pinged, and after which it is closed with 4103, ms. */
-  PING_INTERVAL_MS: integer(100, 3_600_000).default(25_000),
-  PONG_TIMEOUT_MS: integer(100, 3_600_000).default(10_000),
-  /** Time without a frame after which a connection is closed with 4102, ms; 0: never. */
-  IDLE_TIMEOUT_MS: integer(0, 86_400_000).default(0),
-  /** Time to show a token, ms. */
-  AUTH_DEADLINE_MS: integer(100, 60_000).default(AUTH_DEADLINE_MS),
-  /** How long a user whose connection was lost may come back without having left, ms. */
-  PRESENCE_LINGER_MS: integer(0, 60_000).default(2_000),
-  /** Whether the demo page is served at `/`, and where it gets development tokens. */
-  DEMO: flag().default(false),
-  DEMO_TOKEN_URL: z.url().optional(),
+  ALLOWED_ORIGINS: origins().default([]).meta({
+    description: "Origins whose pages may connect, in addition to the gateway's own host. `*` " +
+      "allows all. Clients that send no `Origin` (not browsers) may always connect.",
+    range: "comma-separated origins, or *",
+  }),
+  // Off by default: tokens in URLs end up in logs.
+  TOKEN_IN_QUERY: flag().default(false).meta({
+    description: "Whether the gateway accepts a token in the URL, as `?token=`.",
+  }),
+  REUSE_PORT: flag().default(false).meta({
+    description: "Whether other gateways may listen on the same port. Linux spreads new " +
+      "connections over them.",
+  }),
+  MAX_CONNECTIONS: integer(1, 1_000_000).default(15_000).meta({
+    description: "The largest number of open connections. The gateway answers 503 to one more.",
+    unit: "connections",
+  }),
+  MAX_ROOMS: integer(1, 10_000).default(100).meta({
+    description: "The largest number of rooms that one connection may be in.",
+    unit: "rooms",
+  }),
+  MAX_ROOMS_SERVED: integer(1, 1_000_000).default(50_000).meta({
+    description: "The largest number of rooms that one gateway serves.",
+    unit: "rooms",
+  }),
+  RATE_FRAMES_PER_SECOND: integer(1, 1_000_000).default(200).meta({
+    description: "The sustained rate of frames that a connection may send.",
+    unit: "frames/s",
+  }),
+  RATE_BURST: integer(1, 1_000_000).default(1_000).meta({
+    description: "How many frames a connection may send at once after a pause.",
+    unit: "frames",
+  }),
+  // The minimum holds one page of history.
+  SEND_BUFFER_BYTES: integer(786_432, 1_073_741_824).default(1_048_576).meta({
+    description: "The largest backlog of a slow client. The gateway closes a connection that " +
+      "exceeds it with 4101.",
+    unit: "bytes",
+  }),
+  FLUSH_WINDOW_MS: integer(0, 1_000).default(10).meta({
+    description:
+      "How long a busy gateway holds frames back to send several in one write. An idle " +
+      "gateway sends at once; with 0 a busy one does too.",
+    unit: "ms",
+  }),
+  PING_INTERVAL_MS: integer(100, 3_600_000).default(25_000).meta({
+    description: "The gateway pings a connection after this much silence.",
+    unit: "ms",
+  }),
+  PONG_TIMEOUT_MS: integer(100, 3_600_000).default(10_000).meta({
+    description:
+      "The gateway closes a connection with 4103 when a ping gets no answer in this time.",
+    unit: "ms",
+  }),
+  IDLE_TIMEOUT_MS: integer(0, 86_400_000).default(0).meta({
+    description:
+      "The gateway closes a connection with 4102 when it sends no frame for this long. " +
+      "0 turns this off.",
+    unit: "ms",
+  }),
+  AUTH_DEADLINE_MS: integer(100, 60_000).default(AUTH_DEADLINE_MS).meta({
+    description: "How long a new connection may take to authenticate.",
+    unit: "ms",
+  }),
+  PRESENCE_LINGER_MS: integer(0, 60_000).default(2_000).meta({
+    description: "How long a user whose connection was lost stays present, so that a reconnect " +
+      "shows no leave and join.",
+    unit: "ms",
+  }),
+  DEMO: flag().default(false).meta({
+    description: "Whether the gateway serves the demo page at `/`.",
+  }),
+  DEMO_TOKEN_URL: z.url("expected a URL").optional().meta({
+    description: "Where the demo page gets development tokens.",
+    range: "a URL",
+  }),
 } as const;
 
 /** A gateway's configuration. */
 export type GatewayConfig = z.infer<z.ZodObject<typeof GATEWAY_CONFIG>>;
+
+/** Accepts a list of origins, each exactly as a browser sends it in `Origin`; or `*`. */
+function origins(): z.ZodType<string[], string> {
+  return list().superRefine((parts, context) => {
+    for (const part of parts) {
+      const problem = originProblem(part);
+      if (problem === undefined) continue;
+      context.addIssue(`expected origins such as https://app.example, or *; ${problem}`);
+      return;
+    }
+  });
+}
+
+/** What is wrong with an origin; undefined when nothing is. An invalid one would never match. */
+function originProblem(text: string): string | undefined {
+  if (text === "*") return undefined;
+  const quoted = JSON.stringify(text);
+  if (text.includes("*")) return `wildcards such as ${quoted} are not supported`;
+  if (!text.includes("://")) {
+    return /^[\w.-]+(:\d+)?$/.test(text)
+      ? `${quoted} has no scheme, write "http://${text}" or "https://${text}"`
+      : `${quoted} has no scheme`;
+  }
+  const url = URL.parse(text);
+  if (url === null || !/^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+/i.test(text)) {
+    return `${quoted} is not an origin`;
+  }
+  if (url.username !== "" || url.password !== "") return "an origin has no credentials";
+  if (/^wss?:$/.test(url.protocol)) {
+    return `${quoted} must start with http:// or https://, as the address of the page does`;
+  }
+  // Schemes of apps (capacitor:, chrome-extension:) have no origin in the URL standard.
+  const origin = url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
+  return text === origin ? undefined : `write ${quoted} as "${origin}"`;
+}

@@ -1,48 +1,68 @@
 /**
- * Structured logs: one JSON object (or one plain line) an event on standard output.
+ * Structured logs on standard output: one JSON object, or one line of text, for each event.
  *
  * @module
  */
 
-/** How grave a line is. */
+/** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
 
-/** Writes log lines. `fields` stand beside the message as they are. */
+/** Writes log lines. The `fields` are added to the line unchanged. */
 export interface Logger {
+  /** Logs what only a developer of the service needs. */
   debug(message: string, fields?: Record<string, unknown>): void;
+  /** Logs a normal event. */
   info(message: string, fields?: Record<string, unknown>): void;
+  /** Logs a problem that the service recovers from by itself. */
   warn(message: string, fields?: Record<string, unknown>): void;
+  /** Logs a problem that somebody has to look at. */
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Makes a logger of one service. `write` is for tests; the default is standard output. */
+/**
+ * Creates the logger of a service. Lines below `level` are dropped. JSON lines carry the time in
+ * UTC; text lines carry the local time of day. `write` and `now` are for tests.
+ */
 export function createLogger(
   service: string,
-  options: { level?: LogLevel; format?: "json" | "text"; write?: (line: string) => void } = {},
+  options: {
+    level?: LogLevel;
+    format?: "json" | "text";
+    write?: (line: string) => void;
+    now?: () => Date;
+  } = {},
 ): Logger {
-  const { level = "info", format = "json" } = options;
+  const { level = "info", format = "json", now = () => new Date() } = options;
   // deno-lint-ignore no-console
   const write = options.write ?? ((line: string) => console.log(line));
   const at = (name: LogLevel) => (message: string, fields: Record<string, unknown> = {}) => {
     if (RANK[name] < RANK[level]) return;
     if (format === "text") {
       const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${plain(value)}`).join("");
-      write(`${name === "info" ? "" : `${name.toUpperCase()} `}${message}${rest}`);
+      write(`${timeOfDay(now())} ${name.toUpperCase().padEnd(5)} ${message}${rest}`);
     } else {
-      const time = new Date().toISOString();
+      const time = now().toISOString();
       write(JSON.stringify({ time, level: name, service, message, ...fields }));
     }
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
+/** `HH:MM:SS.mmm` in local time. */
+function timeOfDay(time: Date): string {
+  const part = (value: number, width = 2) => String(value).padStart(width, "0");
+  return `${part(time.getHours())}:${part(time.getMinutes())}:${part(time.getSeconds())}.${
+    part(time.getMilliseconds(), 3)
+  }`;
+}
+
 function plain(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value) ?? String(value);
 }
 
-/** The text of anything thrown. */
+/** Returns the message of anything that was thrown. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }

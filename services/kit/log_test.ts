@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { createLogger } from "./log.ts";
 
-Deno.test("a line is one JSON object, or plain text", () => {
+/** The 25th of November at 9:05:07.042, local time. */
+const now = () => new Date(2026, 10, 25, 9, 5, 7, 42);
+
+Deno.test("a JSON line carries time, level, service, message and fields", () => {
   const lines: string[] = [];
-  const json = createLogger("x", { write: (line) => lines.push(line) });
-  json.info("started", { port: 1, note: "a\nb" });
-  json.debug("not shown");
+  const log = createLogger("x", { write: (line) => lines.push(line) });
+  log.info("started", { port: 1, note: "a\nb" });
+  log.debug("not shown");
   assert.equal(lines.length, 1);
   const { time, ...rest } = JSON.parse(lines[0]!);
   assert.ok(!Number.isNaN(Date.parse(time)));
@@ -16,11 +19,20 @@ Deno.test("a line is one JSON object, or plain text", () => {
     port: 1,
     note: "a\nb",
   });
-  const text = createLogger("x", {
-    format: "text",
-    level: "debug",
-    write: (line) => lines.push(line),
-  });
-  text.debug("at work", { room: "lobby", n: 2 });
-  assert.equal(lines[1], "DEBUG at work room=lobby n=2");
+});
+
+Deno.test("a text line carries the local time, the level, the message and the fields", () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const log = createLogger("x", { format: "text", level: "debug", write, now });
+  log.debug("at work", { room: "lobby", n: 2 });
+  log.info("started");
+  log.warn("slow");
+  log.error("failed", { error: "no route" });
+  assert.deepEqual(lines, [
+    "09:05:07.042 DEBUG at work room=lobby n=2",
+    "09:05:07.042 INFO  started",
+    "09:05:07.042 WARN  slow",
+    "09:05:07.042 ERROR failed error=no route",
+  ]);
 });

@@ -1,6 +1,6 @@
 /**
- * The life of a service process: config in, HTTP with health, NATS, the service's own parts, and
- * on SIGTERM or SIGINT everything back in the reverse order.
+ * The life of a service process: read the configuration, serve HTTP with health checks, connect to
+ * NATS, start the service's own parts; on SIGTERM or SIGINT stop all of it in reverse order.
  *
  * @module
  */
@@ -12,41 +12,51 @@ import { addHealthRoutes, createHealth, type Health } from "./health.ts";
 import { setTraceRatio } from "./hop.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 
-/** How long draining may take before the process ends all the same, milliseconds. */
+/** The process exits after this time even if draining has not finished, milliseconds. */
 const DRAIN_DEADLINE_MS = 10_000;
 
-/** Exit codes, as sysexits(3) has them: wrong configuration, something needed is not to be had. */
+/** Exit codes of sysexits(3): the configuration is invalid; a dependency is unavailable. */
 const EXIT_CONFIG = 78;
 const EXIT_UNAVAILABLE = 69;
 
-/** What a service's own code is given. */
+/** What the kit passes to a service's own code. */
 export interface ServiceContext {
+  /** The service's name. */
   name: string;
+  /** The service's logger. */
   log: Logger;
+  /** The connection to NATS. */
   bus: Bus;
+  /** The conditions of `/readyz`. */
   health: Health;
-  /** Called when the process is to end, last added first; each may take its time. */
-  onDrain(part: () => void | Promise<void>): void;
+  /**
+   * Registers a step of the drain. The steps run one after the other, the last one registered
+   * first; each is awaited.
+   */
+  onDrain(step: () => void | Promise<void>): void;
 }
 
-type BaseConfig = z.infer<z.ZodObject<typeof BASE_CONFIG>>;
+/** The values of {@link BASE_CONFIG}. */
+export type BaseConfig = z.infer<z.ZodObject<typeof BASE_CONFIG>>;
 
-/** A service with its own variables beside {@link BASE_CONFIG}. */
+/** A service, with its own variables in addition to {@link BASE_CONFIG}. */
 export interface ServiceOptions<Shape extends z.ZodRawShape> {
-  /** As in `hopwire-<name>`: names the connection, the logs and the queue group. */
+  /** Names the NATS connection (`hopwire-<name>`), the log lines and the queue group. */
   name: string;
+  /** The schemas of the service's own variables. */
   config: Shape;
-  /** Adds the service's own HTTP routes; without it only health is served. */
+  /** Adds the service's own HTTP routes to those of the health checks. */
   routes?: (app: Hono, config: BaseConfig & z.infer<z.ZodObject<Shape>>) => void;
   /**
-   * Serves HTTP itself, health included: then nothing is served here. Gives back how to stop.
+   * Replaces the kit's HTTP server. The service then serves `app`, which has the health checks, and
+   * returns a function that stops its server.
    */
   listen?: (
     app: Hono,
     config: BaseConfig & z.infer<z.ZodObject<Shape>>,
     log: Logger,
   ) => Promise<() => void | Promise<void>>;
-  /** Wires the service once NATS is there. */
+  /** Starts the service's own parts. Called once the process is connected to NATS. */
   start(
     context: ServiceContext,
     config: BaseConfig & z.infer<z.ZodObject<Shape>>,
@@ -54,9 +64,9 @@ export interface ServiceOptions<Shape extends z.ZodRawShape> {
 }
 
 /**
- * Runs a service until it is told to end. Never returns before that; ends the process with 0 after
- * a drain, with 78 when the configuration is wrong and 69 when something it needs refuses it, each
- * time after one line that says what.
+ * Starts a service; a signal drains it and exits. The exit code is 0 after a drain, 1 when the drain
+ * took too long, 78 when the configuration is invalid and 69 when a dependency is unavailable. A
+ * failure logs one line that says what is wrong.
  */
 export async function runService<Shape extends z.ZodRawShape>(
   options: ServiceOptions<Shape>,
@@ -66,33 +76,33 @@ export async function runService<Shape extends z.ZodRawShape>(
   try {
     config = readConfig(z.object({ ...BASE_CONFIG, ...options.config })) as typeof config;
   } catch (error) {
-    refuseConfig(name, error);
+    exitOnConfigError(name, error);
   }
   setTraceRatio(config.TRACE_RATIO);
   const log = createLogger(name, { level: config.LOG_LEVEL, format: config.LOG_FORMAT });
-  const fail = (what: string, error: unknown): never => {
+  const exitUnavailable = (what: string, error: unknown): never => {
     log.error(what, { error: errorText(error) });
     Deno.exit(EXIT_UNAVAILABLE);
   };
   const health = createHealth();
-  const drains: (() => void | Promise<void>)[] = [];
+  const drainSteps: (() => void | Promise<void>)[] = [];
   let draining = false;
   let bus: Bus | undefined = undefined;
   let started = false;
 
-  const end = async (signal: string) => {
+  const drain = async (signal: string) => {
     if (draining) return;
     draining = true;
     log.info("draining", { signal });
     const deadline = setTimeout(() => {
-      log.error("draining took too long");
+      log.error("the drain did not finish in time, exiting", { deadlineMs: DRAIN_DEADLINE_MS });
       Deno.exit(1);
     }, DRAIN_DEADLINE_MS);
-    for (const part of drains.reverse()) {
+    for (const step of drainSteps.reverse()) {
       try {
-        await part();
+        await step();
       } catch (error) {
-        log.error("a part did not drain", { error: errorText(error) });
+        log.error("a step of the drain failed, continuing", { error: errorText(error) });
       }
     }
     await (bus as Bus | undefined)?.drain();
@@ -101,7 +111,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     Deno.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => void end(signal));
+    Deno.addSignalListener(signal, () => void drain(signal));
   }
 
   health.require("nats", () => (bus as Bus | undefined)?.connected === true);
@@ -112,48 +122,56 @@ export async function runService<Shape extends z.ZodRawShape>(
   try {
     options.routes?.(app, config);
     if (options.listen) {
-      drains.push(await options.listen(app, config, log));
+      drainSteps.push(await options.listen(app, config, log));
     } else {
       const server = Deno.serve({
         hostname: config.HOST,
         port: config.PORT,
         onListen: ({ hostname, port }) => log.info("listening", { hostname, port }),
       }, app.fetch);
-      // Not awaited: a keep-alive connection of a health checker must not hold the drain up.
-      drains.push(() => void server.shutdown());
+      // Not awaited: a health checker's keep-alive connection must not delay the drain.
+      drainSteps.push(() => void server.shutdown());
     }
   } catch (error) {
-    if (error instanceof ConfigError) refuseConfig(name, error);
+    if (error instanceof ConfigError) exitOnConfigError(name, error);
     if (
       error instanceof Deno.errors.AddrInUse || (error as { code?: string }).code === "EADDRINUSE"
     ) {
-      fail(`port ${config.PORT} on ${config.HOST} is taken`, error);
+      exitUnavailable(
+        `port ${config.PORT} on ${config.HOST} is in use: stop the process that uses it, or set PORT`,
+        error,
+      );
     }
-    fail(`cannot listen on ${config.HOST}:${config.PORT}`, error);
+    exitUnavailable(`cannot listen on ${config.HOST}:${config.PORT}`, error);
   }
 
   bus = await connectBus({
     url: config.NATS_URL,
     name: `hopwire-${name}`,
     log,
-    onClosed: (reason) => fail("the connection to NATS ended for good", reason),
-  }).catch((error) => fail("NATS refuses the connection", error));
+    onClosed: (reason) =>
+      exitUnavailable("lost the connection to NATS permanently, exiting", reason),
+  }).catch((error) =>
+    exitUnavailable("NATS refused the connection: check the credentials in NATS_URL", error)
+  );
   try {
     await options.start(
-      { name, log, bus: bus!, health, onDrain: (part) => void drains.push(part) },
+      { name, log, bus: bus!, health, onDrain: (step) => void drainSteps.push(step) },
       config,
     );
   } catch (error) {
-    if (error instanceof ConfigError) refuseConfig(name, error);
-    fail("could not start", error);
+    if (error instanceof ConfigError) exitOnConfigError(name, error);
+    exitUnavailable("cannot start", error);
   }
   started = true;
   log.info("started");
 }
 
-/** Says the one line about a wrong variable and ends the process; rethrows anything else. */
-function refuseConfig(name: string, error: unknown): never {
+/** Logs the one line of a {@link ConfigError} and exits; rethrows anything else. */
+function exitOnConfigError(name: string, error: unknown): never {
   if (!(error instanceof ConfigError)) throw error;
-  createLogger(name, { format: "text" }).error(`hopwire ${name}: ${error.message}`);
+  // The configuration was not accepted, so the format is read from the environment itself.
+  const format = Deno.env.get("LOG_FORMAT") === "text" ? "text" : "json";
+  createLogger(name, { format }).error(error.message);
   Deno.exit(EXIT_CONFIG);
 }

@@ -1,5 +1,5 @@
 /**
- * The variables of the persistence service, beside those that every service has.
+ * The variables of the persistence service, in addition to those that every service reads.
  *
  * @module
  */
@@ -7,34 +7,51 @@ import * as z from "zod";
 import { DUPLICATE_WINDOW_MS } from "../contract/mod.ts";
 import { integer } from "../kit/mod.ts";
 
+/** The schemas of the variables. */
 export const PERSISTENCE_CONFIG = {
-  /** A PostgreSQL to archive in; without it a SQLite file is used. */
   DATABASE_URL: z.string().optional().refine(
     (text) => text === undefined || isPostgresUrl(text),
     "expected postgres://user:password@host:port/database",
-  ),
-  /** The SQLite file. Several instances must share one file, so they run on one machine. */
-  SQLITE_PATH: z.string().default(".data/archive.db"),
-  /**
-   * How long the log itself keeps a message, seconds. The archive has long had it by then: this is
-   * how long the database may be down before messages are lost. Not below the time within which a
-   * resent message is recognised, which NATS refuses.
-   */
-  STREAM_MAX_AGE: integer(DUPLICATE_WINDOW_MS / 1_000, 315_360_000).default(86_400),
-  /** Bytes that the log may take on NATS's disk. Full of what is not archived, it refuses more. */
-  STREAM_MAX_BYTES: integer(1_048_576, 100_000_000_000_000).default(1_073_741_824),
-  /** The rules of rooms (contract/namespaces.ts), of which `history` counts here; else all is kept. */
-  NAMESPACES_FILE: z.string().optional(),
-  /** How often messages that are to go by those rules are looked for, milliseconds. */
-  RETENTION_MS: integer(10, 86_400_000).default(60_000),
-  /** Messages that one transaction archives at most. */
-  ARCHIVE_BATCH: integer(1, 5_000).default(2_000),
-  /**
-   * How long a batch that is not full may wait for more, milliseconds. Each batch is one sync of the
-   * disk, and writes each page of the rooms in it once: 50 ms keeps that to 20 a second (with 200 rooms
-   * it takes 8 % less CPU a message than batches of 500 at 20 ms), and no reader notices 50 ms.
-   */
-  ARCHIVE_BATCH_MS: integer(0, 500).default(50),
+  ).meta({
+    description: "The PostgreSQL database of the archive. Without it the archive is a SQLite file.",
+    range: "a postgres:// URL",
+  }),
+  SQLITE_PATH: z.string().default(".data/archive.db").meta({
+    description: "The SQLite file. All instances must share it, so they run on one machine.",
+    range: "a path",
+  }),
+  // The default is how long the database may be unavailable before messages are lost. NATS refuses
+  // an age below the deduplication window.
+  STREAM_MAX_AGE: integer(DUPLICATE_WINDOW_MS / 1_000, 315_360_000).default(86_400).meta({
+    description: "The age limit of the stream. Older messages live only in the archive, so the " +
+      "archive must not be unavailable for longer than this.",
+    unit: "s",
+  }),
+  STREAM_MAX_BYTES: integer(1_048_576, 100_000_000_000_000).default(1_073_741_824).meta({
+    description: "The size limit of the stream on NATS's disk. When it is full of messages that " +
+      "are not archived yet, the stream refuses new ones.",
+    unit: "bytes",
+  }),
+  NAMESPACES_FILE: z.string().optional().meta({
+    description: "A JSON file with the namespaces, of which this service uses `history`. Without " +
+      "it the archive keeps everything.",
+    range: "a path",
+  }),
+  RETENTION_MS: integer(10, 86_400_000).default(60_000).meta({
+    description: "How often the service deletes messages that exceed their namespace's `history` " +
+      "limits.",
+    unit: "ms",
+  }),
+  ARCHIVE_BATCH: integer(1, 5_000).default(2_000).meta({
+    description: "The largest number of messages that one transaction archives.",
+    unit: "messages",
+  }),
+  // Each batch costs one sync of the disk and writes each page of its rooms once. 50 ms limits that
+  // to 20 a second: with 200 rooms it takes 8 % less CPU a message than batches of 500 at 20 ms.
+  ARCHIVE_BATCH_MS: integer(0, 500).default(50).meta({
+    description: "How long a batch that is not full waits for more messages.",
+    unit: "ms",
+  }),
 } as const;
 
 function isPostgresUrl(text: string): boolean {

@@ -1,13 +1,14 @@
 /**
- * Installs Debian packages, where apt is there and we may.
+ * Installs Debian packages, on machines that have apt and where this process may use it.
  *
  * @module
  */
 
 /**
- * Installs packages without asking anything.
+ * Installs packages without asking.
  *
- * @returns false where there is no apt, we are not root, or apt refuses (its last words are said)
+ * @returns false when there is no apt, when this process is not root, or when apt fails; then `say`
+ * has received apt's last lines
  */
 export async function aptInstall(
   packages: string[],
@@ -20,17 +21,21 @@ export async function aptInstall(
     return false;
   }
   say(`installing ${packages.join(", ")} with apt ...`);
-  // An old list of packages names versions that are gone, so it is renewed first; where that fails
-  // (no network, but a cache) the install may still succeed.
+  // An old package list names versions that the mirror no longer has. When the update fails (no
+  // network, but a package cache), the installation may still succeed.
   await apt(["update", "-q"]);
-  const installed = await apt(["install", "-y", "-q", "--no-install-recommends", ...packages]);
-  if (!installed.success) {
-    say(`apt could not install ${packages.join(", ")}: ${installed.lastWords}`);
-  }
-  return installed.success;
+  const { success, lastLines } = await apt([
+    "install",
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    ...packages,
+  ]);
+  if (!success) say(`apt could not install ${packages.join(", ")}: ${lastLines}`);
+  return success;
 }
 
-async function apt(args: string[]): Promise<{ success: boolean; lastWords: string }> {
+async function apt(args: string[]): Promise<{ success: boolean; lastLines: string }> {
   const output = await new Deno.Command("/usr/bin/apt-get", {
     args,
     env: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" },
@@ -39,5 +44,5 @@ async function apt(args: string[]): Promise<{ success: boolean; lastWords: strin
     stderr: "piped",
   }).output();
   const lines = new TextDecoder().decode(output.stderr).trim().split("\n");
-  return { success: output.success, lastWords: lines.slice(-2).join(" ") };
+  return { success: output.success, lastLines: lines.slice(-2).join(" ") };
 }

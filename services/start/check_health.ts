@@ -1,5 +1,6 @@
 /**
- * The health check of a container: asks the URL given and ends with 0 where that answers 200.
+ * The health check of a container: requests the URL of its argument, and exits with 0 when the
+ * answer is 200 and with 1 when it is not.
  *
  * @module
  */

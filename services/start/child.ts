@@ -1,116 +1,113 @@
 /**
- * A child process of the start command: its lines come out prefixed, it is started again when it
- * dies, and it is ended with SIGTERM, at last with SIGKILL.
+ * A child process of the start command. It is restarted when it exits, and stopped with SIGTERM, or
+ * with SIGKILL when it does not exit in time.
  *
  * @module
  */
 
-/** Waits before a child that died is started again, milliseconds; doubled each time it dies young. */
+/** The delay before a restart, milliseconds. It doubles each time the child exits early. */
 const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 5_000;
 
-/** A child that lived so long has not died young, milliseconds. */
-const LIVED_MS = 10_000;
+/** A child that ran for this long did not exit early, milliseconds. */
+const STABLE_MS = 10_000;
 
-/** The exit code of a service whose configuration is wrong: starting it again changes nothing. */
+/** The exit code of a service whose configuration is invalid. A restart would not help. */
 const EXIT_CONFIG = 78;
 
-/** How a child is started. */
+/** What {@link keepRunning} needs to know. */
 export interface ChildOptions {
   name: string;
   command: string;
   args: string[];
   env: Record<string, string>;
-  /** Takes a line of its output. */
-  print(line: string): void;
-  /** It has been started (again): its pid is new. */
-  started(): void;
-  /** It will not be started again; its last words tell why. */
-  gaveUp(lastWords: string): void;
+  /** Receives each line of the child's output. */
+  onLine(line: string): void;
+  /** The child was started or restarted, with this process id. */
+  onSpawn(pid: number): void;
+  /** The child exited and will be restarted after `wait` milliseconds. */
+  onRestart(reason: string, wait: number): void;
+  /** The child rejected its configuration and will not be restarted. */
+  onConfigError(): void;
 }
 
-/** See the module's doc. */
+/** A child that is kept running. */
 export interface Child {
   readonly name: string;
-  readonly pid: number;
-  /** Ends it; after `grace` milliseconds by force. */
-  stop(grace: number): Promise<void>;
+  /** Stops it: SIGTERM, then after `grace` milliseconds SIGKILL. Returns whether SIGTERM sufficed. */
+  stop(grace: number): Promise<boolean>;
 }
 
 /** Starts a child and keeps it running. */
 export function keepRunning(options: ChildOptions): Child {
-  const { name, print } = options;
   let stopping = false;
   let wait = RESTART_MIN_MS;
   let child: Deno.ChildProcess;
-  let ended: Promise<void>;
-  let retry: ReturnType<typeof setTimeout> | undefined;
+  let exited: Promise<void>;
+  let restart: ReturnType<typeof setTimeout> | undefined;
 
   const launch = () => {
-    const began = performance.now();
-    let lastWords = "";
-    const started = new Deno.Command(options.command, {
+    const startedAt = performance.now();
+    const spawned = new Deno.Command(options.command, {
       args: options.args,
       env: options.env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      // A group of its own: Ctrl-C is for us, who then end the children in order.
+      // A process group of its own: Ctrl-C reaches only the start command, which stops the children
+      // in order.
       detached: true,
     }).spawn();
-    child = started;
-    const readers = [started.stdout, started.stderr].map((stream) =>
-      eachLine(stream, (line) => {
-        lastWords = line;
-        print(line);
-      })
-    );
-    ended = Promise.all([started.status, ...readers]).then(([status]) => {
+    child = spawned;
+    options.onSpawn(spawned.pid);
+    const readers = [spawned.stdout, spawned.stderr].map((s) => eachLine(s, options.onLine));
+    exited = Promise.all([spawned.status, ...readers]).then(([status]) => {
       if (stopping) return;
       if (status.code === EXIT_CONFIG) {
         stopping = true;
-        return options.gaveUp(lastWords);
+        return options.onConfigError();
       }
-      if (performance.now() - began >= LIVED_MS) wait = RESTART_MIN_MS;
-      print(`ended (${status.signal ?? status.code}), starting it again in ${wait} ms`);
-      retry = setTimeout(launch, wait);
+      if (performance.now() - startedAt >= STABLE_MS) wait = RESTART_MIN_MS;
+      options.onRestart(
+        status.signal ? `was killed by ${status.signal}` : `exited with code ${status.code}`,
+        wait,
+      );
+      restart = setTimeout(launch, wait);
       wait = Math.min(wait * 2, RESTART_MAX_MS);
     });
-    options.started();
   };
   launch();
   return {
-    name,
-    get pid() {
-      return child.pid;
-    },
+    name: options.name,
     async stop(grace) {
       stopping = true;
-      clearTimeout(retry);
+      clearTimeout(restart);
       const signal = (which: Deno.Signal) => {
         try {
           child.kill(which);
         } catch {
-          // It has ended already.
+          // It has exited already.
         }
       };
       signal("SIGTERM");
+      let inTime = true;
       const force = setTimeout(() => {
-        print(`did not end in ${grace} ms, killing it`);
+        inTime = false;
         signal("SIGKILL");
       }, grace);
-      await ended;
+      await exited;
       clearTimeout(force);
+      return inTime;
     },
   };
 }
 
-async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void) {
+async function eachLine(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void) {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) take(line);
+    for (const line of lines) onLine(line);
   }
-  if (rest !== "") take(rest);
+  if (rest !== "") onLine(rest);
 }

@@ -1,43 +1,48 @@
 /**
- * What each service may do: the narrowest permission flags it works with, and the variables it is
- * given. compose.yaml has the same flags, and a test holds the two together.
+ * The permissions of each service: the narrowest flags of `deno run` that it works with, and the
+ * variables that it reads. compose.yaml has the same flags; a test compares the two.
  *
  * @module
  */
 import { AUTH_CONFIG } from "../auth/config.ts";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
+import type * as z from "zod";
 import { BASE_CONFIG, natsUrl } from "../kit/mod.ts";
 import { PERSISTENCE_CONFIG } from "../persistence/config.ts";
 import { ROOMS_CONFIG } from "../rooms/config.ts";
 
-/** The services, in the order they are started. */
+/** The services, in the order in which the start command starts them. */
 export const SERVICES = ["auth", "persistence", "rooms", "gateway"] as const;
+/** The name of a service. */
 export type ServiceName = typeof SERVICES[number];
 
-const CONFIGS: Record<ServiceName, object> = {
+/** The schemas of each service's own variables. */
+export const SERVICE_CONFIGS: Record<ServiceName, z.ZodRawShape> = {
   auth: AUTH_CONFIG,
   persistence: PERSISTENCE_CONFIG,
   rooms: ROOMS_CONFIG,
   gateway: GATEWAY_CONFIG,
 };
 
-/** The names of the variables that a service reads. */
+/** Returns the names of the variables that a service reads. */
 export function variablesOf(service: ServiceName): string[] {
-  return [...new Set([...Object.keys(BASE_CONFIG), ...Object.keys(CONFIGS[service])])].sort();
+  return [...new Set([...Object.keys(BASE_CONFIG), ...Object.keys(SERVICE_CONFIGS[service])])]
+    .sort();
 }
 
-/** The flags of `deno run` for a service with these variables. */
+/** Returns the flags of `deno run` for a service with these variables. */
 export function flagsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
   const flags = [
     "--no-prompt",
     `--allow-net=${hostsOf(service, env).join(",")}`,
     `--allow-env=${variablesOf(service).join(",")}`,
-    // Libraries look at variables of their own (WS_NO_BUFFER_UTIL, PG...): to them nothing is set.
+    // Libraries read variables of their own (WS_NO_BUFFER_UTIL, PG...). They find them unset.
     "--ignore-env",
   ];
-  // A bounded young generation: tens of thousands of connections leave less behind in it (by itself V8
-  // takes twice as much). 4 MB would save half a kilobyte a connection (8.8 KB instead of 9.3, 10,000
-  // idle), and cost 5 % of the CPU of a message to small rooms. What is left is for gateway/tidy.ts.
+  // A limit on V8's young generation, which is twice as large by default and fills with the garbage of
+  // tens of thousands of connections. 4 MB would save half a kilobyte a connection (8.8 KB instead of
+  // 9.3, with 10,000 idle ones) but cost 5 % more CPU for a message to small rooms. --expose-gc lets
+  // the gateway collect the rest itself.
   if (service === "gateway") flags.push("--v8-flags=--max-semi-space-size=16,--expose-gc");
   const reads = readsOf(service, env);
   if (reads.length > 0) flags.push(`--allow-read=${reads.join(",")}`);
@@ -46,7 +51,7 @@ export function flagsOf(service: ServiceName, env: Record<string, string | undef
   return flags;
 }
 
-/** Where a service listens and what it connects to, as `--allow-net` wants it. */
+/** The addresses that a service listens on and connects to, in the form of `--allow-net`. */
 function hostsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
   const nats = (env.NATS_URL ?? "nats://127.0.0.1:4222").split(",").map((part) => {
     const url = natsUrl(part.trim());

@@ -1,63 +1,135 @@
 /**
- * `.data/run.json`: what runs now, for scripts; and whether a run before this one left anything.
+ * Two files in the data folder tell what runs. `run.json` is for scripts: it appears when the
+ * system is ready, with the addresses, a token and the process ids. `pids.json` is for the next
+ * start command: it exists from the beginning, so that processes of a run that was killed can be
+ * found and stopped. Both are replaced atomically and removed at the end.
  *
  * @module
  */
 import * as z from "zod";
 
-/** The file's content. */
+/** The content of `run.json`. */
 export const RunFile = z.object({
-  /** The demo page. */
+  /** The address of the demo page. */
   url: z.string(),
+  /** The address of the WebSocket. */
   websocket: z.string(),
+  /** The NATS servers, with credentials if NATS_URL has some. */
   natsUrl: z.string(),
-  /** A development token, where auth issues them. */
+  /** A development token; missing when the auth service issues none. */
   token: z.string().optional(),
-  /** The pid of the start command, and of each of its children by name. */
+  /** The process id of the start command. */
   pid: z.number().int(),
+  /** The process ids of its children, by name. */
   pids: z.record(z.string(), z.number().int()),
 });
+/** The content of `run.json`. */
 export type RunFile = z.infer<typeof RunFile>;
 
-/** Writes the file. */
-export async function writeRunFile(path: string, content: RunFile): Promise<void> {
-  await Deno.writeTextFile(path, JSON.stringify(content, null, 2) + "\n", { mode: 0o600 });
+/** The content of `pids.json`. */
+export const PidsFile = RunFile.pick({ url: true, pid: true, pids: true });
+/** The content of `pids.json`. */
+export type PidsFile = z.infer<typeof PidsFile>;
+
+/** How long leftover processes may take to exit, milliseconds. */
+const LEFTOVERS_MS = 10_000;
+
+/** The files of one run. */
+export interface RunFiles {
+  /** The path of `run.json`. */
+  readonly path: string;
+  /** Records a child's process id; a restarted child replaces its old one. */
+  setPid(name: string, pid: number): void;
+  /** Writes `run.json`. */
+  setReady(addresses: Pick<RunFile, "websocket" | "natsUrl" | "token">): void;
+  /** Removes both files. */
+  remove(): void;
+}
+
+/** Creates `pids.json` and returns the files of this run. `url` is the address of the demo page. */
+export function createRunFiles(folder: string, url: string): RunFiles {
+  const path = `${folder}/run.json`;
+  const pidsPath = `${folder}/pids.json`;
+  const pids: Record<string, number> = {};
+  let ready: Pick<RunFile, "websocket" | "natsUrl" | "token"> | undefined;
+  let removed = false;
+  // Synchronous: no process may be killed between the start of a child and its record, and two
+  // writes may not overtake each other.
+  const save = () => {
+    if (removed) return;
+    writeFile(pidsPath, { url, pid: Deno.pid, pids } satisfies PidsFile);
+    if (ready) writeFile(path, { url, ...ready, pid: Deno.pid, pids } satisfies RunFile);
+  };
+  removeFile(path);
+  save();
+  return {
+    path,
+    setPid(name, pid) {
+      pids[name] = pid;
+      save();
+    },
+    setReady(addresses) {
+      ready = addresses;
+      save();
+    },
+    remove() {
+      removed = true;
+      removeFile(path);
+      removeFile(pidsPath);
+    },
+  };
+}
+
+/** Replaces a file, which only its owner may read, in one step. */
+function writeFile(path: string, content: object): void {
+  const temporary = `${path}.tmp`;
+  Deno.writeTextFileSync(temporary, JSON.stringify(content, null, 2) + "\n", { mode: 0o600 });
+  Deno.renameSync(temporary, path);
+}
+
+function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /**
- * Ends what a start command that was killed has left running.
+ * Stops the processes that a killed start command left running.
  *
- * @returns how many processes were ended
- * @throws {Error} when the start command of that file still runs
+ * @returns the number of processes that were stopped
+ * @throws {Error} when the start command of that run is still running
  */
-export async function endLeftovers(path: string): Promise<number> {
-  let file: RunFile;
+export async function stopLeftovers(folder: string): Promise<number> {
+  let file: PidsFile;
   try {
-    file = RunFile.parse(JSON.parse(await Deno.readTextFile(path)));
+    file = PidsFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/pids.json`)));
   } catch {
     return 0;
   }
-  if (file.pid !== Deno.pid && await isOurs(file.pid)) {
-    throw new Error(`Hopwire runs here already (pid ${file.pid}, ${file.url})`);
+  if (file.pid !== Deno.pid && await isHopwire(file.pid)) {
+    throw new Error(
+      `Hopwire already runs with DATA_DIR=${folder} (pid ${file.pid}, ${file.url}); stop it, or set DATA_DIR`,
+    );
   }
-  let count = 0;
+  const stopped: number[] = [];
   for (const pid of Object.values(file.pids)) {
-    if (!await isOurs(pid)) continue;
+    if (!await isHopwire(pid)) continue;
     Deno.kill(pid, "SIGTERM");
-    count++;
+    stopped.push(pid);
   }
-  const end = performance.now() + 10_000;
-  for (const pid of Object.values(file.pids)) {
-    while (await isOurs(pid) && performance.now() < end) {
+  const end = performance.now() + LEFTOVERS_MS;
+  for (const pid of stopped) {
+    while (await isHopwire(pid) && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-  await Deno.remove(path).catch(() => {});
-  return count;
+  return stopped.length;
 }
 
-/** Whether a process is one that a start command runs; told from its command line, on Linux alone. */
-async function isOurs(pid: number): Promise<boolean> {
+/** Whether a process belongs to a start command, judged by its command line. Works on Linux only. */
+async function isHopwire(pid: number): Promise<boolean> {
   try {
     const line = (await Deno.readTextFile(`/proc/${pid}/cmdline`)).replaceAll("\0", " ");
     return /services\/[a-z]+\/main\.ts/.test(line) || /nats-server.*nats\.conf/.test(line);

@@ -1,10 +1,14 @@
-/** The start command: one command runs everything, and ends everything. */
+/** The start command: one command runs everything, and stops everything. */
 import assert from "node:assert/strict";
-import { RunFile } from "../../services/start/run_file.ts";
+import { PidsFile, RunFile } from "../../services/start/run_file.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
 import { type ChildProcess, freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { until } from "../harness/wait.ts";
+
+/** The time of a log line, and its message when the start command itself logged it. */
+const TIME = /\d\d:\d\d:\d\d\.\d{3}/;
+const OWN_LINE = new RegExp(`^hopwire +\\| ${TIME.source} (.*)$`);
 
 interface Started extends AsyncDisposable {
   process: ChildProcess;
@@ -13,9 +17,17 @@ interface Started extends AsyncDisposable {
   env: Record<string, string>;
 }
 
-function launch(env: Record<string, string>): ChildProcess {
-  return startProcess(Deno.execPath(), ["task", "start"], { env, cwd: ROOT });
+function launch(env: Record<string, string>, ...args: string[]): ChildProcess {
+  return startProcess(Deno.execPath(), ["task", "start", ...args], { env, cwd: ROOT });
 }
+
+/** The level and message of each line that the start command itself logged. */
+function ownLines({ output }: ChildProcess): string[] {
+  return output.flatMap((line) => OWN_LINE.exec(line)?.[1] ?? []);
+}
+
+const readRunFile = async (folder: string) =>
+  RunFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/run.json`)));
 
 async function startAll(more: Record<string, string> = {}): Promise<Started> {
   const folder = more.DATA_DIR ?? await Deno.makeTempDir({ prefix: "hopwire-start-" });
@@ -26,11 +38,17 @@ async function startAll(more: Record<string, string> = {}): Promise<Started> {
     ...more,
   };
   const process = launch(env);
-  const file = await until("run.json with a token", async () => {
+  await until("run.json", async () => {
     if (process.ended !== undefined) throw new Error(process.output.join("\n"));
-    const parsed = RunFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/run.json`)));
-    return process.output.some((line) => line.includes("| ready")) && parsed;
+    return await Deno.stat(`${folder}/run.json`);
   }, 60_000);
+  // Whoever sees the file may rely on it: it is whole, and the system is ready.
+  const file = await readRunFile(folder);
+  assert.ok(file.token !== undefined, "run.json has no token");
+  const response = await fetch(`${file.url}readyz`);
+  await response.body?.cancel();
+  assert.equal(response.status, 200);
+  await process.line("| ready");
   return {
     process,
     file,
@@ -48,7 +66,7 @@ async function startAll(more: Record<string, string> = {}): Promise<Started> {
 
 function alive(pid: number): boolean {
   try {
-    // A zombie is dead: its parent just has not looked yet.
+    // A zombie is dead; its parent has not noticed yet.
     return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
   } catch {
     return false;
@@ -68,6 +86,7 @@ Deno.test("the start command runs the whole system, and Ctrl-C leaves no process
   for (const shown of [file.url, file.websocket, file.token!]) {
     assert.ok(process.output.some((line) => line.includes(shown)), shown);
   }
+  assert.equal((await Deno.stat(`${folder}/run.json`)).mode! & 0o777, 0o600);
 
   // The token of the banner works.
   const client = await connectClient(file.websocket);
@@ -76,62 +95,96 @@ Deno.test("the start command runs the whole system, and Ctrl-C leaves no process
   client.send({ type: "message", room: "lobby", content: "hi", id: "1" });
   await client.take("ack");
 
-  // Starting twice says so in one line, whichever way it is tried.
+  // A second start fails with one line, on the same folder and on the same ports.
   const again = launch(env);
   assert.equal((await again.status()).code, 1);
-  const own = (lines: readonly string[]) => lines.filter((line) => line.startsWith("hopwire"));
   assert.match(
-    own(again.output).join("\n"),
-    /^hopwire +\| Hopwire runs here already \(pid \d+, .*\)$/,
+    ownLines(again).join("\n"),
+    /^ERROR Hopwire already runs with DATA_DIR=.* \(pid \d+, .*\); stop it, or set DATA_DIR$/,
   );
   const elsewhere = await Deno.makeTempDir();
   const second = launch({ ...env, DATA_DIR: elsewhere });
   assert.equal((await second.status()).code, 1);
-  assert.match(own(second.output).join("\n"), /^hopwire +\| port \d+ is taken: .*set PORT$/);
+  assert.match(ownLines(second).join("\n"), /^ERROR port \d+ is in use: .*set PORT$/);
   await Deno.remove(elsewhere, { recursive: true });
+  assert.deepEqual(await readRunFile(folder), file, "a start that fails leaves run.json alone");
 
-  // A service that dies is started again.
+  // A service that dies is restarted, with a warning.
   Deno.kill(file.pids.rooms!, "SIGKILL");
+  await process.line(/^hopwire .* WARN {2}rooms was killed by SIGKILL, restarting it in 200 ms$/);
   const renewed = await until("a new rooms process", async () => {
-    const now = RunFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/run.json`)));
+    const now = await readRunFile(folder);
     return now.pids.rooms !== file.pids.rooms && now;
   });
+  assert.equal(renewed.token, file.token);
   await until("rooms to answer again", async () => {
     client.send({ type: "presence", room: "lobby", id: "p" });
     return (await client.answer("p")).type === "presence";
   });
   client.close();
 
+  const before = process.output.length;
   Deno.kill(file.pid, "SIGINT");
   assert.equal((await process.status(30_000)).code, 0);
   for (const [name, pid] of Object.entries(renewed.pids)) {
     assert.equal(alive(pid), false, `${name} still runs`);
   }
+  for (const name of ["run.json", "pids.json"]) {
+    await assert.rejects(Deno.stat(`${folder}/${name}`), Deno.errors.NotFound);
+  }
+  for (const line of process.output.slice(before)) {
+    assert.match(line, new RegExp(`^[a-z]+ +\\| ${TIME.source} INFO `), "a clean stop alarms");
+  }
+  assert.ok(!process.output.some((line) => line.includes("[INF]")), "nats-server's log is shown");
 
-  // What was stored is there again after the next start; what a killed one leaves is ended.
+  // What was stored is there again after the next start.
   await using next = await startAll({ ...env });
   const back = await connectClient(next.file.websocket);
   back.send({ type: "auth", token: file.token! });
   back.send({ type: "subscribe", channel: "lobby" });
   await back.take("subscribed");
-  Deno.kill(next.file.pid, "SIGKILL");
-  await next.process.status();
-  const third = launch({ ...next.env });
-  await third.line(/ended \d processes of a run that was killed/);
-  await third.line("| ready", 60_000);
-  third.signal("SIGTERM");
-  const pid = RunFile.parse(JSON.parse(await Deno.readTextFile(`${next.folder}/run.json`))).pid;
-  if (alive(pid)) Deno.kill(pid, "SIGTERM");
-  await third.status(30_000);
+  back.close();
 });
 
-Deno.test("what is wrong or missing is said in one line", async () => {
+Deno.test("the next start stops what a killed one left, ready or not", async () => {
+  await using system = await startAll();
+  const { folder, env, file, process } = system;
+  Deno.kill(file.pid, "SIGKILL");
+  await process.status();
+
+  // This one is killed as soon as NATS runs, long before the system is ready.
+  const second = launch(env);
+  await second.line(/WARN {2}stopped \d processes of a run that was killed/);
+  const pidsFile = async () =>
+    PidsFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/pids.json`)));
+  const { pid } = await until("nats to run", async () => {
+    const now = await pidsFile();
+    return now.pids.nats !== undefined && now.pids.nats !== file.pids.nats && now;
+  });
+  Deno.kill(pid, "SIGKILL");
+  await second.status();
+  const { pids } = await pidsFile();
+  await assert.rejects(Deno.stat(`${folder}/run.json`), Deno.errors.NotFound);
+
+  await using _third = await startAll(env);
+  for (const [name, pid] of Object.entries(pids)) {
+    assert.equal(alive(pid), false, `${name} of the second run still runs`);
+  }
+});
+
+Deno.test("a configuration error is one line, printed once and without secrets", async () => {
+  const secret = "hunter2";
   const cases: [Record<string, string>, RegExp][] = [
     [{ PORT: "eighty" }, /PORT: expected a whole number from 1 to 65535 \(got "eighty"\)/],
     [{ NATS_SERVER: "/nowhere/nats-server" }, /NATS_SERVER: there is no file \/nowhere/],
-    [{ NATS_URL: "http://x" }, /NATS_URL: expected nats:\/\/host:port/],
-    [{ AUTH_SECRET: "short" }, /AUTH_SECRET: expected at least 32 bytes/],
+    [{ NATS_URL: `http://ann:${secret}@x` }, /NATS_URL: expected nats:\/\/host:port/],
+    [{ AUTH_SECRET: secret }, /AUTH_SECRET: expected at least 32 bytes/],
+    [{ AUTH_JWKS_URL: "https://x/", AUTH_ALGORITHMS: "HS256" }, /AUTH_ALGORITHMS: AUTH_JWKS_URL/],
+    [{ AUTH_SECERT: secret }, /AUTH_SECERT: unknown variable; did you mean AUTH_SECRET\?/],
+    [{ MAX_CONECTIONS: "9" }, /MAX_CONECTIONS: unknown variable; did you mean MAX_CONNECTIONS\?/],
     [{ RATE_BURST: "lots" }, /RATE_BURST: expected a whole number/],
+    [{ ALLOWED_ORIGINS: "localhost:5173" }, /ALLOWED_ORIGINS: .*"localhost:5173" has no scheme/],
+    [{ NAMESPACES_FILE: "/nowhere.json" }, /NAMESPACES_FILE: \/nowhere\.json: /],
   ];
   for (const [wrong, expected] of cases) {
     const folder = await Deno.makeTempDir({ prefix: "hopwire-start-" });
@@ -143,9 +196,30 @@ Deno.test("what is wrong or missing is said in one line", async () => {
     };
     const process = launch(env);
     assert.equal((await process.status(60_000)).code, 1);
-    assert.match(process.output.filter((line) => line.startsWith("hopwire")).at(-1)!, expected);
+    const errors = process.output.filter((line) => / ERROR /.test(line));
+    assert.equal(errors.length, 1, process.output.join("\n"));
+    assert.match(errors[0]!, expected);
+    assert.ok(!process.output.join("\n").includes(secret), process.output.join("\n"));
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("--help prints help and starts nothing; an unknown argument is named", async () => {
+  for (const argument of ["--help", "-h"]) {
+    const help = launch({}, argument);
+    assert.equal((await help.status()).code, 0);
+    const text = help.output.join("\n");
+    for (const part of ["Usage: deno task start", "PORT=8080", "MAX_CONNECTIONS=15000"]) {
+      assert.ok(text.includes(part), `${part} is not in\n${text}`);
+    }
+    assert.ok(!help.output.some((line) => line.startsWith("hopwire")), text);
+  }
+  const unknown = launch({}, "--prot", "9000");
+  assert.equal((await unknown.status()).code, 64);
+  assert.ok(
+    unknown.output.includes('unknown argument --prot; see "deno task start --help"'),
+    unknown.output.join("\n"),
+  );
 });
 
 Deno.test("GATEWAYS=2 runs two gateways on one port, and both are one system", async () => {
@@ -153,7 +227,7 @@ Deno.test("GATEWAYS=2 runs two gateways on one port, and both are one system", a
   const { pids, websocket, token } = system.file;
   assert.ok(pids.gateway !== undefined && pids["gateway-2"] !== undefined);
   const byGateway = new Map<string, TestClient>();
-  // Linux spreads connections by their addresses: soon each has got one.
+  // Linux spreads connections by their addresses, so each gateway gets one soon.
   await until("a client on each", async () => {
     const client = await connectClient(websocket);
     client.send({ type: "auth", token: token! });

@@ -1,0 +1,48 @@
+/**
+ * Waits until a service is ready.
+ *
+ * @module
+ */
+
+/** How long a service may take to become ready, milliseconds. Packages are fetched before. */
+const READY_MS = 60_000;
+
+/** The interval between two checks, milliseconds. */
+const POLL_MS = 50;
+
+/**
+ * Waits until `/readyz` of a service answers 200 `answers` times in a row.
+ *
+ * @throws {Error} when the service takes too long, or when `stopping` turns true
+ */
+export async function waitUntilReady(
+  name: string,
+  url: string,
+  answers: number,
+  stopping: () => boolean,
+): Promise<void> {
+  const end = performance.now() + READY_MS;
+  let last = "it does not answer";
+  let left = answers;
+  // A new connection for each request: several gateways on one port answer in turn.
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  for (;;) {
+    if (stopping()) throw new Error("the start command is stopping");
+    try {
+      const response = await fetch(url, { client });
+      const text = await response.text();
+      if (response.ok) {
+        if (--left === 0) return;
+        continue;
+      }
+      left = answers;
+      last = text;
+    } catch {
+      // It does not listen yet.
+    }
+    if (performance.now() > end) {
+      throw new Error(`${name} is not ready after ${READY_MS / 1_000} s: ${last}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
