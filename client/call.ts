@@ -8,10 +8,7 @@ import { HopwireError } from "./errors.ts";
 /** Default time that a service may take, milliseconds. */
 export const CALL_TIMEOUT_MS = 5_000;
 
-/**
- * How much longer the client waits, milliseconds. The server's own timeout answer should arrive first:
- * it says that the service was reached.
- */
+/** How much longer the client waits, milliseconds: the server's own `timeout` should arrive first. */
 export const CALL_GRACE_MS = 1_000;
 
 /** Largest frame of a call, bytes. The server closes the connection above 65,536; the id comes on top. */

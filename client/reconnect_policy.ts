@@ -44,8 +44,8 @@ export class ReconnectPolicy {
 
   /**
    * Returns the milliseconds until the next attempt; `permanent` if reconnecting is pointless;
-   * `exhausted` after `maxAttempts`. The server may refuse a token once: a token function is then
-   * asked for a fresh one at once.
+   * `exhausted` after `maxAttempts`. After a refused token it returns 0 once, if the application can
+   * supply a fresh one.
    */
   next({ code, wasStable, immediately = false }: Loss): number | "permanent" | "exhausted" {
     const { token, maxAttempts = Infinity, random = Math.random } = this.#options;

@@ -98,7 +98,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
 
   /**
    * Sends a signal, which the server passes on and does not store. Returns false, and sends nothing, if
-   * the room is not joined at the moment, or if the connection or the rate limit is exhausted.
+   * the room is not joined at the moment, the connection is congested or the rate limit is used up.
    *
    * `content` is any value with JSON of at most 32 KiB.
    *

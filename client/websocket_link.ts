@@ -7,10 +7,7 @@ import { CONNECTION_LOST } from "./close_codes.ts";
 import { deliverText, type Link, type LinkEvents } from "./link.ts";
 import type { WebSocketLike } from "./options.ts";
 
-/**
- * How long to wait for the close event after an error event, milliseconds. The close event has the
- * code and the reason; platforms that send it do so in the same turn or the next.
- */
+/** How long to wait, milliseconds, for the close event after an error event: it has the reason. */
 const CLOSE_EVENT_MS = 50;
 
 /** `WebSocket.OPEN`, which not every implementation has as a static field. */
