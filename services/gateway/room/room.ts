@@ -168,7 +168,7 @@ export class Room {
     if (member.session.closed) return;
     member.index = this.members.length;
     // The member has seen what is still queued in the feed: the caller has replayed up to the head.
-    member.fed = this.#feed.length;
+    member.feedPosition = this.#feed.length;
     this.members.push(member);
   }
 

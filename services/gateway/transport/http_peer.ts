@@ -44,8 +44,8 @@ export abstract class HttpPeer implements Peer, Connection {
 
   abstract send(frame: Frame): void;
   abstract sendBatch(batch: Batch): void;
-  abstract readonly dropping: boolean;
-  abstract readonly behind: boolean;
+  abstract readonly skipsDroppable: boolean;
+  abstract readonly congested: boolean;
   abstract drained(): Promise<void>;
   abstract ping(): void;
   abstract silence(now: number): number;

@@ -50,16 +50,16 @@ export class PollPeer extends HttpPeer {
     for (const frame of frames) this.send(frame);
   }
 
-  get dropping(): boolean {
+  get skipsDroppable(): boolean {
     return this.#closing !== null || this.#pendingBytes > BEHIND_BYTES;
   }
 
-  get behind(): boolean {
+  get congested(): boolean {
     return this.#closing === null && this.#pendingBytes >= BEHIND_BYTES;
   }
 
   drained(): Promise<void> {
-    if (!this.behind) return Promise.resolve();
+    if (!this.congested) return Promise.resolve();
     return (this.#drained ??= Promise.withResolvers()).promise;
   }
 
@@ -140,7 +140,7 @@ export class PollPeer extends HttpPeer {
     }
     this.#pending.splice(0, frames.length);
     this.#pendingBytes -= bytes;
-    if (!this.behind) {
+    if (!this.congested) {
       this.#drained?.resolve();
       this.#drained = null;
     }

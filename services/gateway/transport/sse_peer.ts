@@ -9,7 +9,7 @@ import { type CloseName, CLOSES } from "../../contract/mod.ts";
 import type { Batch } from "../wire/batch.ts";
 import { CLOSE_TIMEOUT_MS } from "./connections.ts";
 import type { TransportDeps } from "./transport_deps.ts";
-import { eventOf, type Frame } from "../wire/frame.ts";
+import { type Frame, toServerSentEvent } from "../wire/frame.ts";
 import { HttpPeer } from "./http_peer.ts";
 import { Outbox } from "../wire/outbox.ts";
 
@@ -43,19 +43,19 @@ export class SsePeer extends HttpPeer {
   }
 
   send(frame: Frame): void {
-    this.#outbox.append(eventOf(frame));
+    this.#outbox.append(toServerSentEvent(frame));
   }
 
   sendBatch(batch: Batch): void {
-    this.#outbox.append(batch.events);
+    this.#outbox.append(batch.serverSentEvents);
   }
 
-  get dropping(): boolean {
-    return this.#outbox.dropping;
+  get skipsDroppable(): boolean {
+    return this.#outbox.skipsDroppable;
   }
 
-  get behind(): boolean {
-    return this.#outbox.behind;
+  get congested(): boolean {
+    return this.#outbox.congested;
   }
 
   drained(): Promise<void> {

@@ -59,12 +59,12 @@ class WebSocketPeer implements Peer, Connection {
     this.outbox.pushBatch(batch);
   }
 
-  get dropping(): boolean {
-    return this.outbox.dropping;
+  get skipsDroppable(): boolean {
+    return this.outbox.skipsDroppable;
   }
 
-  get behind(): boolean {
-    return this.outbox.behind;
+  get congested(): boolean {
+    return this.outbox.congested;
   }
 
   drained(): Promise<void> {
