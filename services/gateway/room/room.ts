@@ -208,7 +208,7 @@ export class Room {
    * @throws {FaultError} `unavailable` if that takes longer than {@link REPAIR_DEADLINE_MS}
    */
   async catchUp(): Promise<void> {
-    this.#sequencer.reach((await this.#deps.readHead(this.name)).seq);
+    this.#sequencer.repairUpTo((await this.#deps.readHead(this.name)).seq);
     await this.#repaired();
   }
 
@@ -219,7 +219,7 @@ export class Room {
       timer = setTimeout(() => reject(refusal), REPAIR_DEADLINE_MS);
     });
     try {
-      await Promise.race([this.#sequencer.settled(), late]);
+      await Promise.race([this.#sequencer.repaired(), late]);
     } finally {
       clearTimeout(timer);
     }
