@@ -14,6 +14,7 @@ import { type HttpAnswer, NO_CONTENT, refusal, type RequestKind } from "./http_a
 import { readBody } from "./http_body.ts";
 import type { HttpPeer } from "./http_peer.ts";
 import { PollPeer } from "./poll_peer.ts";
+import { refusedOrigins } from "./refused_origin_log.ts";
 import { SsePeer } from "./sse_peer.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 
@@ -51,6 +52,7 @@ export class HttpTransport {
     response.setHeader("cache-control", "no-store");
     response.setHeader("x-content-type-options", "nosniff");
     if (!originAllowed(origin, host, this.#deps.config.ALLOWED_ORIGINS)) {
+      refusedOrigins.warn(this.#deps.bus.log, origin);
       return end(response, refusal("forbidden", "this origin"));
     }
     if (origin !== undefined) response.setHeader("access-control-allow-origin", origin);

@@ -17,6 +17,7 @@ import { type Frame, PING_FRAME } from "../wire/frame.ts";
 import { Outbox } from "../wire/outbox.ts";
 import { CLOSE_TIMEOUT_MS, type Connection, type Connections } from "./connections.ts";
 import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
+import { refusedOrigins } from "./refused_origin_log.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 
 /** The path that accepts WebSocket upgrades. */
@@ -130,7 +131,9 @@ export function serveWebSocket(server: Server, deps: TransportDeps): void {
     ws.on("error", onError);
     ws.on("close", onClose);
     connections.add(peer);
-    if (!originAllowed(request.headers.origin, request.headers.host, config.ALLOWED_ORIGINS)) {
+    const { origin, host } = request.headers;
+    if (!originAllowed(origin, host, config.ALLOWED_ORIGINS)) {
+      refusedOrigins.warn(deps.bus.log, origin);
       return session.close("origin_refused");
     }
     const token = tokenOf(request, config.TOKEN_IN_QUERY);
