@@ -1,5 +1,5 @@
 /**
- * The recent messages of one room. Members who reconnect recover from it without a read of the
+ * The recent messages of one room. Members that reconnect recover from it without a read of the
  * archive. It is bounded in messages and bytes per room, and in bytes over all rooms of the gateway.
  *
  * @module
@@ -8,7 +8,7 @@ import type { Frame } from "../wire/frame.ts";
 
 /**
  * Messages and bytes that a room keeps. Enough for a reconnect after seconds in a busy room; a member
- * who missed more reads the archive.
+ * that missed more reads the archive.
  */
 const MAX_MESSAGES = 512;
 const MAX_BYTES = 512 * 1024;

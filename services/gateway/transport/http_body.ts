@@ -11,6 +11,9 @@ import { type HttpAnswer, refusal } from "./http_answer.ts";
 /** Bytes that all bodies being read may take together: slow uploads must not exhaust the memory. */
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
+/** Bytes of a refused body that are read and discarded before the connection is closed. */
+const MAX_DISCARDED_BYTES = 8 * MAX_POST_BYTES;
+
 /** First size of a body's buffer, bytes. Most posts are smaller. */
 const INITIAL_BYTES = 4 * 1024;
 
@@ -38,7 +41,7 @@ export async function readBody(
         // Reads and discards the rest, up to a limit. A client that is still sending may not read the
         // answer.
         length += part.length;
-        if (length > MAX_POST_BYTES * 8) break;
+        if (length > MAX_DISCARDED_BYTES) break;
         continue;
       }
       if (length + part.length > MAX_POST_BYTES) {
