@@ -1,5 +1,5 @@
 /**
- * The demo page, as `deno task build` has bundled it. Sent as it is.
+ * Serves the demo page that `deno task build` has bundled.
  *
  * @module
  */
@@ -11,8 +11,9 @@ const STYLE = new URL("./demo/style.css", import.meta.url);
 const SCRIPT = new URL("./demo/dist/page.js", import.meta.url);
 
 /**
- * Scripts and styles from here alone, and connections: the page needs the token's origin too. Pictures
- * from anywhere: people send them by address.
+ * Returns the page's content security policy. Scripts and styles come from the gateway alone.
+ * Connections also go to the origin that issues tokens. Pictures may come from anywhere, because users
+ * send them as links.
  */
 function contentPolicy(tokenUrl: string | undefined): string {
   const tokens = tokenUrl === undefined ? "" : ` ${new URL(tokenUrl).origin}`;
@@ -22,9 +23,10 @@ function contentPolicy(tokenUrl: string | undefined): string {
 }
 
 /**
- * Adds the page at `/`. `tokenUrl` is where it gets development tokens.
+ * Adds the routes of the page, which is served at `/`. `tokenUrl` is the address from which the page
+ * gets development tokens.
  *
- * @throws {ConfigError} where the page has not been built
+ * @throws {ConfigError} if the page has not been built
  */
 export function addDemoRoutes(app: Hono, tokenUrl: string | undefined): void {
   const page = Deno.readTextFileSync(PAGE).replace("{{token-url}}", tokenUrl ?? "");
@@ -33,7 +35,7 @@ export function addDemoRoutes(app: Hono, tokenUrl: string | undefined): void {
   try {
     script = Deno.readTextFileSync(SCRIPT);
   } catch {
-    throw new ConfigError("DEMO: the page is not built: run `deno task build` first");
+    throw new ConfigError("DEMO: the demo page is not built; run `deno task build` first");
   }
   const headers = {
     "content-security-policy": contentPolicy(tokenUrl),

@@ -2,23 +2,23 @@ import assert from "node:assert/strict";
 import type { Stats } from "./stats.ts";
 import { createIdleCheck } from "./idle_collection.ts";
 
-Deno.test("memory is given back once, after many have come and while nobody speaks", () => {
+Deno.test("garbage is collected once, after many connections and while the gateway is idle", () => {
   const stats = { connected: 0, framesIn: 0, deliveries: 0 } as Stats;
   let collected = 0;
-  const look = createIdleCheck(stats, () => collected++);
+  const check = createIdleCheck(stats, () => collected++);
   stats.connected = 999;
-  for (let i = 0; i < 5; i++) look();
-  assert.equal(collected, 0, "few have come");
+  for (let i = 0; i < 5; i++) check();
+  assert.equal(collected, 0, "too few connections");
   stats.connected = 1_000;
   stats.deliveries += 200;
-  look();
+  check();
   stats.framesIn += 200;
-  look();
-  assert.equal(collected, 0, "somebody speaks");
-  look();
-  assert.equal(collected, 0, "it has been quiet for one look");
-  look();
+  check();
+  assert.equal(collected, 0, "the gateway is busy");
+  check();
+  assert.equal(collected, 0, "idle for one interval only");
+  check();
   assert.equal(collected, 1);
-  for (let i = 0; i < 5; i++) look();
-  assert.equal(collected, 1, "nobody has come since");
+  for (let i = 0; i < 5; i++) check();
+  assert.equal(collected, 1, "no connections since the last collection");
 });

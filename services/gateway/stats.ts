@@ -1,25 +1,32 @@
 /**
- * What a gateway counts: plain numbers, so that counting costs nothing where it happens, read by
- * OpenTelemetry when it exports.
+ * The counters of a gateway. They are plain numbers, so that counting costs nothing on the message
+ * path. OpenTelemetry reads them when it exports.
  *
  * @module
  */
 import { metrics } from "@opentelemetry/api";
 
-/** The numbers of one gateway. */
+/** The counters of one gateway. All but `connections` and `rooms` count since the start. */
 export interface Stats {
-  /** Now, and all that ever came. */
+  /** Connections open now. */
   connections: number;
+  /** Connections opened. */
   connected: number;
+  /** Rooms held now, empty ones included. */
   rooms: number;
+  /** Frames received from clients. */
   framesIn: number;
+  /** Messages accepted from clients. */
   messagesIn: number;
+  /** Message frames handed to members: one per message and member. */
   deliveries: number;
+  /** Reads of the archive that filled a gap in the live messages. */
   repairs: number;
+  /** Connections closed because the client read too slowly. */
   slowConsumers: number;
 }
 
-/** Makes a gateway's numbers and offers them as metrics. */
+/** Creates the counters of one gateway, all 0, and exports them as `hopwire.*` metrics. */
 export function createStats(): Stats {
   const stats: Stats = {
     connections: 0,

@@ -154,6 +154,7 @@ Deno.test("bad input", async (t) => {
   await t.step("a page of another origin is closed with 4003", async () => {
     const code = await closeCodeOf(system.url(), () => {}, { origin: "https://evil.example" });
     assert.equal(code, 4003);
+    assert.match(await gateway!.process.line("https://evil.example"), /ALLOWED_ORIGINS/);
   });
 
   await t.step("other paths do not upgrade, and plain requests are answered", async () => {

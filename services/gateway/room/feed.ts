@@ -1,7 +1,7 @@
 /**
- * What a room has for its members since they were last flushed. A message is put here once, whatever
- * the number of members; each flush gives all of them the same bytes. So a message costs a member
- * nothing, and a flush costs it one append.
+ * The fan-out of one room: the frames that its members have not received yet. A message enters the
+ * feed once, whatever the number of members. Each flush hands every member the same bytes. So the cost
+ * per member is one append per flush, and nothing per message.
  *
  * @module
  */
@@ -9,45 +9,51 @@ import { Batch } from "../wire/batch.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import type { Frame } from "../wire/frame.ts";
 
-/** What a feed needs of a member. */
+/** A member, as far as a feed needs it. */
 export interface FeedMember {
   readonly session: { readonly peer: FeedPeer };
-  /** Frames of the feed that it has been given already, or that came before it. */
-  fed: number;
+  /** How many of the queued frames the member must not get: it has them, or they precede its join. */
+  feedPosition: number;
 }
 
-/** What a feed needs of a transport. */
+/** A member's connection, as far as a feed needs it. */
 export interface FeedPeer {
-  /** Whether the reader is so far behind that what may be dropped is. */
-  readonly dropping: boolean;
+  /** Whether the reader is so slow that droppable frames should not be sent. */
+  readonly skipsDroppable: boolean;
+  /** Queues one frame. If that overflows the reader's buffer, the member leaves during the call. */
   send(frame: Frame): void;
+  /** Queues a batch. The same holds as for {@link FeedPeer.send}. */
   sendBatch(batch: Batch): void;
 }
 
-/** Bytes after which a feed is given out at once. */
+/**
+ * Bytes at which a feed is flushed at once, before its turn ends. It bounds what a feed holds, and
+ * stays well below the 1 MiB that a reader may have queued (SEND_BUFFER_BYTES).
+ */
 const MAX_BYTES = 256 * 1024;
 
-/** See the module's doc. One a room. */
+/** See the module's doc. One per room. */
 export class Feed {
   readonly #members: readonly FeedMember[];
   readonly #schedule: FlushSchedule;
   #frames: Frame[] = [];
-  /** Which of them may be dropped; null while none may. */
+  /** The queued frames that slow readers may miss; null while there are none. */
   #droppable: Set<Frame> | null = null;
   #bytes = 0;
   #queued = false;
 
+  /** `members` is the room's own list. The feed reads it at each flush and never changes it. */
   constructor(members: readonly FeedMember[], schedule: FlushSchedule) {
     this.#members = members;
     this.#schedule = schedule;
   }
 
-  /** How many frames wait to be given out: where who becomes a member begins. */
+  /** How many frames are queued. A new member starts at this position. */
   get length(): number {
     return this.#frames.length;
   }
 
-  /** Puts in a frame. One that may be dropped is, for members that are behind. */
+  /** Queues a frame for all members. A `droppable` one is skipped for members that read slowly. */
   push(frame: Frame, droppable = false): void {
     if (this.#members.length === 0) return;
     this.#frames.push(frame);
@@ -59,16 +65,16 @@ export class Feed {
     this.#schedule.addFeed(this);
   }
 
-  /** Gives one member what waits, before something that is for it alone. */
+  /** Sends one member what is queued. Call it before sending a frame to that member alone. */
   flushTo(member: FeedMember): void {
-    const from = member.fed;
+    const from = member.feedPosition;
     if (from === this.#frames.length) return;
-    // Before it is given: what is given may be too much for its reader, who is then closed, and pulled again.
-    member.fed = this.#frames.length;
-    give(member, this.#frames, from, this.#droppable);
+    // Set before sending: a send may overflow the reader, and closing its session flushes it again.
+    member.feedPosition = this.#frames.length;
+    sendFrom(member, this.#frames, from, this.#droppable);
   }
 
-  /** Gives every member what waits. */
+  /** Sends every member what is queued. */
   flush(): void {
     this.#queued = false;
     this.#distribute();
@@ -84,15 +90,15 @@ export class Feed {
     const all = new Batch(frames);
     let kept: Batch | null = null;
     const members = this.#members;
-    // Backwards: a member whose socket overflows leaves at once, and the last one takes its place.
+    // Backwards: a member whose reader overflows leaves at once, and the last member takes its index.
     for (let i = members.length - 1; i >= 0; i--) {
       const member = members[i]!;
       const { peer } = member.session;
-      if (member.fed > 0) {
-        const from = member.fed;
-        member.fed = 0;
-        give(member, frames, from, droppable);
-      } else if (droppable !== null && peer.dropping) {
+      if (member.feedPosition > 0) {
+        const from = member.feedPosition;
+        member.feedPosition = 0;
+        sendFrom(member, frames, from, droppable);
+      } else if (droppable !== null && peer.skipsDroppable) {
         kept ??= new Batch(frames.filter((frame) => !droppable.has(frame)));
         peer.sendBatch(kept);
       } else {
@@ -102,8 +108,8 @@ export class Feed {
   }
 }
 
-/** Gives a member these frames from one on, one by one. */
-function give(
+/** Sends a member the frames from an index on, one by one. */
+function sendFrom(
   member: FeedMember,
   frames: readonly Frame[],
   from: number,
@@ -112,6 +118,6 @@ function give(
   const { peer } = member.session;
   for (let i = from; i < frames.length; i++) {
     const frame = frames[i]!;
-    if (droppable === null || !droppable.has(frame) || !peer.dropping) peer.send(frame);
+    if (droppable === null || !droppable.has(frame) || !peer.skipsDroppable) peer.send(frame);
   }
 }

@@ -1,60 +1,70 @@
 /**
- * Reads the archive for this gateway. Equal reads at the same time are one: a thousand members who
- * come back to a room together cost one request.
+ * Reads the archive for this gateway. Identical concurrent reads share one request: when a thousand
+ * members resume in a room together, the gateway reads the archive once.
  *
  * @module
  */
 import { type HistoryPage, HistoryRead, MAX_HISTORY_LIMIT } from "../../contract/mod.ts";
 import { type Bus, type Context, FaultError, request } from "../../kit/mod.ts";
 import { type Frame, messageFrame } from "../wire/frame.ts";
-import type { ArchivePart } from "./sequencer.ts";
+import type { ArchivePage } from "./sequencer.ts";
 
-/** Different reads that may be under way at a time; one more is refused. */
+/** Different reads that may run at a time; one more fails. Bounds the load on persistence. */
 const MAX_READS = 1_024;
 
-/** How long a read may take: persistence may wait 2 s for the archive to reach `upTo`. */
+/** Timeout of a read, milliseconds. Persistence itself waits up to 2 s for the archive to reach `upTo`. */
 const READ_TIMEOUT_MS = 4_000;
 
-/** A page ready to be sent. */
+/** A page of messages as frames, ready to send. */
 export interface FramePage {
-  /** What follows `after`; where the read was another's, maybe less than was asked for. */
+  /** The page begins after this seq. A shared read may begin before the requested seq. */
   after: number;
+  /** Oldest first. */
   frames: { seq: number; frame: Frame }[];
+  /** Whether more of the requested messages follow. */
   more: boolean;
+  /** The log that the archive belongs to. */
   epoch: string;
+  /** Retention has removed everything up to this seq. */
   trimmedTo: number;
 }
 
-/** See the module's doc. */
+/**
+ * See the module's doc. Every read rejects with a FaultError: `unavailable` if persistence cannot be
+ * reached in time or too many reads run, otherwise the code that persistence answered.
+ */
 export interface HistoryReader {
-  /** One page, as persistence gives it. */
+  /** Reads one page and returns it as persistence answers it. Never shared. */
   page(
     query: { room: string; before?: number; after?: number; limit: number; upTo?: number },
     context?: Context,
   ): Promise<HistoryPage>;
-  /** What follows `after`, for repairing a room. */
-  entries(room: string, after: number, upTo: number): Promise<ArchivePart>;
-  /** What follows `after`, up to `upTo`, as frames, for a member who comes back. */
+  /**
+   * Reads the messages after `after`, once the archive has reached `upTo`, to repair a room. Also
+   * rejects with `unavailable` if the archive belongs to another log.
+   */
+  entries(room: string, after: number, upTo: number): Promise<ArchivePage>;
+  /** Reads the messages after `after` and up to `upTo` as frames, for a member that resumes. */
   frames(room: string, after: number, upTo: number): Promise<FramePage>;
 }
 
-/** Makes the reader; `epoch` is the log that the gateway follows now. */
+/** Creates the reader. `epoch` returns the log that the gateway follows, null if it has found none. */
 export function createHistoryReader(bus: Bus, epoch: () => string | null): HistoryReader {
   const reads = new Map<string, Promise<unknown>>();
-  /** The read of each room that reaches furthest back; never more than there are reads. */
-  const reading = new Map<string, { after: number; page: Promise<FramePage> }>();
-  const once = <T>(key: string, read: () => Promise<T>): Promise<T> => {
+  /** For each room and `upTo`, the running read that reaches furthest back. Bounded by `reads`. */
+  const furthest = new Map<string, { after: number; page: Promise<FramePage> }>();
+  const share = <T>(key: string, read: () => Promise<T>): Promise<T> => {
     const running = reads.get(key);
     if (running !== undefined) return running as Promise<T>;
     if (reads.size >= MAX_READS) {
-      throw new FaultError("unavailable", "too many reads of history", 1_000);
+      throw new FaultError("unavailable", "too many history reads", 1_000);
     }
     const promise = read().finally(() => reads.delete(key));
     reads.set(key, promise);
     return promise;
   };
   const after = (room: string, seq: number, upTo: number) =>
-    once(
+    share(
       `page ${room} ${seq} ${upTo}`,
       () =>
         request(bus, HistoryRead, { room, after: seq, upTo, limit: MAX_HISTORY_LIMIT }, {
@@ -67,7 +77,7 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
 
     async entries(room, seq, upTo) {
       const { messages, more, epoch: of } = await after(room, seq, upTo);
-      if (of !== epoch()) throw new FaultError("unavailable", "the log is another one", 1_000);
+      if (of !== epoch()) throw new FaultError("unavailable", "the log was replaced", 1_000);
       const entries = messages.map(({ seq, prev, ...event }) => ({
         seq,
         prev,
@@ -77,15 +87,15 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
     },
 
     async frames(room, seq, upTo) {
-      // A read that began a little earlier in the same room has what is wanted here too.
-      const running = reading.get(`${room} ${upTo}`);
+      // A running read that began at or before `seq` includes these messages.
+      const running = furthest.get(`${room} ${upTo}`);
       if (running !== undefined && running.after <= seq) {
         const page = await running.page;
         if (!page.more || (page.frames.at(-1)?.seq ?? 0) > seq) return page;
       }
-      return await once(`frames ${room} ${seq} ${upTo}`, () => {
+      return await share(`frames ${room} ${seq} ${upTo}`, () => {
         const page = after(room, seq, upTo).then(({ messages, more, epoch, trimmedTo }) => {
-          // The archive may be ahead of what was delivered here: that comes live.
+          // The archive may be ahead of this gateway. Later messages are delivered live.
           const wanted = messages.filter(({ seq }) => seq <= upTo);
           const frames = wanted.map(({ seq, prev, ...event }) => ({
             seq,
@@ -96,10 +106,10 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
         });
         const key = `${room} ${upTo}`;
         const entry = { after: seq, page };
-        const known = reading.get(key);
-        if (known === undefined || known.after > seq) reading.set(key, entry);
+        const known = furthest.get(key);
+        if (known === undefined || known.after > seq) furthest.set(key, entry);
         return page.finally(() => {
-          if (reading.get(key) === entry) reading.delete(key);
+          if (furthest.get(key) === entry) furthest.delete(key);
         });
       });
     },

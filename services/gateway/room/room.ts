@@ -168,7 +168,7 @@ export class Room {
     if (member.session.closed) return;
     member.index = this.members.length;
     // The member has seen what is still queued in the feed: the caller has replayed up to the head.
-    member.fed = this.#feed.length;
+    member.feedPosition = this.#feed.length;
     this.members.push(member);
   }
 
@@ -208,7 +208,7 @@ export class Room {
    * @throws {FaultError} `unavailable` if that takes longer than {@link REPAIR_DEADLINE_MS}
    */
   async catchUp(): Promise<void> {
-    this.#sequencer.reach((await this.#deps.readHead(this.name)).seq);
+    this.#sequencer.repairUpTo((await this.#deps.readHead(this.name)).seq);
     await this.#repaired();
   }
 
@@ -219,7 +219,7 @@ export class Room {
       timer = setTimeout(() => reject(refusal), REPAIR_DEADLINE_MS);
     });
     try {
-      await Promise.race([this.#sequencer.settled(), late]);
+      await Promise.race([this.#sequencer.repaired(), late]);
     } finally {
       clearTimeout(timer);
     }

@@ -1,49 +1,61 @@
 /**
- * Puts the live messages of one room in order and without a hole. Core NATS delivers at most once,
- * so each message's `prev` is compared with the last one delivered; where they differ the missing
- * ones are read from the archive and delivered before anything newer.
+ * Delivers the live messages of one room in order and without a gap. Core NATS delivers at most once,
+ * so a message can be missing. The sequencer compares each message's `prev` with the last message
+ * delivered. If they differ, it reads the missing messages from the archive and delivers them before
+ * anything newer.
  *
  * @module
  */
 
 /** A stored message, live or from the archive. */
 export interface Entry {
+  /** Its sequence number in the stream. */
   seq: number;
+  /** The seq of the message before it in the same room; 0 if there is none. */
   prev: number;
   /** The event's JSON. */
   event: Uint8Array;
+  /** W3C trace context of a live message, if its trace is recorded. */
   traceparent?: string;
 }
 
-/** A part of the archive. */
-export interface ArchivePart {
+/** One page of the archive. */
+export interface ArchivePage {
+  /** Consecutive messages of the room, oldest first. */
   entries: Entry[];
-  /** Whether more follow that were asked for. */
+  /** Whether more of the requested messages follow. */
   more: boolean;
 }
 
-/** What a sequencer needs of its room. */
+/** What a sequencer needs from its room. */
 export interface SequencerHost {
-  /** Delivers the next message. `prev` is what members saw last, unless something is truly lost. */
+  /**
+   * Delivers the next message. `prev` is the seq of the message delivered before it. A higher `prev`
+   * means that the messages between them are lost.
+   */
   deliver(entry: Entry, prev: number): void;
-  /** Reads on from the archive: messages after `after`, which must have reached `upTo`. */
-  read(after: number, upTo: number): Promise<ArchivePart>;
-  /** A message came that is not newer than what was delivered: mostly a repair was faster. */
+  /**
+   * Reads the messages after `after` from the archive once it has reached `upTo`. If it rejects, the
+   * sequencer retries.
+   */
+  read(after: number, upTo: number): Promise<ArchivePage>;
+  /** A live message is not newer than the last one delivered. Usually a repair delivered it first. */
   stale(): void;
-  /** A repair has begun, or a read failed and will be tried again. */
+  /** The sequencer is about to read the archive. */
   repairing(after: number, upTo: number): void;
+  /** A read failed. The sequencer retries after a wait. */
   failed(error: unknown): void;
 }
 
-/** Live messages that wait while a repair is under way; more are read from the archive instead. */
+/** Live messages, and their bytes, held during a repair. The repair reads the rest from the archive. */
 const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 1024 * 1024;
 
-/** Waits between tries to read the archive, milliseconds. */
+/** First and longest wait before the archive is read again after a failure, milliseconds. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2_000;
 
-/** See the module's doc. Starts suspended: nothing is delivered before {@link Sequencer.resume}. */
+/** See the module's doc. Starts suspended: nothing is delivered before {@link Sequencer.begin}. */
 export class Sequencer {
   readonly #host: SequencerHost;
   #head = 0;
@@ -51,11 +63,12 @@ export class Sequencer {
   #suspended = true;
   #repairing = false;
   #stopped = false;
-  /** The log must have been read at least up to here. */
+  /** The repair reads the archive at least up to this seq. */
   #target = 0;
+  /** Live messages that wait for the end of a repair. */
   #held: Entry[] = [];
   #heldBytes = 0;
-  #settled: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
 
   constructor(host: SequencerHost) {
     this.#host = host;
@@ -66,16 +79,16 @@ export class Sequencer {
     return this.#head;
   }
 
-  /** Whether messages go straight through. */
+  /** Whether live messages are delivered at once: not suspended, and no repair is running. */
   get live(): boolean {
     return this.#live;
   }
 
-  /** Takes in a live message. */
+  /** Accepts a live message: delivers it, or holds it until the messages before it are repaired. */
   accept(entry: Entry): void {
     if (entry.seq <= this.#head && !this.#suspended) return this.#host.stale();
-    // While NATS is connected it loses nothing between. A prev below the head means that the log no
-    // longer has what was delivered last: retention took it.
+    // A prev below the head is no gap, because a connected NATS drops nothing in between: retention has
+    // removed the last delivered message from the log, so the server names an older one.
     if (this.#live && entry.prev <= this.#head) {
       const prev = this.#head;
       this.#head = entry.seq;
@@ -86,48 +99,49 @@ export class Sequencer {
     if (!this.#suspended) this.#repair();
   }
 
-  /** Holds everything back: what comes may lack what went before (NATS is gone, or a room opens). */
+  /** Holds live messages until {@link resume}: after a disconnect from NATS some may be missing. */
   suspend(): void {
     this.#suspended = true;
     this.#live = false;
   }
 
-  /** Sets the place from which on this room is followed. Only before the first delivery. */
+  /** Starts delivery after the seq `head`. Call it once, before the first delivery. */
   begin(head: number): void {
     this.#head = head;
     this.resume(head);
   }
 
-  /** Goes on: the log is known to reach `head`. */
+  /** Resumes delivery. `head` is the last seq of the room's log now; what is missing is repaired. */
   resume(head: number): void {
     this.#suspended = false;
-    this.reach(head);
+    this.repairUpTo(head);
   }
 
-  /** The log is known to reach `head`; what is missing up to it is read. */
-  reach(head: number): void {
+  /** Repairs everything up to the seq `head`, which the room's log has reached. */
+  repairUpTo(head: number): void {
     this.#target = Math.max(this.#target, head);
     if (!this.#suspended) this.#repair();
   }
 
-  /** Resolves when messages go straight through again, or the sequencer has stopped. */
-  settled(): Promise<void> {
+  /** Resolves when the sequencer is {@link live}, that is repaired, or has stopped. Never rejects. */
+  repaired(): Promise<void> {
     if (this.#live || this.#stopped) return Promise.resolve();
-    return new Promise((resolve) => this.#settled.push(resolve));
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Delivers nothing more. */
+  /** Stops for good: nothing more is delivered. */
   stop(): void {
     this.#stopped = true;
     this.#live = false;
     this.#suspended = true;
     this.#held = [];
-    this.#wake();
+    this.#resolveWaiters();
   }
 
+  /** Holds a live message until the repair reaches it. */
   #hold(entry: Entry): void {
     if (this.#held.length >= MAX_HELD || this.#heldBytes + entry.event.length > MAX_HELD_BYTES) {
-      // It is stored, so the repair that is under way can read it.
+      // It is stored, so the repair can read it from the archive.
       this.#target = Math.max(this.#target, entry.seq);
       return;
     }
@@ -135,7 +149,7 @@ export class Sequencer {
     this.#heldBytes += entry.event.length;
   }
 
-  /** Delivers held messages that follow; then reads what lies before the next one, and again. */
+  /** Delivers held messages that follow the head, reads the gap before the next one, and repeats. */
   async #repair(): Promise<void> {
     if (this.#repairing) return;
     this.#repairing = true;
@@ -147,9 +161,9 @@ export class Sequencer {
       if (upTo <= this.#head) break;
       this.#host.repairing(this.#head, upTo);
       try {
-        const part = await this.#host.read(this.#head, upTo);
+        const page = await this.#host.read(this.#head, upTo);
         if (this.#stopped) break;
-        this.#deliverPart(part, upTo);
+        this.#deliverPage(page, upTo);
         wait = RETRY_MIN_MS;
       } catch (error) {
         this.#host.failed(error);
@@ -160,18 +174,18 @@ export class Sequencer {
     this.#repairing = false;
     if (this.#suspended || this.#stopped) return;
     this.#live = true;
-    this.#wake();
+    this.#resolveWaiters();
   }
 
-  #deliverPart(part: ArchivePart, upTo: number): void {
-    for (const entry of part.entries) {
+  #deliverPage(page: ArchivePage, upTo: number): void {
+    for (const entry of page.entries) {
       if (entry.seq <= this.#head) continue;
-      // Where retention took what lay between, the true prev shows members the hole.
+      // The archive's own prev: if retention has removed messages, members can see the gap.
       this.#host.deliver(entry, entry.prev);
       this.#head = entry.seq;
     }
-    if (part.more) return;
-    // The archive is whole up to `upTo`; what it does not have there, nobody has.
+    if (page.more) return;
+    // The archive is complete up to `upTo`. A message that it does not have is lost.
     this.#target = this.#target <= upTo ? 0 : this.#target;
     const next = this.#held.find(({ seq }) => seq > this.#head);
     if (next !== undefined && next.seq <= upTo) {
@@ -180,7 +194,10 @@ export class Sequencer {
     }
   }
 
-  /** Delivers held messages in order as far as they join up. Gives the seq of the first that does not. */
+  /**
+   * Delivers held messages in order, up to the first gap. Returns the seq of the message after the gap,
+   * undefined if there is none.
+   */
   #releaseHeld(): number | undefined {
     this.#held.sort((a, b) => a.seq - b.seq);
     let done = 0;
@@ -201,9 +218,9 @@ export class Sequencer {
     return gap;
   }
 
-  #wake(): void {
-    const settled = this.#settled;
-    this.#settled = [];
-    for (const resolve of settled) resolve();
+  #resolveWaiters(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
   }
 }

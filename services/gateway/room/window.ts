@@ -1,38 +1,47 @@
 /**
- * The recent messages of a room, kept so that members who come back need no read. Bounded in number
- * and bytes for each room, and in bytes over all rooms of the gateway.
+ * The recent messages of one room. Members that reconnect recover from it without a read of the
+ * archive. It is bounded in messages and bytes per room, and in bytes over all rooms of the gateway.
  *
  * @module
  */
 import type { Frame } from "../wire/frame.ts";
 
-/** Messages and bytes kept a room. */
+/**
+ * Messages and bytes that a room keeps. Enough for a reconnect after seconds in a busy room; a member
+ * that missed more reads the archive.
+ */
 const MAX_MESSAGES = 512;
 const MAX_BYTES = 512 * 1024;
 
-/** Bytes kept over all rooms. Above it each room that gets a message keeps fewer. */
+/**
+ * Bytes that all rooms keep together. Full windows in all of 50,000 rooms would take about 25 GB. Above this
+ * limit each room that gets a message evicts old ones until it fits, or keeps only the newest.
+ */
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
-/** A delivered message. */
+/** A message that the room has delivered. */
 export interface Delivered {
+  /** Its sequence number in the stream. */
   seq: number;
+  /** Its `room-message` frame. */
   frame: Frame;
 }
 
-/** The bytes of many windows together. */
+/** The memory that the windows of one gateway share, in bytes. */
 export interface WindowBudget {
   used: number;
   readonly max: number;
 }
 
-/** Makes the budget of one gateway. */
+/** Creates the budget of one gateway. `max` is in bytes. */
 export function createWindowBudget(max = MAX_TOTAL_BYTES): WindowBudget {
   return { used: 0, max };
 }
 
-/** See the module's doc. */
+/** See the module's doc. One per room. */
 export class Window {
   readonly #budget: WindowBudget;
+  /** Evicted entries stay in front of `#first` until the next compaction. */
   #entries: Delivered[] = [];
   #first = 0;
   #bytes = 0;
@@ -42,33 +51,33 @@ export class Window {
     this.#budget = budget;
   }
 
-  /** Everything after this seq is here. */
+  /** The window holds every message after this seq. 0 is before the first message of the log. */
   get floor(): number {
     return this.#floor;
   }
 
-  /** How many messages are here. */
+  /** How many messages the window holds. */
   get size(): number {
     return this.#entries.length - this.#first;
   }
 
-  /** Adds the next message. */
+  /** Adds the next message and evicts the oldest ones above the limits. Always keeps the newest. */
   push(entry: Delivered): void {
     this.#entries.push(entry);
-    this.#count(entry.frame.wire.length);
-    while (this.size > MAX_MESSAGES || (this.size > 1 && this.#overBytes())) {
+    this.#addBytes(entry.frame.wire.length);
+    while (this.size > MAX_MESSAGES || (this.size > 1 && this.#exceedsBytes())) {
       const oldest = this.#entries[this.#first++]!;
-      this.#count(-oldest.frame.wire.length);
+      this.#addBytes(-oldest.frame.wire.length);
       this.#floor = oldest.seq;
     }
-    // Moved down only when as many are gone as are left, so that a push costs the same on average and
-    // what is gone is soon free.
+    // Compacts only once more entries are evicted than kept. So a push has constant cost on average, and
+    // evicted frames are freed soon.
     if (this.#first > this.size) this.#compact();
   }
 
   /**
-   * Adds what came before the floor: all messages after `floor` up to the present one, oldest first,
-   * as many of the newest as there is room for.
+   * Adds older messages, read from the archive: all those after `floor` and up to the window's own
+   * floor, oldest first. Keeps as many of the newest as fit the limits.
    */
   prepend(entries: readonly Delivered[], floor: number): void {
     let from = entries.length;
@@ -84,11 +93,11 @@ export class Window {
     }
     this.#compact();
     this.#entries = [...entries.slice(from), ...this.#entries];
-    this.#count(bytes);
+    this.#addBytes(bytes);
     this.#floor = from === 0 ? floor : entries[from - 1]!.seq;
   }
 
-  /** The messages after `seq`, oldest first; null where the window does not reach back so far. */
+  /** Returns the messages after `seq`, oldest first; null if the window does not reach back that far. */
   after(seq: number): Delivered[] | null {
     if (seq < this.#floor) return null;
     let start = this.#entries.length;
@@ -96,20 +105,20 @@ export class Window {
     return this.#entries.slice(start);
   }
 
-  /** Forgets everything up to `floor`. */
+  /** Discards all messages. `floor` is the seq of the last message before the next one pushed. */
   reset(floor: number): void {
-    this.#count(-this.#bytes);
+    this.#addBytes(-this.#bytes);
     this.#entries = [];
     this.#first = 0;
     this.#floor = floor;
   }
 
-  #count(bytes: number): void {
+  #addBytes(bytes: number): void {
     this.#bytes += bytes;
     this.#budget.used += bytes;
   }
 
-  #overBytes(): boolean {
+  #exceedsBytes(): boolean {
     return this.#bytes > MAX_BYTES || this.#budget.used > this.#budget.max;
   }
 

@@ -16,7 +16,7 @@ function range(from: number, to: number, bytes = 10): Delivered[] {
 
 const seqs = (entries: Delivered[] | null) => entries?.map(({ seq }) => seq);
 
-Deno.test("what came after a seq is given, oldest first", () => {
+Deno.test("after() returns the messages after a seq, oldest first", () => {
   const window = windowFrom(5);
   for (const seq of [7, 9, 12]) window.push({ seq, frame: frame() });
   assert.deepEqual(seqs(window.after(5)), [7, 9, 12]);
@@ -26,7 +26,7 @@ Deno.test("what came after a seq is given, oldest first", () => {
   assert.equal(window.after(4), null);
 });
 
-Deno.test("it keeps a bounded number, and knows from where on it is whole", () => {
+Deno.test("a window keeps a bounded number of messages, and its floor follows", () => {
   const window = windowFrom(0);
   for (const entry of range(1, 5_000)) window.push(entry);
   assert.equal(window.size, 512);
@@ -35,7 +35,7 @@ Deno.test("it keeps a bounded number, and knows from where on it is whole", () =
   assert.equal(window.after(window.floor - 1), null);
 });
 
-Deno.test("it keeps bounded bytes, and the newest however large", () => {
+Deno.test("a window keeps bounded bytes, and always the newest message", () => {
   const window = windowFrom(0);
   for (const entry of range(1, 100, 32_000)) window.push(entry);
   assert.ok(window.size <= 16, String(window.size));
@@ -44,7 +44,7 @@ Deno.test("it keeps bounded bytes, and the newest however large", () => {
   assert.deepEqual(seqs(window.after(100)), [101]);
 });
 
-Deno.test("what it no longer keeps is free", () => {
+Deno.test("evicted messages are freed", () => {
   const window = windowFrom(0);
   const kept: WeakRef<Delivered>[] = [];
   for (const entry of range(1, 1_000, 30_000)) {
@@ -57,7 +57,7 @@ Deno.test("what it no longer keeps is free", () => {
   assert.ok(kept.filter((one) => one.deref() !== undefined).length < 50);
 });
 
-Deno.test("many windows together keep bounded bytes, and give them back", () => {
+Deno.test("many windows share one budget, and return their bytes to it", () => {
   const budget = createWindowBudget(100_000);
   const windows = Array.from({ length: 50 }, () => windowFrom(0, budget));
   for (let seq = 1; seq <= 20; seq++) {
@@ -69,7 +69,7 @@ Deno.test("many windows together keep bounded bytes, and give them back", () => 
   assert.equal(budget.used, 0);
 });
 
-Deno.test("what was read from the archive goes in front, as far as there is room", () => {
+Deno.test("prepended messages go in front, as many of the newest as fit", () => {
   const window = windowFrom(10);
   for (const entry of range(11, 13)) window.push(entry);
   window.prepend(range(5, 10), 4);

@@ -59,7 +59,7 @@ export function createJoins(deps: JoinDeps): Joins {
   const enter = async (session: Session, name: string, grant: Grant): Promise<Membership> => {
     const room = await rooms.acquire(name, grant);
     const seesPresence = grant.rights.includes("presence");
-    const membership = { session, room, grant, seesPresence, index: -1, fed: 0 };
+    const membership = { session, room, grant, seesPresence, index: -1, feedPosition: 0 };
     session.rooms.set(name, membership);
     return membership;
   };

@@ -8,9 +8,9 @@ import type { FeedPeer } from "../room/feed.ts";
 
 /** A transport's connection, as a session sees it. */
 export interface Peer extends FeedPeer {
-  /** Whether so much waits to be written that work which can wait should wait. */
-  readonly behind: boolean;
-  /** Resolves when the reader has taken nearly everything, or the connection is gone. */
+  /** Whether so much is queued for the client that work which can wait should wait. */
+  readonly congested: boolean;
+  /** Resolves when the connection is no longer congested or has closed. Never rejects. */
   drained(): Promise<void>;
   /** Stops reading from the client. */
   pause(): void;

@@ -1,28 +1,35 @@
 /**
- * A token bucket: so many a second, with a burst. No timers: it fills when it is looked at.
+ * A token bucket: a steady rate with a burst. It needs no timer, since it refills when it is used.
  *
  * @module
  */
 
-/** One connection's allowance. */
+/** The frame allowance of one connection. */
 export class RateLimit {
+  /** Tokens added per millisecond. */
   readonly #perMs: number;
   readonly #burst: number;
   #tokens: number;
-  #at: number;
+  #refilledAt: number;
 
-  /** `now` is a monotonic time in milliseconds. */
+  /**
+   * Allows `perSecond` frames a second, and up to `burst` at once after a pause. Starts full. `now` is
+   * a monotonic time in milliseconds.
+   */
   constructor(perSecond: number, burst: number, now: number) {
     this.#perMs = perSecond / 1_000;
     this.#burst = burst;
     this.#tokens = burst;
-    this.#at = now;
+    this.#refilledAt = now;
   }
 
-  /** Takes one. Gives 0 when there was one, else the milliseconds until there will be. */
+  /**
+   * Takes one token. Returns 0 if there was one, otherwise the milliseconds until there will be. `now`
+   * is a monotonic time in milliseconds.
+   */
   take(now: number): number {
-    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
-    this.#at = now;
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#refilledAt) * this.#perMs);
+    this.#refilledAt = now;
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
       return 0;

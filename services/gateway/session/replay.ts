@@ -60,7 +60,7 @@ export async function replay(
   let answered = false;
   while (!session.closed) {
     // Several rooms replay side by side. None may fill the socket for the others.
-    if (peer.behind) {
+    if (peer.congested) {
       await peer.drained();
       continue;
     }
@@ -85,7 +85,7 @@ export async function replay(
     answered = true;
     const last = page.frames.at(-1)?.seq ?? cursor;
     while (cursor < last && !session.closed) {
-      if (peer.behind) await peer.drained();
+      if (peer.congested) await peer.drained();
       else cursor = sendChunk(session, page.frames, cursor);
     }
     if (page.more) continue;

@@ -86,7 +86,7 @@ async function history(
     ...event,
   }));
   // A page has up to 640 KiB and a client may await several: send one at a time.
-  while (session.peer.behind && !session.closed) await session.peer.drained();
+  while (session.peer.congested && !session.closed) await session.peer.drained();
   if (session.closed) return;
   session.sendFrame(
     textFrame(JSON.stringify({ type: "history", room: name, messages, more: page.more, id })),

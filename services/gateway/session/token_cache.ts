@@ -1,75 +1,85 @@
 /**
- * Who the bearers of tokens are, remembered, so that a client who comes back costs no verification.
+ * Caches the identities of verified tokens, so that a client that reconnects causes no request to
+ * auth.
  *
  * @module
  */
 import { hash } from "node:crypto";
 import { type Identity, subjectToken } from "../../contract/mod.ts";
 
-/** Tokens remembered; the one that has been known for longest makes room. */
+/** Tokens in the cache. It bounds the memory; one more evicts the token cached longest ago. */
 const MAX_TOKENS = 10_000;
 
 /**
- * How long a token is taken without being verified again, milliseconds: keys are taken out of use, and
- * only auth knows. A token that expires or is revoked before is forgotten then.
+ * Age after which a cached token is verified again, milliseconds. Only auth knows when a signing key
+ * is retired, so this bounds how long the gateway accepts that key's tokens. A token that expires or
+ * is revoked leaves the cache earlier.
  */
 const MAX_AGE_MS = 300_000;
 
-interface Known {
+interface CacheEntry {
   identity: Identity;
-  until: number;
+  /** Wall-clock time until which the entry is valid, milliseconds. */
+  validUntil: number;
 }
 
-/** See the module's doc. Holds hashes, no tokens. */
+/** See the module's doc. The keys are hashes: the cache holds no token. */
 export class TokenCache {
-  readonly #ask: (token: string) => Promise<Identity>;
+  readonly #verifyUncached: (token: string) => Promise<Identity>;
   readonly #now: () => number;
-  readonly #known = new Map<string, Known>();
-  /** Raised by each revocation: what was asked before may be answered with what is not true any more. */
-  #turn = 0;
+  readonly #entries = new Map<string, CacheEntry>();
+  /** Raised by each revocation. An answer to a verification that began before it is not cached. */
+  #revocations = 0;
 
-  /** `ask` verifies, and throws a FaultError that is not remembered. */
-  constructor(ask: (token: string) => Promise<Identity>, now: () => number = Date.now) {
-    this.#ask = ask;
+  /**
+   * `verify` asks auth. It rejects with a FaultError, which is not cached. `now` is the wall clock in
+   * milliseconds; tests pass their own.
+   */
+  constructor(verify: (token: string) => Promise<Identity>, now: () => number = Date.now) {
+    this.#verifyUncached = verify;
     this.#now = now;
   }
 
-  /** How many tokens are remembered. */
+  /** How many tokens are cached. */
   get size(): number {
-    return this.#known.size;
+    return this.#entries.size;
   }
 
-  /** Who the bearer of a token is. Throws what `ask` throws. */
+  /**
+   * Returns the identity of a token's bearer, from the cache or from auth.
+   *
+   * @throws {FaultError} if auth refuses the token or cannot be reached
+   */
   async verify(token: string): Promise<Identity> {
     const key = hash("sha256", token, "base64");
-    const known = this.#known.get(key);
-    if (known !== undefined && this.#now() < known.until) return known.identity;
-    this.#known.delete(key);
-    const turn = this.#turn;
-    const identity = await this.#ask(token);
-    if (turn !== this.#turn) return identity;
-    if (this.#known.size >= MAX_TOKENS) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
+    const cached = this.#entries.get(key);
+    if (cached !== undefined && this.#now() < cached.validUntil) return cached.identity;
+    this.#entries.delete(key);
+    const revocations = this.#revocations;
+    const identity = await this.#verifyUncached(token);
+    if (revocations !== this.#revocations) return identity;
+    if (this.#entries.size >= MAX_TOKENS) {
+      for (const oldest of this.#entries.keys()) {
+        this.#entries.delete(oldest);
         break;
       }
     }
-    const until = Math.min(this.#now() + MAX_AGE_MS, identity.expiresAt ?? Infinity);
-    this.#known.set(key, { identity, until });
+    const validUntil = Math.min(this.#now() + MAX_AGE_MS, identity.expiresAt ?? Infinity);
+    this.#entries.set(key, { identity, validUntil });
     return identity;
   }
 
-  /** Forgets a user's tokens; `user` is their token of a subject. */
+  /** Removes a user's tokens. `user` is the user's id as encoded by `subjectToken`. */
   revoke(user: string): void {
-    this.#turn++;
-    for (const [key, { identity }] of this.#known) {
-      if (subjectToken(identity.userId) === user) this.#known.delete(key);
+    this.#revocations++;
+    for (const [key, { identity }] of this.#entries) {
+      if (subjectToken(identity.userId) === user) this.#entries.delete(key);
     }
   }
 
-  /** Forgets everything. */
+  /** Removes all tokens: revocations may have been missed. */
   clear(): void {
-    this.#turn++;
-    this.#known.clear();
+    this.#revocations++;
+    this.#entries.clear();
   }
 }

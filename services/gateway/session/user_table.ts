@@ -1,6 +1,6 @@
 /**
- * The users with a session on this gateway: what is said to a user on NATS reaches each of their
- * sessions, and a revoked user's are closed.
+ * The users with a session on this gateway. An event for a user reaches each of the user's sessions. A
+ * revocation closes them.
  *
  * @module
  */
@@ -11,37 +11,42 @@ import { type Bus, subscribe } from "../../kit/mod.ts";
 import { encodeFrame } from "../wire/frame.ts";
 import type { Session } from "./session.ts";
 
-interface Held {
-  /** One or two: an array, since a set is 200 bytes. */
+/** What subjects of revocations begin with. */
+const REVOKED_PREFIX = revokedSubject("x").slice(0, -1);
+
+interface UserEntry {
+  /** Usually one or two. An array, because a set takes 200 bytes. */
   sessions: Session[];
+  /** The user's events on NATS. */
   events: Subscription;
 }
 
-/** See the module's doc. As large as there are connections, which are limited. */
+/** See the module's doc. It has at most one entry per connection, and connections are bounded. */
 export class UserTable {
   readonly #bus: Bus;
   readonly #revocations: Subscription;
-  /** By the user's token of a subject. */
-  readonly #users = new Map<string, Held>();
+  /** By the user's id as encoded by `subjectToken`. */
+  readonly #users = new Map<string, UserEntry>();
 
-  /** `revoked` is told of each user whose tokens are void, by the user's token of a subject. */
-  constructor(bus: Bus, revoked: (token: string) => void) {
+  /** Calls `onRevoked` for each revoked user, with the user's id as encoded by `subjectToken`. */
+  constructor(bus: Bus, onRevoked: (user: string) => void) {
     this.#bus = bus;
-    // One subscription for all users: revocations are rare, and one a user costs each connection 3 KB.
-    this.#revocations = subscribe(bus, `${REVOKED}*`, z.unknown(), (_, { subject }) => {
-      const token = subject.slice(REVOKED.length);
-      revoked(token);
-      const sessions = this.#users.get(token)?.sessions ?? [];
+    // One subscription for all users. Revocations are rare, and one subscription per user would cost
+    // 3 KB per connection.
+    this.#revocations = subscribe(bus, `${REVOKED_PREFIX}*`, z.unknown(), (_, { subject }) => {
+      const user = subject.slice(REVOKED_PREFIX.length);
+      onRevoked(user);
+      const sessions = this.#users.get(user)?.sessions ?? [];
       for (const session of [...sessions]) session.close("revoked");
     });
   }
 
-  /** A session has become known as a user's. */
+  /** Adds a session that has just authenticated. */
   add(session: Session): void {
     const { userId } = session.identity!;
-    const token = subjectToken(userId);
-    let held = this.#users.get(token);
-    if (held === undefined) {
+    const user = subjectToken(userId);
+    let entry = this.#users.get(user);
+    if (entry === undefined) {
       const sessions: Session[] = [];
       const events = subscribe(
         this.#bus,
@@ -49,33 +54,30 @@ export class UserTable {
         UserEvent,
         ({ topic, data }) => {
           const frame = encodeFrame({ type: "event", topic, data });
-          // Backwards: one whose socket overflows leaves at once.
+          // Backwards: a session whose reader overflows leaves the array at once.
           for (let i = sessions.length - 1; i >= 0; i--) sessions[i]!.sendFrame(frame);
         },
       );
-      held = { sessions, events };
-      this.#users.set(token, held);
+      entry = { sessions, events };
+      this.#users.set(user, entry);
     }
-    held.sessions.push(session);
+    entry.sessions.push(session);
   }
 
-  /** A user's session has ended. */
+  /** Removes a session that has ended. */
   remove(session: Session): void {
-    const token = subjectToken(session.identity!.userId);
-    const held = this.#users.get(token);
-    const index = held?.sessions.indexOf(session) ?? -1;
-    if (held === undefined || index < 0) return;
-    held.sessions.splice(index, 1);
-    if (held.sessions.length > 0) return;
-    held.events.unsubscribe();
-    this.#users.delete(token);
+    const user = subjectToken(session.identity!.userId);
+    const entry = this.#users.get(user);
+    const index = entry?.sessions.indexOf(session) ?? -1;
+    if (entry === undefined || index < 0) return;
+    entry.sessions.splice(index, 1);
+    if (entry.sessions.length > 0) return;
+    entry.events.unsubscribe();
+    this.#users.delete(user);
   }
 
-  /** Stops listening. */
+  /** Stops listening for revocations. */
   close(): void {
     this.#revocations.unsubscribe();
   }
 }
-
-/** What subjects of revocations begin with. */
-const REVOKED = revokedSubject("x").slice(0, -1);

@@ -1,6 +1,6 @@
 /**
- * Every connection of a gateway, whatever its transport: how many there may be, what happens to them
- * by itself, and how they come to an end.
+ * The registry of a gateway's connections, whatever their transport. It bounds their number, checks
+ * their deadlines and heartbeats, and closes them when the gateway drains.
  *
  * @module
  */
@@ -11,22 +11,31 @@ import type { TransportConfig, TransportStats } from "./transport_config.ts";
 /** One client's connection, as the registry sees it. */
 export interface Connection {
   readonly session: Session;
-  /** Whether it has been pinged since something last came from it. */
+  /** Whether the client has been pinged since its last sign of life. */
   pinged: boolean;
-  /** How long nothing has come from the client though we read, milliseconds. */
+  /**
+   * Returns how long the client has been silent while the gateway was reading, milliseconds. `now` is
+   * a monotonic time in milliseconds.
+   */
   silence(now: number): number;
-  /** Sends something that a living client answers, or that keeps what lies between open. */
+  /** Sends a heartbeat: a live client answers it, or it keeps proxies from closing the connection. */
   ping(): void;
 }
 
-/** How often connections are looked at, milliseconds. */
+/** How often deadlines and heartbeats are checked, milliseconds. Shorter if a deadline is shorter. */
 const TICK_MS = 1_000;
 
-/** How long a client may take to answer a close before its socket is destroyed, milliseconds. */
+/**
+ * How long a client may take to answer a close before its socket is destroyed, milliseconds. A reader
+ * that has stopped reading never answers.
+ */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
-/** How far the times at which clients come back from a drain are spread, milliseconds. */
-const COME_BACK_MS = 1_500;
+/** How often a drain checks whether all connections have closed, milliseconds. */
+const DRAIN_CHECK_MS = 20;
+
+/** Clients of a draining gateway reconnect after a random delay of up to this, milliseconds. */
+const RECONNECT_SPREAD_MS = 1_500;
 
 /** See the module's doc. */
 export class Connections {
@@ -46,47 +55,51 @@ export class Connections {
     );
   }
 
-  /** Whether one more is refused: there are as many as may be, or the gateway is going away. */
+  /** Whether a new connection must be refused: the limit is reached, or the gateway is draining. */
   get full(): boolean {
     return this.#draining || this.#all.size >= this.#config.MAX_CONNECTIONS;
   }
 
+  /** Registers a new connection. */
   add(connection: Connection): void {
     this.#all.add(connection);
     this.#stats.connected++;
     this.#stats.connections = this.#all.size;
   }
 
-  /** The connection is gone. */
+  /** Unregisters a closed connection and ends its session. Calling it twice does no harm. */
   remove(connection: Connection): void {
     connection.session.disconnected();
     this.#all.delete(connection);
     this.#stats.connections = this.#all.size;
   }
 
-  /** Closes every session. Its client may come back at once. */
+  /** Closes every session. The clients may reconnect at once. */
   closeAll(name: CloseName): void {
     for (const { session } of [...this.#all]) session.close(name);
   }
 
-  /** Takes nothing more from anybody, so that what is under way comes to an end. */
+  /** Refuses new connections and stops reading from the present ones, so that pending work can end. */
   stopReading(): void {
     this.#draining = true;
     for (const { session } of this.#all) session.peer.pause();
   }
 
-  /** Takes no new connection, tells everybody to come back elsewhere, and closes them. */
+  /**
+   * Tells every client to reconnect and closes all sessions. Resolves when all connections have closed,
+   * at the latest after {@link CLOSE_TIMEOUT_MS}.
+   */
   async drain(): Promise<void> {
     this.#draining = true;
     clearInterval(this.#timer);
     for (const { session } of [...this.#all]) {
-      // Spread, so that not all come back at once.
-      session.send({ type: "reconnect", after: Math.floor(Math.random() * COME_BACK_MS) });
+      // The delays are random, so that the clients do not reconnect all at once.
+      session.send({ type: "reconnect", after: Math.floor(Math.random() * RECONNECT_SPREAD_MS) });
       session.close("draining");
     }
     const end = performance.now() + CLOSE_TIMEOUT_MS;
     while (this.#all.size > 0 && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
     }
   }
 
@@ -97,9 +110,9 @@ export class Connections {
     for (const connection of this.#all) {
       const { session } = connection;
       session.tick(now, wallClock);
-      const silent = connection.silence(now);
-      if (session.closed || silent < PING_INTERVAL_MS) continue;
-      if (silent >= PING_INTERVAL_MS + PONG_TIMEOUT_MS) session.close("no_pong");
+      const silence = connection.silence(now);
+      if (session.closed || silence < PING_INTERVAL_MS) continue;
+      if (silence >= PING_INTERVAL_MS + PONG_TIMEOUT_MS) session.close("no_pong");
       else if (!connection.pinged) {
         connection.pinged = true;
         connection.ping();

@@ -1,18 +1,21 @@
 /**
- * What a WebSocket handshake carries beside itself: the origin, and maybe a token.
+ * Reads the origin, the token and the sub-protocol from the request that opens a connection.
  *
  * @module
  */
 import type { IncomingMessage } from "node:http";
 import { MAX_TOKEN_LENGTH } from "../../contract/mod.ts";
 
-/** The sub-protocol's name, and what a token among the sub-protocols begins with. */
+/** The name of the sub-protocol. */
 const PROTOCOL = "hopwire.v1";
+
+/** Prefix of a token among the offered sub-protocols: browsers cannot set headers on a WebSocket. */
 const BEARER = "bearer.";
 
 /**
- * Whether a page of this origin may connect. A request without an Origin is no browser's; `allowed`
- * holds origins or `*`; a page of the host that it connects to always may.
+ * Returns whether a page of this origin may connect. `allowed` holds origins, or `*` for all. A page
+ * from the gateway's own host is always allowed. So is a request without an Origin header: browsers
+ * send one with every WebSocket handshake and every cross-origin request.
  *
  * @example
  * ```ts
@@ -34,20 +37,26 @@ export function originAllowed(
   return url !== null && host !== undefined && url.host === host.toLowerCase();
 }
 
-/** The token of a handshake, if it carries one; `inQuery` says whether `?token=` counts. */
+/**
+ * Returns the token of a request, if it has one: from the Authorization header, the offered
+ * sub-protocols, or, with `inQuery`, from `?token=`. A token above the maximum length is truncated to
+ * one character more than that, so that auth refuses it.
+ */
 export function tokenOf(request: IncomingMessage, inQuery: boolean): string | undefined {
   const authorization = request.headers.authorization;
   if (authorization !== undefined && /^bearer /i.test(authorization)) {
-    return bounded(authorization.slice(7).trim());
+    return truncateToken(authorization.slice(7).trim());
   }
   for (const protocol of protocolsOf(request)) {
-    if (protocol.startsWith(BEARER)) return bounded(protocol.slice(BEARER.length));
+    if (protocol.startsWith(BEARER)) return truncateToken(protocol.slice(BEARER.length));
   }
   if (!inQuery) return undefined;
-  return bounded(URL.parse(request.url ?? "", "http://gateway")?.searchParams.get("token") ?? "");
+  return truncateToken(
+    URL.parse(request.url ?? "", "http://gateway")?.searchParams.get("token") ?? "",
+  );
 }
 
-/** The sub-protocol to answer with: ours, or the first that is no token; false for none. */
+/** Returns the sub-protocol to answer with: `hopwire.v1`, or the first that is no token; false if none. */
 export function chooseProtocol(offered: Set<string>): string | false {
   if (offered.has(PROTOCOL)) return PROTOCOL;
   for (const protocol of offered) if (!protocol.startsWith(BEARER)) return protocol;
@@ -59,7 +68,7 @@ function protocolsOf(request: IncomingMessage): string[] {
   return header === undefined ? [] : header.split(",").map((part) => part.trim());
 }
 
-/** Of a token that is too long, enough to be refused as one. */
-function bounded(token: string): string | undefined {
+/** Truncates a token that is too long. Returns undefined for an empty one. */
+function truncateToken(token: string): string | undefined {
   return token === "" ? undefined : token.slice(0, MAX_TOKEN_LENGTH + 1);
 }

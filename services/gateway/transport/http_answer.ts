@@ -1,11 +1,11 @@
 /**
- * What requests of the transports over HTTP are answered with.
+ * Answers to requests of the HTTP transports.
  *
  * @module
  */
 import { type ErrorCode, fault } from "../../contract/mod.ts";
 
-/** The status that a refusal has over HTTP. */
+/** The HTTP status of each error code; 500 for all others. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   invalid_format: 400,
   forbidden: 403,
@@ -14,20 +14,22 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   unavailable: 503,
 };
 
-/** What is answered. */
-export interface Answer {
+/** The answer to one request. */
+export interface HttpAnswer {
+  /** The HTTP status. */
   status: number;
+  /** JSON, or empty. */
   body: string | Uint8Array;
 }
 
-/** What is asked of a session. */
-export type Asked = "send" | "poll";
+/** What a request asks of a session: `send` delivers frames to it, `poll` fetches frames from it. */
+export type RequestKind = "send" | "poll";
 
-/** All is well and there is nothing to say. */
-export const NO_CONTENT: Answer = { status: 204, body: "" };
+/** The answer to a request that succeeded and has no result. */
+export const NO_CONTENT: HttpAnswer = { status: 204, body: "" };
 
-/** A refusal as an answer: its body is the `error` frame. */
-export function refusal(code: ErrorCode, detail?: string): Answer {
+/** Returns the answer that refuses a request. Its body is the `error` frame. */
+export function refusal(code: ErrorCode, detail?: string): HttpAnswer {
   const body = JSON.stringify({ type: "error", ...fault(code, detail) });
   return { status: STATUS[code] ?? 500, body };
 }

@@ -1,46 +1,55 @@
 /**
- * Bodies of requests: read whole, each within its limit and all of them together within one.
+ * Reads request bodies. One limit bounds each body, another bounds all bodies that are being read.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { MAX_POST_BYTES } from "../../contract/mod.ts";
-import { type Answer, refusal } from "./http_answer.ts";
+import { type HttpAnswer, refusal } from "./http_answer.ts";
 
-/** Bytes that bodies which are being read may take together. */
+/** Bytes that all bodies being read may take together: slow uploads must not exhaust the memory. */
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 
-/** What a body is given at first: most posts are smaller. */
-const FIRST_BYTES = 4 * 1024;
+/** Bytes of a refused body that are read and discarded before the connection is closed. */
+const MAX_DISCARDED_BYTES = 8 * MAX_POST_BYTES;
+
+/** First size of a body's buffer, bytes. Most posts are smaller. */
+const INITIAL_BYTES = 4 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/** Bytes of all buffers in use. */
 let total = 0;
 
-/** The text of a body, or why there is none; null where its client is gone. */
-export async function bodyOf(
+/**
+ * Reads a request's body. Returns its text, or the answer that refuses it: `too_large` above
+ * {@link MAX_POST_BYTES}, `unavailable` if all bodies together exceed `maxTotal` bytes,
+ * `invalid_format` if it is not UTF-8. Returns null if the client disconnects. Never rejects.
+ */
+export async function readBody(
   request: IncomingMessage,
   maxTotal = MAX_TOTAL_BYTES,
-): Promise<{ text: string } | { refused: Answer } | null> {
-  // One buffer that grows: a client may send its body byte by byte.
+): Promise<{ text: string } | { refused: HttpAnswer } | null> {
+  // One growing buffer instead of a list of parts: a client may send its body byte by byte.
   let buffer = Buffer.allocUnsafe(0);
   let length = 0;
-  let refused: Answer | null = null;
+  let refused: HttpAnswer | null = null;
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
       if (refused !== null) {
-        // The rest is let go, up to a point: an answer to a request that is half sent may not arrive.
+        // Reads and discards the rest, up to a limit. A client that is still sending may not read the
+        // answer.
         length += part.length;
-        if (length > MAX_POST_BYTES * 8) break;
+        if (length > MAX_DISCARDED_BYTES) break;
         continue;
       }
       if (length + part.length > MAX_POST_BYTES) {
         refused = refusal("too_large", `more than ${MAX_POST_BYTES} bytes`);
       } else if (length + part.length > buffer.length) {
-        const size = Math.max(FIRST_BYTES, buffer.length * 2, length + part.length);
+        const size = Math.max(INITIAL_BYTES, buffer.length * 2, length + part.length);
         if (total - buffer.length + size > maxTotal) {
-          refused = refusal("unavailable", "too many posts");
+          refused = refusal("unavailable", "too many posts are being read");
         } else {
           total += size - buffer.length;
           const larger = Buffer.allocUnsafe(size);

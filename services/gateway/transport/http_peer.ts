@@ -1,51 +1,54 @@
 /**
- * What connections over HTTP have in common: a key that only their client knows, and a way up of
- * numbered posts, so that one that is sent again is taken once.
+ * What the HTTP transports have in common: a secret session key, and a client that sends numbered
+ * posts. A post that the client repeats is executed once.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { type CloseName, MAX_FRAME_BYTES } from "../../contract/mod.ts";
-import type { Batch } from "../wire/batch.ts";
-import type { Connection } from "./connections.ts";
-import type { Frame } from "../wire/frame.ts";
 import type { Peer } from "../session/peer.ts";
 import type { Session } from "../session/session.ts";
+import type { Batch } from "../wire/batch.ts";
+import type { Frame } from "../wire/frame.ts";
+import type { Connection } from "./connections.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 
 /**
- * How a post went: taken (now or before); one before it is missing; the session has ended; others wait
- * to be taken already.
+ * The outcome of a post. `accepted`: its frames were executed, now or by an earlier copy. `gap`: an
+ * earlier post is missing. `closed`: the session has ended. `busy`: too many posts wait already.
  */
-export type Taken = "taken" | "gap" | "closed" | "busy";
+export type PostResult = "accepted" | "gap" | "closed" | "busy";
 
-/** Posts that may wait to be taken: one, and the same again from who thinks that it got lost. */
-const MAX_WAITING = 2;
+/** Posts that may wait at a time: one, and its copy from a client that believes it was lost. */
+const MAX_WAITING_POSTS = 2;
 
-/** See the module's doc. */
+/** A connection over HTTP. Subclasses implement the direction from the gateway to the client. */
 export abstract class HttpPeer implements Peer, Connection {
   protected readonly deps: TransportDeps;
+  /** The session key: the gateway's id and a secret of 128 random bits. Only the client knows it. */
   readonly key: string;
   readonly session: Session;
   pinged = false;
-  /** Told when the connection is gone. */
-  onGone: () => void = () => {};
-  protected lastSeen = performance.now();
-  #posts = 0;
-  #waiting = 0;
+  /** Called when the connection has closed. */
+  onDisconnected: () => void = () => {};
+  /** When the client last sent something, a monotonic time in milliseconds. */
+  protected lastActivity = performance.now();
+  /** The number of the last accepted post. */
+  #lastPost = 0;
+  #waitingPosts = 0;
   #paused: PromiseWithResolvers<void> | null = null;
 
   constructor(deps: TransportDeps) {
     this.deps = deps;
     const secret = crypto.getRandomValues(new Uint8Array(16)).toHex();
     this.key = `${deps.id}.${secret}`;
-    this.session = deps.openSession(this, this.lastSeen);
+    this.session = deps.openSession(this, this.lastActivity);
   }
 
   abstract send(frame: Frame): void;
   abstract sendBatch(batch: Batch): void;
-  abstract readonly dropping: boolean;
-  abstract readonly behind: boolean;
+  abstract readonly skipsDroppable: boolean;
+  abstract readonly congested: boolean;
   abstract drained(): Promise<void>;
   abstract ping(): void;
   abstract silence(now: number): number;
@@ -56,7 +59,7 @@ export abstract class HttpPeer implements Peer, Connection {
     this.session.close("slow_consumer");
   }
 
-  /** Whether the client's next post is not taken yet: so it cannot say anything. */
+  /** Whether posts wait. Meanwhile the client's silence does not count. */
   protected get paused(): boolean {
     return this.#paused !== null;
   }
@@ -69,41 +72,41 @@ export abstract class HttpPeer implements Peer, Connection {
     const paused = this.#paused;
     this.#paused = null;
     paused?.resolve();
-    this.seen();
+    this.noteActivity();
   }
 
-  /** Something has come from the client. */
-  seen(): void {
-    this.lastSeen = performance.now();
+  /** Records a sign of life from the client. */
+  noteActivity(): void {
+    this.lastActivity = performance.now();
     this.pinged = false;
   }
 
   /**
-   * Takes in the frames of the nth post, one a line; not while frames wait for a room to be entered, so
-   * no more than one post can queue.
+   * Executes the frames of post number `n`, one per line. While the session is paused, because frames
+   * wait for a join, the post waits too. Never rejects.
    */
-  async receive(n: number, frames: string): Promise<Taken> {
-    this.seen();
-    if (this.#waiting >= MAX_WAITING) return "busy";
-    this.#waiting++;
+  async receive(n: number, frames: string): Promise<PostResult> {
+    this.noteActivity();
+    if (this.#waitingPosts >= MAX_WAITING_POSTS) return "busy";
+    this.#waitingPosts++;
     while (this.#paused !== null) await this.#paused.promise;
-    this.#waiting--;
+    this.#waitingPosts--;
     if (this.session.closed) return "closed";
-    if (n > this.#posts + 1) return "gap";
-    if (n <= this.#posts) return "taken";
-    this.#posts = n;
+    if (n > this.#lastPost + 1) return "gap";
+    if (n <= this.#lastPost) return "accepted";
+    this.#lastPost = n;
     for (const text of frames.split("\n")) {
       if (this.session.closed) break;
       if (Buffer.byteLength(text) > MAX_FRAME_BYTES) this.session.close("too_big");
       else if (text !== "") this.session.receive(text);
     }
-    return "taken";
+    return "accepted";
   }
 
-  /** The connection is gone. */
-  gone(): void {
+  /** Ends the connection: waiting posts return `closed`, and the registry forgets it. */
+  disconnected(): void {
     this.resume();
-    this.onGone();
+    this.onDisconnected();
     this.deps.connections.remove(this);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The gateway's HTTP server: hono's routes over node:http, so that npm ws can take upgrades, and what
- * answers the paths of the transports over HTTP.
+ * The gateway's HTTP server. It uses node:http, because npm ws needs its upgrade event. It sends the
+ * paths of the HTTP transports to the transport and everything else to hono's routes.
  *
  * @module
  */
@@ -10,29 +10,30 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Logger } from "../../kit/mod.ts";
 import { HTTP_PATHS, pathOf } from "./http_transport.ts";
 
-/** Connections that may wait to be accepted: after a restart everybody comes back at once. */
+/** Connections that may wait to be accepted. After a restart all clients reconnect at once. */
 const BACKLOG = 4_096;
 
-/** How long a request may take to come in, milliseconds. */
+/** How long a client may take to send a request, milliseconds. Bounds slow uploads. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** The server, and who answers {@link HTTP_PATHS} once there is somebody. */
+/** The HTTP server of one gateway. */
 export interface HttpServer {
   readonly server: Server;
+  /** Answers {@link HTTP_PATHS}. Null until the gateway has started: until then they answer 503. */
   transport: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> } | null;
-  /** Listens. Rejects when the port is taken. */
+  /** Starts listening. Rejects if the port is in use or may not be used. */
   listen(): Promise<void>;
 }
 
-/** Where a http listens. */
+/** Where the server listens. */
 export interface HttpServerOptions {
   host: string;
   port: number;
-  /** Whether other gateways of the same user may, too: Linux spreads the connections between them. */
+  /** Whether other gateways of the same user may share the port. Linux balances connections. */
   reusePort: boolean;
 }
 
-/** Makes the server. */
+/** Creates the server. It does not listen yet. `app` answers everything but {@link HTTP_PATHS}. */
 export function createHttpServer(app: Hono, options: HttpServerOptions, log: Logger): HttpServer {
   const pages = getRequestListener(app.fetch);
   const server = createServer((request, response) => {

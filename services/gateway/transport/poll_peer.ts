@@ -1,6 +1,6 @@
 /**
- * The way down by long polling: what waits is the answer of the next poll, and is kept until the poll
- * after it says that it came.
+ * Sends frames by long polling. Queued frames are the answer to the next poll. The gateway keeps each
+ * answer until the client acknowledges it with the poll after that.
  *
  * @module
  */
@@ -10,20 +10,25 @@ import type { Batch } from "../wire/batch.ts";
 import type { Frame } from "../wire/frame.ts";
 import { HttpPeer } from "./http_peer.ts";
 
-/** Bytes of an answer's frames, but where the first alone has more: a page of history has 640 KiB, and NATS carries 1 MB. */
+/**
+ * Bytes of frames in one answer. A larger first frame is sent alone: a page of history has up to
+ * 640 KiB. Forwarded answers must stay below the 1 MB that NATS carries.
+ */
 const MAX_ANSWER_BYTES = 256 * 1024;
 
-/** How often an answer is given again, to who says that it did not come. */
-const MAX_AGAIN = 20;
+/** How often one answer is sent again. A client that never acknowledges it is closed. */
+const MAX_REPEATS = 20;
 
-/** Above this frames that may be dropped are; below it the reader counts as drained. */
-const BEHIND_BYTES = 64 * 1024;
+/** Queued bytes from which the client counts as slow, and above which droppable frames are skipped. */
+const CONGESTED_BYTES = 64 * 1024;
 
 const COMMA = new Uint8Array([44]);
 
-/** A poll that waits. */
-interface Waiting {
+/** A poll that the gateway holds open. */
+interface OpenPoll {
+  /** Answers it with JSON. */
   answer(body: Uint8Array): void;
+  /** When it arrived, a monotonic time in milliseconds. */
   since: number;
 }
 
@@ -31,15 +36,15 @@ interface Waiting {
 export class PollPeer extends HttpPeer {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
-  #waiting: Waiting | null = null;
-  /** The last answer and its number; sent again to who asks again. */
-  #answer: Uint8Array | null = null;
-  #number = 0;
+  #openPoll: OpenPoll | null = null;
+  /** The last answer, kept until the client acknowledges its number. */
+  #lastAnswer: Uint8Array | null = null;
+  #lastNumber = 0;
+  #repeats = 0;
   #closing: CloseName | null = null;
-  #queued = false;
-  #full = false;
-  #again = 0;
-  #leaving: ReturnType<typeof setTimeout> | undefined;
+  #answerScheduled = false;
+  #hasOverflowed = false;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #drained: PromiseWithResolvers<void> | null = null;
 
   send({ wire, start }: Frame): void {
@@ -50,28 +55,31 @@ export class PollPeer extends HttpPeer {
     for (const frame of frames) this.send(frame);
   }
 
-  get dropping(): boolean {
-    return this.#closing !== null || this.#pendingBytes > BEHIND_BYTES;
+  get skipsDroppable(): boolean {
+    return this.#closing !== null || this.#pendingBytes > CONGESTED_BYTES;
   }
 
-  get behind(): boolean {
-    return this.#closing === null && this.#pendingBytes >= BEHIND_BYTES;
+  get congested(): boolean {
+    return this.#closing === null && this.#pendingBytes >= CONGESTED_BYTES;
   }
 
   drained(): Promise<void> {
-    if (!this.behind) return Promise.resolve();
+    if (!this.congested) return Promise.resolve();
     return (this.#drained ??= Promise.withResolvers()).promise;
   }
 
-  /** Answers with nothing, so that what lies between does not think the request dead. */
+  /** Answers the open poll without frames, so that proxies do not time it out. */
   ping(): void {
     this.#answerNow();
   }
 
-  /** Who polls is there; who does not has what a pong may take to come back. */
+  /**
+   * Counts from the arrival of the open poll. Without one the client is overdue at once, and has as long
+   * to poll again as a WebSocket client has to answer a ping.
+   */
   silence(now: number): number {
-    if (this.#waiting !== null) return now - this.#waiting.since;
-    return this.deps.config.PING_INTERVAL_MS + now - this.lastSeen;
+    if (this.#openPoll !== null) return now - this.#openPoll.since;
+    return this.deps.config.PING_INTERVAL_MS + now - this.lastActivity;
   }
 
   close(name: CloseName): void {
@@ -79,91 +87,92 @@ export class PollPeer extends HttpPeer {
     this.#drained?.resolve();
     this.resume();
     this.#answerNow();
-    // What is left is for the polls that come next, if any do. Who never said who it is keeps no place.
+    // Later polls fetch what is left. An unauthenticated session ends at once, to free its place.
     const { PONG_TIMEOUT_MS } = this.deps.config;
-    this.#leaving = setTimeout(
-      () => this.gone(),
+    this.#closeTimer = setTimeout(
+      () => this.disconnected(),
       this.session.identity === null ? 0 : PONG_TIMEOUT_MS,
     );
   }
 
   /**
-   * Answers a poll, which says up to which answer all have come; resolves with the answer's JSON, at
-   * once where there is something to tell. Of two polls at a time the first is answered with nothing.
+   * Takes a poll that acknowledges all answers up to the number `acknowledged`. Resolves with the JSON
+   * of the answer, as soon as there are frames. A poll that is still open is answered without frames.
+   * Never rejects.
    */
-  poll(after: number): Promise<Uint8Array> {
-    this.seen();
+  poll(acknowledged: number): Promise<Uint8Array> {
+    this.noteActivity();
     this.#answerNow();
-    if (after < this.#number && this.#answer !== null) {
-      if (++this.#again > MAX_AGAIN) this.session.close("unavailable");
-      return Promise.resolve(this.#answer);
+    if (acknowledged < this.#lastNumber && this.#lastAnswer !== null) {
+      if (++this.#repeats > MAX_REPEATS) this.session.close("unavailable");
+      return Promise.resolve(this.#lastAnswer);
     }
-    this.#again = 0;
+    this.#repeats = 0;
     return new Promise((answer) => {
-      this.#waiting = { answer, since: performance.now() };
+      this.#openPoll = { answer, since: performance.now() };
       if (this.#pending.length > 0 || this.#closing !== null) this.#answerNow();
     });
   }
 
   #append(json: Uint8Array): void {
-    if (this.#closing !== null || this.#full) return;
+    if (this.#closing !== null || this.#hasOverflowed) return;
     this.#pending.push(json);
     this.#pendingBytes += json.length;
     if (this.#pendingBytes > this.deps.config.SEND_BUFFER_BYTES) {
-      // First: a session that closes gives what its rooms still have for it.
-      this.#full = true;
+      // Set first: a closing session flushes its rooms, which appends again.
+      this.#hasOverflowed = true;
       return this.overflowed();
     }
-    if (this.#waiting === null || this.#queued) return;
-    // What else comes in this turn goes along.
-    this.#queued = true;
+    if (this.#openPoll === null || this.#answerScheduled) return;
+    // Frames that follow in the same turn join the answer.
+    this.#answerScheduled = true;
     setImmediate(() => {
-      this.#queued = false;
+      this.#answerScheduled = false;
       this.#answerNow();
     });
   }
 
+  /** Answers the open poll, if any, with as many of the queued frames as fit. */
   #answerNow(): void {
-    const waiting = this.#waiting;
-    if (waiting === null) return;
-    this.#waiting = null;
-    this.seen();
+    const poll = this.#openPoll;
+    if (poll === null) return;
+    this.#openPoll = null;
+    this.noteActivity();
     const frames: Uint8Array[] = [];
     let bytes = 0;
-    let parted = 0;
+    let bytesWithCommas = 0;
     for (const frame of this.#pending) {
-      // And a comma each.
-      if (frames.length > 0 && parted + frame.length + 1 > MAX_ANSWER_BYTES) break;
+      if (frames.length > 0 && bytesWithCommas + frame.length + 1 > MAX_ANSWER_BYTES) break;
       bytes += frame.length;
-      parted += frame.length + 1;
+      bytesWithCommas += frame.length + 1;
       frames.push(frame);
     }
     this.#pending.splice(0, frames.length);
     this.#pendingBytes -= bytes;
-    if (!this.behind) {
+    if (!this.congested) {
       this.#drained?.resolve();
       this.#drained = null;
     }
     const ended = this.#closing !== null && this.#pending.length === 0;
     const close = ended ? `,"close":${JSON.stringify(CLOSES[this.#closing!])}` : "";
-    const head = `{"session":"${this.key}","n":${++this.#number}${close},"frames":[`;
+    const head = `{"session":"${this.key}","n":${++this.#lastNumber}${close},"frames":[`;
     const parts: Uint8Array[] = [Buffer.from(head)];
     for (const [index, frame] of frames.entries()) {
       if (index > 0) parts.push(COMMA);
       parts.push(frame);
     }
     parts.push(Buffer.from("]}"));
-    this.#answer = Buffer.concat(parts);
-    waiting.answer(this.#answer);
-    if (ended) this.gone();
+    this.#lastAnswer = Buffer.concat(parts);
+    poll.answer(this.#lastAnswer);
+    if (ended) this.disconnected();
   }
 
-  override gone(): void {
+  override disconnected(): void {
     this.#closing ??= "normal";
-    clearTimeout(this.#leaving);
+    clearTimeout(this.#closeTimer);
     this.#drained?.resolve();
     this.#pending.length = 0;
-    this.#answer = null;
-    super.gone();
+    this.#lastAnswer = null;
+    super.disconnected();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The way down as a stream of server-sent events: one response that does not end.
+ * Sends frames as server-sent events, in one response that stays open as long as the session.
  *
  * @module
  */
@@ -7,55 +7,56 @@ import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type CloseName, CLOSES } from "../../contract/mod.ts";
 import type { Batch } from "../wire/batch.ts";
-import { CLOSE_TIMEOUT_MS } from "./connections.ts";
-import type { TransportDeps } from "./transport_deps.ts";
-import { eventOf, type Frame } from "../wire/frame.ts";
-import { HttpPeer } from "./http_peer.ts";
+import { type Frame, toServerSentEvent } from "../wire/frame.ts";
 import { Outbox } from "../wire/outbox.ts";
+import { CLOSE_TIMEOUT_MS } from "./connections.ts";
+import { HttpPeer } from "./http_peer.ts";
+import type { TransportDeps } from "./transport_deps.ts";
 
 const encoder = new TextEncoder();
 
-/** A comment: what lies between sees that the stream lives. */
+/** An empty comment. It keeps proxies from closing an idle stream; clients ignore it. */
 const COMMENT = encoder.encode(":\n\n");
 
 /** See the module's doc. */
 export class SsePeer extends HttpPeer {
   readonly #response: ServerResponse;
   readonly #outbox: Outbox;
-  #closing: ReturnType<typeof setTimeout> | undefined;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Begins the stream with an `open` event that carries the key. The response's head is sent by now.
-   * `socket` is the request's: a response that waits behind another on it never closes by itself.
+   * Begins the stream with an `open` event that carries the session key. The caller has written the
+   * response's head. `socket` is the request's socket. Its `close` event matters too: a response that is
+   * queued behind another one on the same socket never emits its own.
    */
   constructor(response: ServerResponse, socket: Duplex, deps: TransportDeps) {
     super(deps);
     this.#response = response;
     this.#outbox = new Outbox(response, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
     this.#outbox.append(eventBytes("open", { session: this.key }));
-    const gone = () => {
-      clearTimeout(this.#closing);
-      socket.off("close", gone);
-      this.gone();
+    const closed = () => {
+      clearTimeout(this.#closeTimer);
+      socket.off("close", closed);
+      this.disconnected();
     };
-    response.on("close", gone);
-    socket.on("close", gone);
+    response.on("close", closed);
+    socket.on("close", closed);
   }
 
   send(frame: Frame): void {
-    this.#outbox.append(eventOf(frame));
+    this.#outbox.append(toServerSentEvent(frame));
   }
 
   sendBatch(batch: Batch): void {
-    this.#outbox.append(batch.events);
+    this.#outbox.append(batch.serverSentEvents);
   }
 
-  get dropping(): boolean {
-    return this.#outbox.dropping;
+  get skipsDroppable(): boolean {
+    return this.#outbox.skipsDroppable;
   }
 
-  get behind(): boolean {
-    return this.#outbox.behind;
+  get congested(): boolean {
+    return this.#outbox.congested;
   }
 
   drained(): Promise<void> {
@@ -67,21 +68,22 @@ export class SsePeer extends HttpPeer {
   }
 
   silence(now: number): number {
-    return this.paused ? 0 : now - this.lastSeen;
+    return this.paused ? 0 : now - this.lastActivity;
   }
 
   close(name: CloseName): void {
     this.resume();
     this.#outbox.close();
     this.#response.end(eventBytes("close", CLOSES[name]));
-    // A reader that has stopped reading would never take the end of it.
-    this.#closing = setTimeout(() => {
+    // A client that has stopped reading never receives the end of the response.
+    this.#closeTimer = setTimeout(() => {
       this.#response.destroy();
-      this.gone();
+      this.disconnected();
     }, CLOSE_TIMEOUT_MS);
   }
 }
 
+/** Encodes a server-sent event with a name. */
 function eventBytes(event: string, data: object): Uint8Array {
   return encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }

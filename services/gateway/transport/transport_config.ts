@@ -1,31 +1,32 @@
 /**
- * The settings of transports, and the counters that they keep.
+ * The settings of the transports, and the counters that they raise.
  *
  * @module
  */
 
-/** The settings of transports, named as the gateway's variables are. */
+/** The settings of the transports, named as the gateway's variables are. */
 export interface TransportConfig {
   /** Origins that browsers may connect from; `*` for all. */
   ALLOWED_ORIGINS: readonly string[];
   /** Whether `?token=` is accepted. */
   TOKEN_IN_QUERY: boolean;
+  /** Connections that a gateway accepts at a time. */
   MAX_CONNECTIONS: number;
-  /** Bytes that may wait for a slow reader. */
+  /** Bytes that may be queued for a slow reader before its connection is closed. */
   SEND_BUFFER_BYTES: number;
-  /** Silence before a ping, and before the connection is closed after it, milliseconds. */
+  /** Silence before a ping, and further silence before the connection is closed, milliseconds. */
   PING_INTERVAL_MS: number;
   PONG_TIMEOUT_MS: number;
   /** Time to authenticate, milliseconds. */
   AUTH_DEADLINE_MS: number;
 }
 
-/** The counters that transports keep. */
+/** The counters that transports raise. */
 export interface TransportStats {
   /** Connections open now. */
   connections: number;
   /** Connections opened since the start. */
   connected: number;
-  /** Readers closed because too much waited for them. */
+  /** Connections closed because the client read too slowly. */
   slowConsumers: number;
 }

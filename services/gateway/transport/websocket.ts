@@ -1,5 +1,6 @@
 /**
- * The WebSocket transport: npm ws speaks the protocol, sessions know nothing of it.
+ * The WebSocket transport. npm ws handles the protocol; fan-out writes prepared frames directly to the
+ * socket.
  *
  * @module
  */
@@ -9,37 +10,38 @@ import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
 import { type CloseName, CLOSES, MAX_FRAME_BYTES } from "../../contract/mod.ts";
-import type { Batch } from "../wire/batch.ts";
-import { CLOSE_TIMEOUT_MS, type Connection, type Connections } from "./connections.ts";
-import { type Frame, PING_FRAME } from "../wire/frame.ts";
-import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
-import { Outbox } from "../wire/outbox.ts";
 import type { Peer } from "../session/peer.ts";
 import type { Session } from "../session/session.ts";
+import type { Batch } from "../wire/batch.ts";
+import { type Frame, PING_FRAME } from "../wire/frame.ts";
+import { Outbox } from "../wire/outbox.ts";
+import { CLOSE_TIMEOUT_MS, type Connection, type Connections } from "./connections.ts";
+import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
+import { refusedOrigins } from "./refused_origin_log.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 
-/** The path that upgrades. */
+/** The path that accepts WebSocket upgrades. */
 const PATH = "/ws";
 
-/** Where a socket keeps its peer: handlers of the module find it there, and no closures are needed. */
+/** A socket's reference to its peer. With it all sockets share their event handlers: no closures. */
 const PEER = Symbol("peer");
 type OwnedSocket = WebSocket & { [PEER]: WebSocketPeer };
 
-/** A session's socket. */
+/** One WebSocket connection. */
 class WebSocketPeer implements Peer, Connection {
   readonly #ws: WebSocket;
   readonly #deps: TransportDeps;
   readonly outbox: Outbox;
   readonly session: Session;
   pinged = false;
-  #lastSeen = performance.now();
+  #lastActivity = performance.now();
   #paused = false;
 
   constructor(ws: WebSocket, socket: Duplex, deps: TransportDeps) {
     this.#ws = ws;
     this.#deps = deps;
     this.outbox = new Outbox(socket, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
-    this.session = deps.openSession(this, this.#lastSeen);
+    this.session = deps.openSession(this, this.#lastActivity);
   }
 
   get connections(): Connections {
@@ -59,12 +61,12 @@ class WebSocketPeer implements Peer, Connection {
     this.outbox.pushBatch(batch);
   }
 
-  get dropping(): boolean {
-    return this.outbox.dropping;
+  get skipsDroppable(): boolean {
+    return this.outbox.skipsDroppable;
   }
 
-  get behind(): boolean {
-    return this.outbox.behind;
+  get congested(): boolean {
+    return this.outbox.congested;
   }
 
   drained(): Promise<void> {
@@ -78,12 +80,12 @@ class WebSocketPeer implements Peer, Connection {
 
   resume(): void {
     this.#paused = false;
-    this.seen();
+    this.noteActivity();
     this.#ws.resume();
   }
 
   silence(now: number): number {
-    return this.#paused ? 0 : now - this.#lastSeen;
+    return this.#paused ? 0 : now - this.#lastActivity;
   }
 
   ping(): void {
@@ -93,19 +95,19 @@ class WebSocketPeer implements Peer, Connection {
   close(name: CloseName): void {
     this.outbox.close();
     const { code, reason } = CLOSES[name];
-    // A paused socket would never read the client's answer.
+    // A paused socket would never read the client's close frame.
     this.#ws.resume();
     this.#ws.close(code, reason);
   }
 
-  /** Something has come from the client. */
-  seen(): void {
-    this.#lastSeen = performance.now();
+  /** Records a sign of life from the client. */
+  noteActivity(): void {
+    this.#lastActivity = performance.now();
     this.pinged = false;
   }
 }
 
-/** Serves `/ws` on an HTTP server. */
+/** Accepts WebSocket connections at `/ws` of an HTTP server. */
 export function serveWebSocket(server: Server, deps: TransportDeps): void {
   const { config, connections } = deps;
   const wss = new WebSocketServer(
@@ -119,17 +121,19 @@ export function serveWebSocket(server: Server, deps: TransportDeps): void {
     } as ConstructorParameters<typeof WebSocketServer>[0],
   );
 
-  const opened = (ws: WebSocket, socket: Duplex, request: IncomingMessage) => {
+  const onOpen = (ws: WebSocket, socket: Duplex, request: IncomingMessage) => {
     const peer = new WebSocketPeer(ws, socket, deps);
     const { session } = peer;
     (ws as OwnedSocket)[PEER] = peer;
-    ws.on("message", received);
-    ws.on("pong", seen);
-    ws.on("ping", seen);
-    ws.on("error", failed);
-    ws.on("close", closed);
+    ws.on("message", onMessage);
+    ws.on("pong", onActivity);
+    ws.on("ping", onActivity);
+    ws.on("error", onError);
+    ws.on("close", onClose);
     connections.add(peer);
-    if (!originAllowed(request.headers.origin, request.headers.host, config.ALLOWED_ORIGINS)) {
+    const { origin, host } = request.headers;
+    if (!originAllowed(origin, host, config.ALLOWED_ORIGINS)) {
+      refusedOrigins.warn(deps.bus.log, origin);
       return session.close("origin_refused");
     }
     const token = tokenOf(request, config.TOKEN_IN_QUERY);
@@ -141,38 +145,39 @@ export function serveWebSocket(server: Server, deps: TransportDeps): void {
     const path = URL.parse(request.url ?? "", "http://gateway")?.pathname;
     if (path !== PATH) return refuseUpgrade(socket, "404 Not Found");
     if (connections.full) return refuseUpgrade(socket, "503 Service Unavailable");
-    wss.handleUpgrade(request, socket, head, (ws) => opened(ws, socket, request));
+    wss.handleUpgrade(request, socket, head, (ws) => onOpen(ws, socket, request));
   });
 }
 
-function received(this: WebSocket, data: Buffer, isBinary: boolean): void {
+function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   const peer = (this as OwnedSocket)[PEER];
-  peer.seen();
+  peer.noteActivity();
   if (isBinary) peer.session.close("binary");
   else peer.session.receive(data.toString());
 }
 
-function closed(this: WebSocket): void {
+function onClose(this: WebSocket): void {
   const peer = (this as OwnedSocket)[PEER];
   peer.connections.remove(peer);
 }
 
-function seen(this: WebSocket): void {
-  (this as OwnedSocket)[PEER].seen();
+function onActivity(this: WebSocket): void {
+  (this as OwnedSocket)[PEER].noteActivity();
 }
 
-/** ws has closed the socket with the fitting code (1007, 1009, 1002) when it reports one. */
-function failed(this: WebSocket): void {
+/** When ws reports an error, it has closed the socket with the right code (1007, 1009 or 1002). */
+function onError(this: WebSocket): void {
   (this as OwnedSocket)[PEER].session.disconnected();
 }
 
-/** Of the module, not of the upgrade: a closure there would keep the whole request. */
+/** At module level, because a closure inside the upgrade handler would keep the request in memory. */
 function destroy(this: Duplex): void {
   this.destroy();
 }
 
+/** Answers an upgrade with an HTTP status and closes the socket. */
 function refuseUpgrade(socket: Duplex, status: string): void {
-  // The client may never close its side.
+  // Destroyed here, because the client may never close its side.
   socket.once("finish", () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -1,30 +1,32 @@
 /**
- * Frames that go to many members together: joined once, then the same bytes for all of them.
+ * A batch of frames that many members receive. The frames are joined once, and every member gets the
+ * same bytes.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { eventOf, type Frame } from "./frame.ts";
+import { type Frame, toServerSentEvent } from "./frame.ts";
 
-/** See the module's doc. Never changed once it is made. */
+/** See the module's doc. Immutable. Each encoding is built on first use and then shared. */
 export class Batch {
   readonly frames: readonly Frame[];
   #wire: Uint8Array | null = null;
-  #events: Uint8Array | null = null;
+  #serverSentEvents: Uint8Array | null = null;
 
+  /** `frames` must not be empty and must not change afterwards. */
   constructor(frames: readonly Frame[]) {
     this.frames = frames;
   }
 
-  /** The bytes of all frames, one after the other. */
+  /** All frames as WebSocket frames, one after the other. Do not modify the bytes. */
   get wire(): Uint8Array {
     return this.#wire ??= this.frames.length === 1
       ? this.frames[0]!.wire
       : Buffer.concat(this.frames.map(({ wire }) => wire));
   }
 
-  /** The same as server-sent events. */
-  get events(): Uint8Array {
-    return this.#events ??= Buffer.concat(this.frames.map(eventOf));
+  /** All frames as server-sent events, one after the other. Do not modify the bytes. */
+  get serverSentEvents(): Uint8Array {
+    return this.#serverSentEvents ??= Buffer.concat(this.frames.map(toServerSentEvent));
   }
 }

@@ -1,53 +1,59 @@
 /**
- * When what is pending is written: at the end of the turn while the edge has little to write, in
- * windows that grow while writing takes much of its time. The send system call (5 to 10 us) is what
- * a delivery costs, so the more frames go out in one, the more a core carries.
+ * Decides when queued frames are written. A gateway with little to write flushes at the end of each
+ * turn of the event loop. A busy gateway pauses between flushes, so that more frames share one write.
+ * The send system call (5 to 10 us) is most of what a delivery costs, so the more frames one call
+ * carries, the more deliveries a core sustains.
  *
  * @module
  */
 
-/** What has something pending. */
+/** Something with frames to write. */
 export interface Flushable {
+  /** Writes or hands on everything queued. Must not throw. */
   flush(): void;
 }
 
 /**
- * How long writing is owed a rest for each millisecond that it took: while it takes less than
- * half of the time nothing is delayed.
+ * Milliseconds of pause after each millisecond of writing. With 1 nothing is delayed while writing
+ * takes less than half of the time.
  */
-const REST = 1;
+const PAUSE_PER_WRITE_MS = 1;
 
-/** A rest shorter than this is not worth a timer, milliseconds. */
-const LEAST_REST_MS = 1;
+/** A shorter pause, in milliseconds, is not worth a timer. */
+const MIN_PAUSE_MS = 1;
 
-/** See the module's doc. One a gateway. */
+/** See the module's doc. One per gateway: all rooms and sockets share it. */
 export class FlushSchedule {
-  readonly #ceiling: number;
+  readonly #maxDelay: number;
   readonly #now: () => number;
   #feeds: Flushable[] = [];
   #outboxes: Flushable[] = [];
   #scheduled = false;
-  #owed = 0;
-  #flushed = 0;
+  /** The pause that began at the end of the last flush, and that time; milliseconds. */
+  #pause = 0;
+  #flushedAt = 0;
 
-  /** `ceiling` is the longest that anything is delayed, milliseconds; 0 delays nothing. */
-  constructor(ceiling: number, now: () => number = () => performance.now()) {
-    this.#ceiling = ceiling;
+  /**
+   * `maxDelay` is the longest that a frame waits for a flush, milliseconds; 0 delays nothing. `now` is
+   * a monotonic clock in milliseconds; tests pass their own.
+   */
+  constructor(maxDelay: number, now: () => number = () => performance.now()) {
+    this.#maxDelay = maxDelay;
     this.#now = now;
   }
 
-  /** Whether any room has something that its members' outboxes do not have yet. */
+  /** Whether any room has frames queued that its members' outboxes do not have yet. */
   get feedsPending(): boolean {
     return this.#feeds.length > 0;
   }
 
-  /** A room has something for its members. To be called once until it is flushed. */
+  /** Adds a room's feed to the next flush. Call it once per flush of the feed. */
   addFeed(feed: Flushable): void {
     this.#feeds.push(feed);
     this.#schedule();
   }
 
-  /** A socket has something pending. To be called once until it is flushed. */
+  /** Adds a socket's outbox to the next flush. Call it once per flush of the outbox. */
   addOutbox(outbox: Flushable): void {
     this.#outboxes.push(outbox);
     this.#schedule();
@@ -56,20 +62,20 @@ export class FlushSchedule {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const wait = Math.min(this.#ceiling, this.#rest(this.#now()));
-    if (wait < LEAST_REST_MS) setImmediate(this.#flush);
+    const wait = Math.min(this.#maxDelay, this.#remainingPause(this.#now()));
+    if (wait < MIN_PAUSE_MS) setImmediate(this.#flush);
     else setTimeout(this.#flush, wait);
   }
 
-  /** What is still owed of the rest, milliseconds. */
-  #rest(now: number): number {
-    return Math.max(0, this.#owed - (now - this.#flushed));
+  /** How much of the pause is left, milliseconds. */
+  #remainingPause(now: number): number {
+    return Math.max(0, this.#pause - (now - this.#flushedAt));
   }
 
   readonly #flush = (): void => {
     const began = this.#now();
-    const owed = this.#rest(began);
-    // First what rooms have, so that it goes out in the same writes as all else.
+    const remaining = this.#remainingPause(began);
+    // Feeds first: they fill the outboxes, so their frames share a write with everything else.
     const feeds = this.#feeds;
     for (let i = 0; i < feeds.length; i++) feeds[i]!.flush();
     feeds.length = 0;
@@ -77,7 +83,8 @@ export class FlushSchedule {
     for (let i = 0; i < outboxes.length; i++) outboxes[i]!.flush();
     outboxes.length = 0;
     this.#scheduled = false;
-    this.#flushed = this.#now();
-    this.#owed = Math.min(this.#ceiling, owed + (this.#flushed - began) * REST);
+    this.#flushedAt = this.#now();
+    const earned = (this.#flushedAt - began) * PAUSE_PER_WRITE_MS;
+    this.#pause = Math.min(this.#maxDelay, remaining + earned);
   };
 }

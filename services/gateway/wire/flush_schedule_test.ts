@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { FlushSchedule } from "./flush_schedule.ts";
 
-/** A schedule on a clock of its own, whose flushes take as long as the test says. */
-function schedule(ceiling: number) {
+/** A schedule with a manual clock. The test sets how long each flush takes. */
+function schedule(maxDelay: number) {
   let time = 1_000;
-  const flushes = new FlushSchedule(ceiling, () => time);
+  const flushes = new FlushSchedule(maxDelay, () => time);
   return {
     flushes,
     pass: (milliseconds: number) => time += milliseconds,
-    /** Adds something that takes so long to flush. Resolves when it was flushed. */
+    /** Adds an outbox that takes `took` milliseconds to flush. Resolves when it has been flushed. */
     add: (took = 0) =>
       new Promise<void>((resolve) => {
         flushes.addOutbox({
@@ -21,7 +21,7 @@ function schedule(ceiling: number) {
   };
 }
 
-/** Turns of the event loop that pass before a promise is resolved. */
+/** Returns how many turns of the event loop pass before a promise resolves. */
 async function turnsUntil(promise: Promise<void>): Promise<number> {
   let done = false;
   promise.then(() => done = true);
@@ -31,20 +31,20 @@ async function turnsUntil(promise: Promise<void>): Promise<number> {
   }
 }
 
-Deno.test("while there is little to write everything goes out at the end of its turn", async () => {
+Deno.test("with little to write, everything is flushed at the end of its turn", async () => {
   const { add, pass } = schedule(10);
   for (let i = 0; i < 10; i++) {
     assert.ok(await turnsUntil(add(4)) <= 1);
-    // Writing took 4 ms and rested 4: half of the time.
+    // 4 ms of writing and 4 ms of pause: writing takes half of the time.
     pass(4);
   }
 });
 
-Deno.test("after much writing what comes waits for its rest, which ends at the ceiling", async () => {
+Deno.test("after a long flush new frames wait, but never longer than the maximum delay", async () => {
   const { add, pass } = schedule(10);
   await add(500);
   pass(9.5);
-  // Less than a millisecond of the ten is left: no timer for that.
+  // Less than a millisecond of the pause is left: no timer.
   assert.ok(await turnsUntil(add()) <= 1);
   await add(500);
   const began = performance.now();
@@ -52,13 +52,13 @@ Deno.test("after much writing what comes waits for its rest, which ends at the c
   assert.ok(performance.now() - began >= 9);
 });
 
-Deno.test("with no window nothing ever waits", async () => {
+Deno.test("a maximum delay of 0 delays nothing", async () => {
   const { add } = schedule(0);
   await add(500);
   assert.ok(await turnsUntil(add()) <= 1);
 });
 
-Deno.test("rooms are flushed before sockets, and what they give out goes in the same flush", async () => {
+Deno.test("feeds are flushed before outboxes, and an outbox that a feed fills joins the same flush", async () => {
   const order: string[] = [];
   const flushes = new FlushSchedule(10);
   const done = new Promise<void>((resolve) => {
@@ -71,13 +71,13 @@ Deno.test("rooms are flushed before sockets, and what they give out goes in the 
     flushes.addOutbox(outbox("first socket"));
     flushes.addFeed({
       flush: () => {
-        order.push("room");
+        order.push("feed");
         flushes.addOutbox(outbox("second socket"));
       },
     });
   });
   assert.equal(flushes.feedsPending, true);
   await done;
-  assert.deepEqual(order, ["room", "first socket", "second socket"]);
+  assert.deepEqual(order, ["feed", "first socket", "second socket"]);
   assert.equal(flushes.feedsPending, false);
 });

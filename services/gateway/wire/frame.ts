@@ -1,39 +1,41 @@
 /**
- * Frames as they go out: each is built once, WebSocket header and all, and the same bytes are
- * written to every member. Nothing is parsed here.
+ * Builds the frames that the gateway sends. Each frame is built once, including its WebSocket header,
+ * and the same bytes are written to every member. Nothing is parsed here: a stored event keeps its
+ * JSON, and the gateway's own fields are put in front of it.
  *
  * @module
  */
 import type { ServerFrame } from "../../contract/mod.ts";
 
-/** A frame to send. `wire` is a whole unmasked WebSocket text frame, shared: never changed. */
+/** A frame to send. */
 export interface Frame {
+  /** A complete, unmasked WebSocket frame. Many members share the bytes: do not modify them. */
   readonly wire: Uint8Array;
-  /** Where the JSON begins in `wire`, for transports that are not WebSocket. */
+  /** Index in `wire` at which the JSON begins, for transports other than WebSocket. */
   readonly start: number;
 }
 
-/** FIN and the opcodes of RFC 6455. */
-const TEXT = 0x81;
+/** First byte of an unfragmented text frame: FIN and opcode 1 (RFC 6455, section 5.2). */
+const FIN_TEXT = 0x81;
 
-/** Up to this a text is written faster by a loop than by the encoder. */
-const SHORT = 256;
+/** Up to this length, in characters, a loop encodes ASCII faster than the `TextEncoder`. */
+const MAX_LOOP_LENGTH = 256;
 
 const encoder = new TextEncoder();
 
-/** A WebSocket ping without payload. */
+/** A WebSocket ping (FIN and opcode 9) without payload. */
 export const PING_FRAME: Frame = { wire: new Uint8Array([0x89, 0x00]), start: 2 };
 
-const BRACE = 0x7b;
+const [OPEN_BRACE, CLOSE_BRACE] = [0x7b, 0x7d];
 
-/** Makes a frame of an object. */
+/** Encodes an object as a frame. */
 export function encodeFrame(frame: ServerFrame): Frame {
   return textFrame(JSON.stringify(frame));
 }
 
-/** Makes a frame of JSON text. */
+/** Encodes JSON text as a frame. */
 export function textFrame(json: string): Frame {
-  if (json.length <= SHORT) {
+  if (json.length <= MAX_LOOP_LENGTH) {
     const start = headerLength(json.length);
     const wire = new Uint8Array(start + json.length);
     if (writeAscii(wire, json, start)) {
@@ -50,57 +52,62 @@ export function textFrame(json: string): Frame {
 }
 
 /**
- * Makes a frame of an event's JSON, as published, with members put in front: `head` is the JSON of
- * those up to their last comma, its opening brace included. Null where the event is no object.
+ * Builds a frame from an event's JSON with fields put in front. `prefix` is ASCII and holds the JSON
+ * of those fields, from the opening brace to the last comma. Returns null if the event is not a JSON
+ * object with at least one field.
  */
-export function spliceFrame(head: string, event: Uint8Array): Frame | null {
-  if (event.length < 3 || event[0] !== BRACE || event[event.length - 1] !== BRACE + 2) return null;
-  const length = head.length + event.length - 1;
+export function spliceFrame(prefix: string, event: Uint8Array): Frame | null {
+  if (event.length < 3) return null;
+  if (event[0] !== OPEN_BRACE || event[event.length - 1] !== CLOSE_BRACE) return null;
+  const length = prefix.length + event.length - 1;
   const start = headerLength(length);
   const wire = new Uint8Array(start + length);
   writeHeader(wire, length);
-  writeAscii(wire, head, start);
-  wire.set(event.subarray(1), start + head.length);
+  writeAscii(wire, prefix, start);
+  wire.set(event.subarray(1), start + prefix.length);
   return { wire, start };
 }
 
-/** The `room-message` frame of a stored event. */
+/** Builds the `room-message` frame of a stored event. Returns null if the event is not an object. */
 export function messageFrame(event: Uint8Array, seq: number, prev: number): Frame | null {
   return spliceFrame(`{"type":"room-message","seq":${seq},"prev":${prev},`, event);
 }
 
-/** The `room-signal` frame of a signal. */
+/** Builds the `room-signal` frame of a signal. Returns null if the event is not an object. */
 export function signalFrame(event: Uint8Array): Frame | null {
   return spliceFrame(`{"type":"room-signal",`, event);
 }
 
-const DATA = encoder.encode("data: ");
-const END = encoder.encode("\n\n");
+const EVENT_START = encoder.encode("data: ");
+const EVENT_END = encoder.encode("\n\n");
 
-const [LINE_FEED, RETURN, SPACE] = [10, 13, 32];
+const [LINE_FEED, CARRIAGE_RETURN, SPACE] = [10, 13, 32];
 
-/** A frame as a server-sent event. */
-export function eventOf({ wire, start }: Frame): Uint8Array {
+/** Encodes a frame as a server-sent event. */
+export function toServerSentEvent({ wire, start }: Frame): Uint8Array {
   const json = wire.subarray(start);
-  const event = new Uint8Array(DATA.length + json.length + END.length);
-  event.set(DATA);
-  event.set(json, DATA.length);
-  event.set(END, DATA.length + json.length);
-  // Ours has none; that of another publisher may, between tokens, where a blank says the same.
-  if (json.includes(LINE_FEED) || json.includes(RETURN)) {
-    for (let at = DATA.length; at < event.length - END.length; at++) {
-      if (event[at] === LINE_FEED || event[at] === RETURN) event[at] = SPACE;
+  const event = new Uint8Array(EVENT_START.length + json.length + EVENT_END.length);
+  event.set(EVENT_START);
+  event.set(json, EVENT_START.length);
+  event.set(EVENT_END, EVENT_START.length + json.length);
+  // A line break would end the event. The gateway writes none, but another publisher's JSON may have
+  // some between tokens, where a space means the same.
+  if (json.includes(LINE_FEED) || json.includes(CARRIAGE_RETURN)) {
+    for (let at = EVENT_START.length; at < event.length - EVENT_END.length; at++) {
+      if (event[at] === LINE_FEED || event[at] === CARRIAGE_RETURN) event[at] = SPACE;
     }
   }
   return event;
 }
 
+/** Length of the WebSocket header of a payload; both in bytes. */
 function headerLength(length: number): number {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10;
 }
 
+/** Writes the WebSocket header of a text frame with a payload of `length` bytes. */
 function writeHeader(wire: Uint8Array, length: number): void {
-  wire[0] = TEXT;
+  wire[0] = FIN_TEXT;
   if (length < 126) {
     wire[1] = length;
   } else if (length < 65_536) {
@@ -116,7 +123,7 @@ function writeHeader(wire: Uint8Array, length: number): void {
   }
 }
 
-/** Writes a text, if it is ASCII alone: says whether. */
+/** Writes ASCII text at an index. Returns false, with a part written, at the first other character. */
 function writeAscii(bytes: Uint8Array, text: string, at: number): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

@@ -3,7 +3,7 @@ import { encodeFrame, type Frame, messageFrame, signalFrame, textFrame } from ".
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** The payload of an unmasked text frame, by RFC 6455, checking its header. */
+/** Decodes an unmasked text frame by RFC 6455 and checks its header. Returns the payload. */
 function payload({ wire, start }: Frame): string {
   assert.equal(wire[0], 0x81);
   const view = new DataView(wire.buffer, wire.byteOffset, wire.length);
@@ -18,14 +18,14 @@ function payload({ wire, start }: Frame): string {
   return new TextDecoder().decode(wire.subarray(header));
 }
 
-Deno.test("frames of every length have the header that is theirs", () => {
+Deno.test("every length of payload gets the right header", () => {
   for (const length of [2, 125, 126, 127, 65_535, 65_536, 100_000]) {
     const json = JSON.stringify("x".repeat(length - 2));
     assert.equal(payload(textFrame(json)), json);
   }
 });
 
-Deno.test("seq and prev are put in front of the event as it was published", () => {
+Deno.test("seq and prev go in front of the event, which stays as published", () => {
   const event = { room: "lobby", id: "1", content: { text: "grüß 👋" } };
   const frame = messageFrame(encode(JSON.stringify(event)), 12, 7)!;
   assert.deepEqual(JSON.parse(payload(frame)), {
@@ -39,12 +39,12 @@ Deno.test("seq and prev are put in front of the event as it was published", () =
   assert.deepEqual(JSON.parse(payload(signal)), { type: "room-signal", ...event });
 });
 
-Deno.test("what is no object makes no frame", () => {
+Deno.test("an event that is not an object has no frame", () => {
   for (const text of ["", "{}", "[1]", '"x"', '{"a":1', "null"]) {
     assert.equal(messageFrame(encode(text), 1, 0), null, text);
   }
 });
 
-Deno.test("a frame of an object is its JSON", () => {
+Deno.test("an encoded object is its JSON", () => {
   assert.equal(payload(encodeFrame({ type: "pong" })), '{"type":"pong"}');
 });

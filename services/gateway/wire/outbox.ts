@@ -1,6 +1,6 @@
 /**
- * What waits to be written to a socket: what is for its client alone, and what rooms have for it, in
- * order. All that is pending when the schedule flushes goes out in one write.
+ * The bounded queue of bytes to write to one socket: frames for its client alone and batches from its
+ * rooms, in order. Each flush sends everything queued in one write.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import type { Batch } from "./batch.ts";
 import type { FlushSchedule } from "./flush_schedule.ts";
 import type { Frame } from "./frame.ts";
 
-/** Frames that may be dropped are, once so many bytes wait. */
+/** Queued bytes above which droppable frames are skipped: a reader that keeps up queues far less. */
 const DROP_ABOVE_BYTES = 64 * 1024;
 
-/** Below this a socket counts as drained. */
-const DRAINED_BYTES = 64 * 1024;
+/** Queued bytes from which a socket counts as congested, and below which it counts as drained. */
+const CONGESTED_BYTES = 64 * 1024;
 
-/** Whom an outbox belongs to. */
+/** The owner of an outbox. */
 export interface OutboxOwner {
-  /** More waits than may; nothing more is taken. Called once. */
+  /** The reader is too slow: the queue exceeded its limit and is discarded. Called once. */
   overflowed(): void;
 }
 
-/** One socket's pending frames, bounded. */
+/** See the module's doc. One per socket. */
 export class Outbox {
   readonly #socket: Writable;
   readonly #schedule: FlushSchedule;
@@ -31,9 +31,9 @@ export class Outbox {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #closed = false;
-  #queued = false;
+  #scheduled = false;
 
-  /** The owner is told when more than `maxBytes` wait for a reader that is too slow. */
+  /** The outbox calls the owner's `overflowed` when more than `maxBytes` are queued. */
   constructor(socket: Writable, schedule: FlushSchedule, maxBytes: number, owner: OutboxOwner) {
     this.#socket = socket;
     this.#schedule = schedule;
@@ -41,45 +41,45 @@ export class Outbox {
     this.#owner = owner;
   }
 
-  /** Bytes that wait: pending here, or in the socket's own buffer. */
-  get waiting(): number {
+  /** Bytes that are not sent yet: queued here or in the socket's own buffer. */
+  get queuedBytes(): number {
     return this.#pendingBytes + this.#socket.writableLength;
   }
 
-  /** Whether more waits than a reader that keeps up lets wait. */
-  get behind(): boolean {
-    return !this.#closed && !this.#socket.destroyed && this.waiting >= DRAINED_BYTES;
+  /** Whether the reader is slow, so that work for it that can wait should wait. False once closed. */
+  get congested(): boolean {
+    return !this.#closed && !this.#socket.destroyed && this.queuedBytes >= CONGESTED_BYTES;
   }
 
-  /** Whether the reader is so far behind that what may be dropped is. */
-  get dropping(): boolean {
-    return this.#closed || this.waiting > DROP_ABOVE_BYTES;
+  /** Whether droppable frames should be skipped: the reader is slow, or the outbox is closed. */
+  get skipsDroppable(): boolean {
+    return this.#closed || this.queuedBytes > DROP_ABOVE_BYTES;
   }
 
-  /** Appends a frame. */
+  /** Queues a frame. */
   push(frame: Frame): void {
     this.append(frame.wire);
   }
 
-  /** Appends what a room has for all of its members. */
+  /** Queues a batch that all members of a room receive. */
   pushBatch(batch: Batch): void {
     this.append(batch.wire);
   }
 
-  /** Appends bytes of a transport's own. */
+  /** Queues raw bytes. A closed outbox ignores them. */
   append(wire: Uint8Array): void {
     if (this.#closed || wire.length === 0) return;
     this.#pending.push(wire);
     this.#pendingBytes += wire.length;
-    if (this.waiting > this.#maxBytes) return this.#overflow();
-    if (this.#queued) return;
-    this.#queued = true;
+    if (this.queuedBytes > this.#maxBytes) return this.#overflow();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     this.#schedule.addOutbox(this);
   }
 
-  /** Writes what is pending, in one write. */
+  /** Writes everything queued, in one write. */
   flush(): void {
-    this.#queued = false;
+    this.#scheduled = false;
     const pending = this.#pending;
     if (pending.length === 0 || this.#closed) return;
     const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending, this.#pendingBytes);
@@ -88,10 +88,10 @@ export class Outbox {
     if (!this.#socket.destroyed) this.#socket.write(bytes);
   }
 
-  /** Resolves when little waits, or the socket has closed. */
+  /** Resolves when the outbox is no longer congested or the socket has closed. Never rejects. */
   drained(): Promise<void> {
     this.flush();
-    if (this.#closed || this.#socket.destroyed || this.waiting < DRAINED_BYTES) {
+    if (this.#closed || this.#socket.destroyed || this.queuedBytes < CONGESTED_BYTES) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
@@ -105,18 +105,18 @@ export class Outbox {
     });
   }
 
-  /** Writes what is pending and takes nothing more. */
+  /** Writes everything queued, then ignores further frames. */
   close(): void {
     this.flush();
-    this.#drop();
+    this.#discard();
   }
 
   #overflow(): void {
-    this.#drop();
+    this.#discard();
     this.#owner.overflowed();
   }
 
-  #drop(): void {
+  #discard(): void {
     this.#closed = true;
     this.#pending.length = 0;
     this.#pendingBytes = 0;

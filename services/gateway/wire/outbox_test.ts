@@ -6,7 +6,7 @@ import { FlushSchedule } from "./flush_schedule.ts";
 import { textFrame } from "./frame.ts";
 import { Outbox } from "./outbox.ts";
 
-/** A socket that keeps its writes, and takes them only when told to. */
+/** A socket that records its writes. A stuck one completes a write only on `release`. */
 function socket(options: { stuck?: boolean } = {}) {
   const writes: Buffer[] = [];
   let release = () => {};
@@ -39,7 +39,7 @@ Deno.test("all frames of a turn go out in one write, in order", async () => {
   );
 });
 
-Deno.test("a reader that never reads costs a bounded number of bytes, then overflows once", async () => {
+Deno.test("a reader that never reads queues a bounded number of bytes and overflows once", async () => {
   const { duplex } = socket({ stuck: true });
   let overflows = 0;
   const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, {
@@ -49,20 +49,20 @@ Deno.test("a reader that never reads costs a bounded number of bytes, then overf
   let most = 0;
   for (let i = 0; i < 1_000; i++) {
     outbox.push(frame);
-    most = Math.max(most, outbox.waiting);
+    most = Math.max(most, outbox.queuedBytes);
     if (i % 10 === 0) await turn();
   }
   assert.equal(overflows, 1);
   assert.ok(most <= 102_000, String(most));
 });
 
-Deno.test("what may be dropped is, before anything else, when the reader is behind", async () => {
+Deno.test("droppable frames are skipped while the reader is slow", async () => {
   const { duplex } = socket({ stuck: true });
   const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   const frame = textFrame(JSON.stringify("x".repeat(10_000)));
   let kept = 0;
   for (let i = 0; i < 100; i++) {
-    if (!outbox.dropping) {
+    if (!outbox.skipsDroppable) {
       outbox.push(frame);
       kept++;
     }
@@ -72,7 +72,7 @@ Deno.test("what may be dropped is, before anything else, when the reader is behi
   outbox.push(frame);
 });
 
-Deno.test("drained resolves when the reader has caught up, or has gone", async () => {
+Deno.test("drained resolves when the reader has caught up or the socket has closed", async () => {
   const { duplex, release, writes } = socket({ stuck: true });
   const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   outbox.push(textFrame(JSON.stringify("x".repeat(100_000))));
@@ -84,15 +84,15 @@ Deno.test("drained resolves when the reader has caught up, or has gone", async (
   await waiting;
   assert.equal(writes.length, 1);
 
-  const gone = socket({ stuck: true });
-  const other = new Outbox(gone.duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const closing = socket({ stuck: true });
+  const other = new Outbox(closing.duplex, new FlushSchedule(0), 1_000_000, NEVER);
   other.push(textFrame(JSON.stringify("x".repeat(100_000))));
-  const closing = other.drained();
-  gone.duplex.destroy();
-  await closing;
+  const closed = other.drained();
+  closing.duplex.destroy();
+  await closed;
 });
 
-Deno.test("closing writes what is pending and takes nothing more", async () => {
+Deno.test("close writes what is queued and ignores further frames", async () => {
   const { duplex, writes } = socket();
   const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
   outbox.push(textFrame("1"));
