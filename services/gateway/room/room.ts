@@ -6,7 +6,6 @@
  * @module
  */
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import type * as z from "zod";
 import {
   type Grant,
   HEADERS,
@@ -31,6 +30,7 @@ import {
 import { Feed } from "./feed.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import { messageFrame, signalFrame } from "../wire/frame.ts";
+import { invalidEntry, validatedEvent } from "./foreign_event.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { LogHead } from "./log_head.ts";
 import type { RoomMember } from "./member.ts";
@@ -236,7 +236,7 @@ export class Room {
   #live(message: Msg): void {
     const seq = wireHeaderNumber(message, SEQUENCE);
     const own = hasWireHeader(message, CHECKED);
-    const event = own ? message.data : checked(message.data, this.name, RoomEvent);
+    const event = own ? message.data : validatedEvent(message.data, this.name, RoomEvent);
     const traceparent = recordedTraceparent(message);
     if (!this.stored) {
       if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
@@ -278,7 +278,7 @@ export class Room {
   #signal(message: Msg): void {
     const { data } = message;
     const own = hasWireHeader(message, CHECKED);
-    const event = own ? data : checked(data, this.name, SignalEvent);
+    const event = own ? data : validatedEvent(data, this.name, SignalEvent);
     const frame = event === null ? null : signalFrame(event);
     if (frame === null) {
       return this.#deps.bus.log.warn("dropped an invalid signal", {
@@ -287,29 +287,4 @@ export class Room {
     }
     this.#feed.push(frame, true);
   }
-}
-
-/**
- * Validates an event that no gateway has checked. Returns its JSON, rewritten from the parsed value;
- * null if it is invalid or belongs to another room.
- */
-function checked<Event extends { room: string }>(
-  data: Uint8Array,
-  room: string,
-  schema: z.ZodType<Event>,
-): Uint8Array | null {
-  try {
-    const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(data)));
-    if (!parsed.success || parsed.data.room !== room) return null;
-    return new TextEncoder().encode(JSON.stringify(parsed.data));
-  } catch {
-    return null;
-  }
-}
-
-/** The placeholder that members get in place of a stored but invalid event. */
-function invalidEntry(room: string, seq: number, timestamp: number): Omit<Entry, "prev"> {
-  const id = `invalid-${seq}`;
-  const event: RoomEvent = { room, id, userId: "unknown", username: "", content: null, timestamp };
-  return { seq, event: new TextEncoder().encode(JSON.stringify(event)) };
 }
