@@ -77,7 +77,7 @@ Deno.test({
         await assert.rejects(archive.append("e", [row(1)]), /did not answer in 300 ms/);
       }
     } finally {
-      await server.goOn();
+      await server.resume();
     }
     await until("it to append", () => archive.append("e", [row(1)]).then(() => true));
     assert.equal(await archive.lastSeq("e"), 1);

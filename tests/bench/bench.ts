@@ -1,6 +1,6 @@
 /**
- * Runs the scenarios against Hopwire and against the baseline, one after the other on the same
- * cores: all of the server side on one, the load on another.
+ * Runs the scenarios against Hopwire and the baseline, one after the other on the same cores: the
+ * whole server side on one core, the load on another.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 } from "./targets.ts";
 import { tracing } from "./tracing.ts";
 
-/** Every scenario, in the order they are run. */
+/** Every scenario, in execution order. */
 export const SCENARIOS = [
   "hot-room",
   "many-rooms",
@@ -31,7 +31,7 @@ export const SCENARIOS = [
 ] as const;
 export type Scenario = typeof SCENARIOS[number];
 
-/** What is run, and where. */
+/** Options of {@link bench}. */
 export interface BenchOptions {
   scenarios: readonly Scenario[];
   sizes: run.Sizes;
@@ -41,13 +41,18 @@ export interface BenchOptions {
   say: (line: string) => void;
 }
 
-/** Messages a second that ramps begin with: each target's own, since they end so far apart. */
-const FROM: Record<string, { hot: number; many: number }> = {
+/**
+ * The rates at which ramps start, messages per second. They differ by target because the limits are
+ * far apart.
+ */
+const START_RATES: Record<string, { hot: number; many: number }> = {
   hopwire: { hot: 500, many: 4_000 },
   baseline: { hot: 75, many: 4_000 },
 };
 
-/** Runs it all. Gives the results by target: `hopwire`, and `baseline` where it could be run. */
+/**
+ * Runs the scenarios. Returns the results by target: `hopwire`, and `baseline` if it is available.
+ */
 export async function bench(options: BenchOptions): Promise<Record<string, TargetResults>> {
   const { say, sizes } = options;
   await pin([Deno.pid], options.loadCore);
@@ -70,7 +75,7 @@ export async function bench(options: BenchOptions): Promise<Record<string, Targe
       for (const [name, start] of Object.entries(starts)) {
         if (name === "baseline" && scenario === "tracing") continue;
         say(`\n${scenario}, ${name}`);
-        await one(scenario, name, start, results[name] ??= {}, sizes, say);
+        await runScenario(scenario, name, start, results[name] ??= {}, sizes, say);
       }
     }
   } finally {
@@ -79,7 +84,7 @@ export async function bench(options: BenchOptions): Promise<Record<string, Targe
   return results;
 }
 
-async function one(
+async function runScenario(
   scenario: Scenario,
   name: string,
   start: (env?: Record<string, string>) => Promise<Target>,
@@ -87,12 +92,12 @@ async function one(
   sizes: run.Sizes,
   say: (line: string) => void,
 ): Promise<void> {
-  const from = FROM[name]!;
+  const from = START_RATES[name]!;
   const sayStep = (step: Step) => say(stepLine(step));
   if (scenario === "tracing") {
     const { hotRoom, manyRooms } = results.traced = await tracing(start, sizes, sayStep);
-    for (const [load, { cost, most }] of Object.entries({ hotRoom, manyRooms })) {
-      say(`${load}, traced / plain: CPU ${cost.toFixed(3)}, deliveries/s ${most.toFixed(3)}`);
+    for (const [load, { cost, throughput }] of Object.entries({ hotRoom, manyRooms })) {
+      say(`${load}, traced / plain: CPU ${cost.toFixed(3)}, deliveries/s ${throughput.toFixed(3)}`);
     }
     return;
   }
@@ -115,7 +120,7 @@ async function one(
     else results.manyRoomsLarge = ramp;
     return;
   }
-  if (scenario === "idle") say(JSON.stringify(results.idle = await run.idleCrowd(target, sizes)));
+  if (scenario === "idle") say(JSON.stringify(results.idle = await run.idle(target, sizes)));
   if (scenario === "storm") {
     say(JSON.stringify(results.storm = await run.connectStorm(target, sizes)));
   }

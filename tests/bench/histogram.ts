@@ -1,21 +1,20 @@
 /**
- * Latencies, kept as counts of ranges that are three per cent wide, so that a million a second cost
- * nothing to keep.
+ * A histogram of latencies with buckets 3 % wide, cheap enough for a million values per second.
  *
  * @module
  */
 
-/** Ranges an octave. */
+/** Buckets per octave. */
 const STEPS = 32;
 const STEP_BITS = 5;
 const OCTAVES = 27;
 
-/** See the module's doc. Values are whole microseconds; what is above 35 minutes counts as that. */
+/** A histogram. Values are whole microseconds; values above 35 minutes count as 35 minutes. */
 export class Histogram {
   readonly #counts = new Float64Array(STEPS * OCTAVES);
   count = 0;
 
-  /** Adds a value. */
+  /** Adds a value, microseconds. */
   add(microseconds: number): void {
     const value = microseconds < 0 ? 0 : microseconds > 0x7fffffff ? 0x7fffffff : microseconds | 0;
     const shift = value < STEPS * 2 ? 0 : 31 - Math.clz32(value) - STEP_BITS;
@@ -24,7 +23,7 @@ export class Histogram {
   }
 
   /**
-   * The value that a share of all values (0 to 1) are not above, microseconds; NaN of nothing.
+   * Returns the quantile for a share from 0 to 1, microseconds; NaN if the histogram is empty.
    *
    * @example
    * ```ts

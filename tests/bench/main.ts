@@ -41,7 +41,7 @@ if (unknown.length > 0 || !(sizes.seconds > 0) || !(sizes.churn > 0)) {
   Deno.exit(2);
 }
 if (Deno.build.os !== "linux" || await findOnPath("taskset") === null) {
-  say("the bench needs Linux, and taskset (of util-linux) to tie processes to cores");
+  say("the bench needs Linux and taskset (from util-linux), which pins processes to cores");
   Deno.exit(1);
 }
 const [first, second] = allowedCores();
@@ -64,6 +64,6 @@ say(`\n${date}, ${machine}, Deno ${Deno.version.deno}\n\n${table(results)}`);
 if (values.json !== undefined) {
   const report = { date, machine, deno: Deno.version.deno, sizes, results };
   await Deno.writeTextFile(values.json, JSON.stringify(report, null, 2) + "\n");
-  say(`\nall of it in ${values.json}`);
+  say(`\nfull results in ${values.json}`);
 }
 Deno.exit(0);

@@ -1,19 +1,19 @@
 /**
- * Where the processes under test run, and what they use: CPU time and memory, from /proc.
+ * Pins the processes under test to cores, and reads their CPU time and memory from /proc.
  *
  * @module
  */
 
-/** Clock ticks of /proc a second: 100 on every Linux of today. */
+/** Clock ticks of /proc per second: 100 on every current Linux. */
 const TICKS = 100;
 
-/** CPU microseconds that each group of processes has used so far, by name. */
+/** The CPU time each group of processes has used so far, microseconds. */
 export type Usage = Record<string, number>;
 
-/** Processes by what they are. */
+/** Process ids by group. */
 export type Groups = Record<string, number[]>;
 
-/** The cores that this process may run on. */
+/** Returns the cores that this process may run on. */
 export function allowedCores(): number[] {
   const status = Deno.readTextFileSync("/proc/self/status");
   const list = /Cpus_allowed_list:\s+(\S+)/.exec(status)?.[1] ?? "0";
@@ -23,7 +23,7 @@ export function allowedCores(): number[] {
   });
 }
 
-/** Ties processes (with all their threads) to one core. */
+/** Pins processes, with all their threads, to one core. */
 export async function pin(pids: number[], core: number): Promise<void> {
   for (const pid of pids) {
     const { success, stderr } = await new Deno.Command("taskset", {
@@ -35,7 +35,7 @@ export async function pin(pids: number[], core: number): Promise<void> {
   }
 }
 
-/** What each group has used so far. */
+/** Returns the CPU time each group has used so far. */
 export function usageOf(groups: Groups): Usage {
   const usage: Usage = {};
   for (const [name, pids] of Object.entries(groups)) {
@@ -44,14 +44,14 @@ export function usageOf(groups: Groups): Usage {
   return usage;
 }
 
-/** CPU microseconds of one process so far. */
+/** Returns the CPU time of one process so far, microseconds. */
 export function cpuOf(pid: number): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
-  // utime and stime, the 14th and 15th of proc(5); the first two are gone.
+  // utime and stime: fields 14 and 15 in proc(5), without the first two, which were cut off.
   return (Number(fields[11]) + Number(fields[12])) * 1_000_000 / TICKS;
 }
 
-/** Resident bytes of one process. */
+/** Returns the resident memory of one process, bytes. */
 export function rssOf(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1_024;

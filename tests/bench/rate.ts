@@ -1,6 +1,7 @@
 /**
- * Sending at a rate, whatever comes back: each message carries the time it was due, so that a server
- * that falls behind is not measured by the few messages that it let through.
+ * Open-loop load: messages are sent at a fixed rate, whatever the responses. Each message carries
+ * the time it was due, so an overloaded server is not measured only by the messages that got
+ * through (coordinated omission).
  *
  * @module
  */
@@ -10,54 +11,56 @@ import { clock } from "./clock.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Target } from "./targets.ts";
 
-/** Messages sent between two looks at what has come, at most. */
+/** Most messages sent between two polls of the sockets. */
 const BURST = 64;
 
-/** How long what is on its way after a step may take to arrive, milliseconds. */
+/** How long messages in flight may take to arrive after a step, milliseconds. */
 const SETTLE_MS = 20_000;
 
-/** A latency beyond which a step counts as overload, microseconds. */
+/** The p99 latency above which a step counts as overloaded, microseconds. */
 const OVERLOAD_US = 1_000_000;
 
-/** A share of what should have been delivered below which a step counts as overload. */
+/** The share of expected deliveries below which a step counts as overloaded. */
 const KEPT_UP = 0.97;
 
-/** What one step at one rate showed. */
+/** The result of one step at one rate. */
 export interface Step {
-  /** Messages a second: asked for, and truly sent. */
+  /** The intended rate, messages per second. */
   rate: number;
+  /** The actual rate, messages per second. */
   sent: number;
-  /** Deliveries a second. */
+  /** Deliveries per second. */
   deliveries: number;
-  /** Of deliveries, milliseconds from the time a message was due. */
+  /** Latency quantiles of deliveries since the message was due, milliseconds. */
   p50: number;
   p95: number;
   p99: number;
   p999: number;
-  /** CPU microseconds a delivery, by group of processes. */
+  /** CPU time per delivery by group of processes, microseconds. */
   cpu: Usage;
-  /** Shares of a core: all of the server side, and the load client. */
+  /** The share of a core that the server side used. */
   serverCore: number;
+  /** The share of a core that the load client used. */
   loadCore: number;
-  /** Connections that the server has closed so far, by its code. */
+  /** The number of connections that the server has closed so far, by close code. */
   lost: Record<string, number>;
   /** Whether the server side kept up. */
   keptUp: boolean;
 }
 
-/** How a step is driven. */
+/** The load of a step. */
 export interface Drive {
   target: Target;
   swarm: Swarm;
-  /** Sends the nth message, due at a time (see {@link clock}). */
+  /** Sends the nth message, which is due at a time of {@link clock}. */
   send(n: number, due: number): void;
-  /** Deliveries that one message makes. */
+  /** Deliveries per message. */
   fanOut: number;
-  /** Seconds that are measured, after a quarter as many (at least one) that are not. */
+  /** Measured seconds. A warm-up of a quarter as many, at least one, comes first. */
   seconds: number;
 }
 
-/** Runs one step, and waits for what it left under way. */
+/** Runs one step, and waits for the messages still in flight. */
 export async function runStep(drive: Drive, rate: number): Promise<Step> {
   const { target, swarm } = drive;
   const interval = 1_000_000 / rate;
@@ -94,7 +97,7 @@ export async function runStep(drive: Drive, rate: number): Promise<Step> {
   const sentCount = n - sent;
   swarm.latency = null;
   const all = before + n * drive.fanOut;
-  await swarm.run("what is under way", () => swarm.delivered >= all, SETTLE_MS).catch(() => {});
+  await swarm.run("messages in flight", () => swarm.delivered >= all, SETTLE_MS).catch(() => {});
   const milliseconds = (share: number) => histogram.quantile(share) / 1_000;
   const per = Object.entries(used).map(([name, value]) => [name, (value - cpu[name]!) / count]);
   const server = Object.entries(used).reduce((sum, [name, value]) => sum + value - cpu[name]!, 0);
@@ -115,20 +118,23 @@ export async function runStep(drive: Drive, rate: number): Promise<Step> {
   };
 }
 
-/** What a search for the limit found. */
+/** The result of a search for the limit. */
 export interface Ramp {
   steps: Step[];
-  /** The step with the most deliveries a second. */
+  /** The step with the most deliveries per second. */
   best: Step;
-  /** The fastest step whose p99 was below {@link Ramp.bound}, if any was. */
+  /** The fastest step whose p99 was below {@link Ramp.bound}, if any. */
   within: Step | null;
-  /** Milliseconds. */
+  /** The bound for p99, milliseconds. */
   bound: number;
   /** Deliveries that one message makes. */
   fanOut: number;
 }
 
-/** Raises the rate until the server side does not keep up, then narrows down where p99 passes `bound` ms. */
+/**
+ * Raises the rate until the server side no longer keeps up, then narrows down where p99 exceeds
+ * `bound` milliseconds. Reports each step to `say`.
+ */
 export async function ramp(
   drive: Drive,
   options: { from: number; factor: number; bound: number; maxSteps: number },
@@ -143,7 +149,7 @@ export async function ramp(
   };
   let rate = options.from;
   let failed = 0;
-  // On a shared machine one bad step may be somebody else's: two in a row are ours.
+  // On a shared machine a single bad step may have another cause. Two in a row count.
   for (let i = 0; i < options.maxSteps && failed < 2; i++) {
     failed = (await run(Math.round(rate))).keptUp ? 0 : failed + 1;
     if (drive.swarm.lost.size > 0) break;

@@ -1,5 +1,5 @@
 /**
- * What was measured, as text for people.
+ * Formats the results as text.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Ramp, Step } from "./rate.ts";
 import type { CatchUp, Churn, HotRoom, Idle, Publish, Storm } from "./scenarios.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** Everything measured of one target; what was not run is not there. */
+/** The results of one target. Scenarios that were not run are absent. */
 export interface TargetResults {
   hotRoom?: HotRoom;
   manyRooms?: Ramp;
@@ -24,7 +24,7 @@ const whole = (value: number) => Math.round(value).toLocaleString("en-US");
 const cpuText = (cpu: Record<string, number>) =>
   Object.entries(cpu).map(([name, value]) => `${name} ${value.toFixed(2)}`).join(", ");
 
-/** One line of a step. */
+/** Formats a step as one line. */
 export function stepLine(step: Step): string {
   return [
     `${whole(step.rate).padStart(7)} msg/s`,
@@ -38,7 +38,7 @@ export function stepLine(step: Step): string {
   ].join("  ").trimEnd();
 }
 
-/** A table with a row for each thing measured and a column for each target, and their ratios. */
+/** Formats a Markdown table: one row per measurement, one column per target, and their ratio. */
 export function table(results: Record<string, TargetResults>): string {
   const names = Object.keys(results);
   const rows: [what: string, read: (of: TargetResults) => number | undefined, digits: number][] = [
@@ -49,7 +49,7 @@ export function table(results: Record<string, TargetResults>): string {
     ["many rooms: most messages/s in", (of) => bestIn(of.manyRooms), 0],
     ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.within?.sent, 0],
     ["1,000 rooms of 10: most messages/s in", (of) => bestIn(of.manyRoomsLarge), 0],
-    ["idle: gateway KB a connection", (of) => kilobytes(of.idle?.each), 1],
+    ["idle: gateway KB a connection", (of) => kilobytes(of.idle?.perConnection), 1],
     ["idle: NATS (Redis) KB a connection", (of) => kilobytes(brokerOf(of)), 1],
     ["idle: other services KB a connection", (of) => kilobytes(of.idle?.groups.services), 1],
     ["connect storm: connections/s", (of) => of.storm?.perSecond, 0],
@@ -79,7 +79,7 @@ export function table(results: Record<string, TargetResults>): string {
   return lines.join("\n");
 }
 
-/** Messages a second that were truly delivered to everybody. */
+/** Returns the messages per second that reached every member. */
 function bestIn(ramp: Ramp | undefined): number | undefined {
   if (ramp === undefined) return undefined;
   return ramp.best.deliveries / ramp.fanOut;

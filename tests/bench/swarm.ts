@@ -1,6 +1,7 @@
 /**
- * The load: thousands of WebSocket clients in one thread, on raw sockets. Frames of the server are
- * found in the bytes and not parsed, but for those that answer something.
+ * The load client: thousands of WebSocket clients in one thread, on raw sockets. It locates the
+ * server's frames in the bytes without parsing them, except those that are neither messages nor
+ * acks.
  *
  * @module
  */
@@ -9,16 +10,18 @@ import { clock, TIME_DIGITS, timeAt } from "./clock.ts";
 import type { Histogram } from "./histogram.ts";
 import { openSockets, type Sockets } from "./epoll.ts";
 
-/** Bytes received at a time. */
+/** Size of the receive buffer, bytes. */
 const RECEIVE_BYTES = 1024 * 1024;
 
-/** Bytes of a client that wait because the server does not read; above it the client sends nothing. */
+/**
+ * Most unsent bytes of a client whose server does not read. Above this the client drops its sends.
+ */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
-/** Connections that may be on their way at a time. */
+/** Most connections that open concurrently. */
 const OPENING_AT_A_TIME = 128;
 
-/** Where an ack's id begins: after `{"type":"ack","id":"`. */
+/** Offset of the id in an ack: after `{"type":"ack","id":"`. */
 const ACK_ID = 20;
 
 const NOTHING = new Uint8Array();
@@ -30,31 +33,33 @@ export interface Connection {
   readonly fd: number;
   readonly index: number;
   state: "connecting" | "upgrading" | "open" | "closed";
-  /** Messages delivered to it. */
+  /** The number of messages delivered to this client. */
   delivered: number;
-  /** What came last that is neither a message nor an ack. */
+  /** The handshake request. */
   request: string;
   rest: Uint8Array | null;
   unsent: Uint8Array | null;
 }
 
-/** See the module's doc. */
+/** Many clients, driven by one event loop. */
 export class Swarm implements Disposable {
-  /** Those that are there, in the order they were opened. */
+  /** Open connections, in the order they were opened. */
   readonly connections = new Set<Connection>();
-  /** Messages and acks that came, all in all. */
+  /** The number of messages received by all clients. */
   delivered = 0;
+  /** The number of acks received by all clients. */
   acked = 0;
-  /** Where set, how long each message and ack took from the time it was due. */
+  /** If set, collects the latency of each message since it was due. */
   latency: Histogram | null = null;
+  /** If set, collects the latency of each ack since its message was due. */
   ackLatency: Histogram | null = null;
-  /** Connections that the server closed, by its code; 0 where it gave none. */
+  /** The number of connections that the server closed, by close code; 0 if it sent none. */
   readonly lost = new Map<number, number>();
-  /** Sends that were left out, because the server does not read. */
+  /** The number of dropped sends, because the server did not read. */
   unsendable = 0;
-  /** Called with what is neither a message nor an ack. */
+  /** Called with each frame that is neither a message nor an ack. */
   onText: (connection: Connection, text: string) => void = () => {};
-  /** Called with an ack's text, where it is wanted. */
+  /** If set, called with the text of each ack. */
   onAck: ((text: string) => void) | null = null;
   readonly #sockets: Sockets;
   readonly #byFd: (Connection | undefined)[] = [];
@@ -68,7 +73,7 @@ export class Swarm implements Disposable {
     this.#sockets = openSockets();
   }
 
-  /** Begins one connection; `request` is its whole HTTP request. */
+  /** Starts one connection. `request` is the complete handshake request. */
   open(port: number, request: string): Connection {
     const fd = this.#sockets.connect(port);
     const index = this.#opened++;
@@ -86,7 +91,7 @@ export class Swarm implements Disposable {
     return connection;
   }
 
-  /** Sends one text frame. Gives whether it was taken. */
+  /** Sends one text frame. Returns whether it was accepted. */
   send(connection: Connection, text: string): boolean {
     if (connection.state !== "open") return false;
     if ((connection.unsent?.length ?? 0) > MAX_UNSENT_BYTES) {
@@ -97,7 +102,7 @@ export class Swarm implements Disposable {
     return true;
   }
 
-  /** Ends one connection, without a word. */
+  /** Closes one connection without a close frame. */
   close(connection: Connection): void {
     if (connection.state === "closed") return;
     connection.state = "closed";
@@ -107,8 +112,8 @@ export class Swarm implements Disposable {
   }
 
   /**
-   * Runs until `done` says so, calling `work` in between, which gives the milliseconds that may be
-   * waited. Throws when it takes longer than `deadline` milliseconds.
+   * Runs the event loop until `done` returns true. Calls `work` before each poll; it returns how
+   * many milliseconds the poll may wait. Throws after `deadline` milliseconds.
    */
   async run(
     what: string,
@@ -122,7 +127,7 @@ export class Swarm implements Disposable {
       this.#sockets.poll(wait, this.#ready);
       const now = performance.now();
       if (now > end) throw new Error(`${what} took more than ${deadline} ms`);
-      // Others of this process (what the servers print) have their turn, too.
+      // Yield to the rest of this process, which reads the servers' output.
       if (now - this.#yielded > 100) {
         await new Promise((resolve) => setTimeout(resolve));
         this.#yielded = performance.now();
@@ -130,7 +135,7 @@ export class Swarm implements Disposable {
     }
   }
 
-  /** Opens connections, some at a time, and runs until `ready` says of all that they are. */
+  /** Opens connections, a limited number at a time, and runs until all are `ready`. */
   async openAll(
     count: number,
     make: (index: number) => Connection,
@@ -169,7 +174,7 @@ export class Swarm implements Disposable {
   };
 
   #writable(connection: Connection): void {
-    this.#sockets.wantWritable(connection.fd, false);
+    this.#sockets.watchWritable(connection.fd, false);
     if (connection.state === "connecting") {
       connection.state = "upgrading";
       this.#write(connection, this.#encoder.encode(connection.request));
@@ -188,7 +193,7 @@ export class Swarm implements Disposable {
     const sent = Math.max(0, this.#sockets.send(connection.fd, bytes));
     if (sent === bytes.length) return;
     connection.unsent = bytes.slice(sent);
-    this.#sockets.wantWritable(connection.fd, true);
+    this.#sockets.watchWritable(connection.fd, true);
   }
 
   #readable(connection: Connection): void {
@@ -218,7 +223,7 @@ export class Swarm implements Disposable {
     }
   }
 
-  /** Where the answer of the handshake ends; 0 while it has not. */
+  /** Returns the offset after the handshake response, or 0 while it is incomplete. */
   #upgraded(connection: Connection, length: number): number {
     const text = this.#decoder.decode(this.#buffer.subarray(0, length));
     const end = text.indexOf("\r\n\r\n");
@@ -261,7 +266,7 @@ export class Swarm implements Disposable {
       if (first === LETTER_R && buffer[start + 14] === LETTER_M) {
         connection.delivered++;
         this.delivered++;
-        // The content stands last and ends with its time: `...0123456789012345"}`.
+        // The content is the last field and ends with the time: `...0123456789012345"}`.
         this.latency?.add(now - timeAt(buffer, at - 2 - TIME_DIGITS));
       } else if (
         first === LETTER_A && buffer[start + 10] === LETTER_C && buffer[start + 19] === QUOTE

@@ -1,6 +1,6 @@
 /**
- * What is measured: Hopwire as tests start it, and the baseline; both behind one interface, so that
- * the same scenarios run against both.
+ * The targets of the bench: Hopwire as the tests start it, and the baseline. Both implement one
+ * interface, so the same scenarios run against both.
  *
  * @module
  */
@@ -14,20 +14,22 @@ import { type Groups, pin } from "./processes.ts";
 /** The packages of the baseline, from the npm registry. */
 const BASELINE_PACKAGES = ["ws@8.23.0", "redis@6.3.1"];
 
-/** Something that is measured. */
+/** A running target. */
 export interface Target extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
   readonly groups: Groups;
-  /** The frame that enters a room, maybe from a place on (see {@link placeOf}). */
+  /** The frame that enters a room, optionally resuming from a position (see {@link positionOf}). */
   subscribe(room: string, since?: unknown): string;
-  /** The frame that says something. */
+  /** The frame that publishes a message. */
   message(room: string, id: string | undefined, content: string): string;
-  /** The place in a room's log: of the `subscribed` frame and the last `room-message` or `ack`. */
-  placeOf(subscribed: string, last: string): unknown;
+  /**
+   * The position in a room's log, from the `subscribed` frame and the last `room-message` or `ack`.
+   */
+  positionOf(subscribed: string, last: string): unknown;
 }
 
-/** How a target is started. */
+/** Options for starting a target. */
 export interface TargetOptions {
   /** The core that all of its processes run on. */
   core: number;
@@ -36,7 +38,7 @@ export interface TargetOptions {
   env?: Record<string, string>;
 }
 
-/** The HTTP request of a client with a token. */
+/** Returns the WebSocket handshake request of a client with a token. */
 export async function handshake(user: string): Promise<string> {
   return [
     "GET /ws HTTP/1.1",
@@ -50,7 +52,7 @@ export async function handshake(user: string): Promise<string> {
   ].join("\r\n");
 }
 
-/** The frames of both: what is measured is not the format. */
+/** Both targets use the same frames, because the bench does not compare formats. */
 const FRAMES = {
   subscribe: (room: string, since?: unknown) => JSON.stringify({ type: "subscribe", room, since }),
   message(room: string, id: string | undefined, content: string): string {
@@ -59,14 +61,14 @@ const FRAMES = {
   },
 };
 
-/** Starts Hopwire: nats-server and one of each service, but as many gateways as asked for. */
+/** Starts Hopwire: nats-server, one instance of each service, and `gateways` gateways. */
 export async function startHopwire(options: TargetOptions): Promise<Target> {
   const port = freePort();
   const system = await startSystem({
     gateways: options.gateways,
     env: {
       all: { LOG_LEVEL: "warn", ...options.env },
-      // What is measured is the path of a message, not how many one client may send.
+      // The bench measures the message path, not the rate limit.
       gateway: {
         PORT: String(port),
         RATE_FRAMES_PER_SECOND: "1000000",
@@ -87,7 +89,7 @@ export async function startHopwire(options: TargetOptions): Promise<Target> {
     port,
     groups,
     ...FRAMES,
-    placeOf: (subscribed, last) => ({
+    positionOf: (subscribed, last) => ({
       seq: JSON.parse(last).seq,
       epoch: JSON.parse(subscribed).epoch,
     }),
@@ -95,7 +97,7 @@ export async function startHopwire(options: TargetOptions): Promise<Target> {
   };
 }
 
-/** Why the baseline cannot be run here; null where it can. */
+/** Returns why the baseline cannot run, or null if it can. */
 export async function baselineMissing(): Promise<string | null> {
   const missing: string[] = [];
   for (const program of ["node", "npm", "redis-server"]) {
@@ -104,7 +106,7 @@ export async function baselineMissing(): Promise<string | null> {
   return missing.length === 0 ? null : `${missing.join(", ")} not found`;
 }
 
-/** Fetches the baseline's packages into a folder of their own. */
+/** Installs the baseline's packages into a new folder and returns it. */
 export async function prepareBaseline(): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "hopwire-baseline-" });
   await Deno.copyFile(`${ROOT}tests/bench/baseline/server.mjs`, `${folder}/server.mjs`);
@@ -118,16 +120,19 @@ export async function prepareBaseline(): Promise<string> {
   return folder;
 }
 
-/** Starts the baseline: redis-server and one Node process. `folder`: see {@link prepareBaseline}. */
+/**
+ * Starts the baseline: redis-server and one Node process. `folder` comes from {@link
+ * prepareBaseline}.
+ */
 export async function startBaseline(folder: string, options: TargetOptions): Promise<Target> {
   const [port, redisPort] = [freePort(), freePort()];
   const data = await Deno.makeTempDir({ prefix: "hopwire-redis-" });
-  // Appended to a file and synced each second, as nats-server syncs: both would lose as little.
+  // An append-only file, synced every second. This matches nats-server's durability closely.
   const redis = startProcess("redis-server", [
     ...["--port", String(redisPort), "--bind", "127.0.0.1", "--dir", data],
     ...["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
   ]);
-  await until("redis-server to accept", async () => {
+  await until("redis-server to accept connections", async () => {
     (await Deno.connect({ hostname: "127.0.0.1", port: redisPort })).close();
     return true;
   });
@@ -148,7 +153,7 @@ export async function startBaseline(folder: string, options: TargetOptions): Pro
     port,
     groups,
     ...FRAMES,
-    placeOf: (_subscribed, last) => JSON.parse(last).seq,
+    positionOf: (_subscribed, last) => JSON.parse(last).seq,
     async [Symbol.asyncDispose]() {
       await node.kill();
       await redis.kill();

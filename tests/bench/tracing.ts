@@ -1,6 +1,6 @@
 /**
- * What tracing costs: the same load without telemetry and with one message in a hundred traced and
- * all metrics on, by turns, so that both have the same machine.
+ * The cost of tracing: the same load without telemetry, and with one message in a hundred traced
+ * and all metrics on. The two alternate, so both see the same machine conditions.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { connectCrowd, sendInTurn } from "./scenarios/crowd.ts";
 import type { Sizes } from "./scenarios/sizes.ts";
 import type { Target } from "./targets.ts";
 
-/** Nobody listens at the exporter's end, which costs as much. */
+/** Nothing listens at the exporter's endpoint, which costs the same. */
 const TRACED = {
   OTEL_DENO: "true",
   OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
@@ -19,38 +19,41 @@ const TRACED = {
   OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
 };
 
-/** Messages a second that are kept up with, and that are too many. */
+/** Rates that the server side keeps up with, and rates that overload it, messages per second. */
 const RATES = { hot: { steady: 2_000, full: 7_000 }, many: { steady: 4_000, full: 14_000 } };
 
-/** What one load showed: CPU microseconds a delivery at the steady rate, deliveries a second at the full. */
-interface Shown {
+/**
+ * The result of one load: CPU microseconds per delivery at the steady rate, and deliveries per
+ * second at the full rate.
+ */
+interface Measured {
   cost: number;
-  most: number;
+  throughput: number;
 }
 
-/** With tracing as a part of without, the median of the turns and each. */
+/** The ratios with tracing to without: the median over the turns, and each turn. */
 export interface Ratios {
   cost: number;
-  most: number;
-  turns: Shown[];
+  throughput: number;
+  turns: Measured[];
 }
 
-/** See the module's doc. */
+/** The cost of tracing for two loads. */
 export interface Tracing {
   hotRoom: Ratios;
   manyRooms: Ratios;
 }
 
-/** Runs it. `start` starts the target with variables. */
+/** Runs the comparison. `start` starts the target with environment variables. */
 export async function tracing(
   start: (env?: Record<string, string>) => Promise<Target>,
   sizes: Sizes,
   say: (step: Step) => void,
 ): Promise<Tracing> {
-  const shown = { hot: [] as Shown[], many: [] as Shown[] };
+  const measured = { hot: [] as Measured[], many: [] as Measured[] };
   for (let turn = 0; turn < sizes.tracingTurns; turn++) {
     const order = turn % 2 === 0 ? [{}, TRACED] : [TRACED, {}];
-    const sides = new Map<object, Record<"hot" | "many", Shown>>();
+    const sides = new Map<object, Record<"hot" | "many", Measured>>();
     for (const env of order) {
       await using target = await start(env);
       sides.set(env, {
@@ -61,13 +64,13 @@ export async function tracing(
     const traced = sides.get(TRACED)!;
     const plain = sides.get(order.find((env) => env !== TRACED)!)!;
     for (const name of ["hot", "many"] as const) {
-      shown[name].push({
+      measured[name].push({
         cost: traced[name].cost / plain[name].cost,
-        most: traced[name].most / plain[name].most,
+        throughput: traced[name].throughput / plain[name].throughput,
       });
     }
   }
-  return { hotRoom: ratiosOf(shown.hot), manyRooms: ratiosOf(shown.many) };
+  return { hotRoom: toRatios(measured.hot), manyRooms: toRatios(measured.many) };
 }
 
 async function load(
@@ -77,7 +80,7 @@ async function load(
   rates: { steady: number; full: number },
   sizes: Sizes,
   say: (step: Step) => void,
-): Promise<Shown> {
+): Promise<Measured> {
   using crowd = await connectCrowd(target, rooms, members);
   const speakers = rooms === 1 ? Math.min(10, members) : crowd.connections.length;
   const drive = sendInTurn(crowd, speakers, rooms > 1, sizes.seconds);
@@ -87,15 +90,15 @@ async function load(
   say(full);
   return {
     cost: Object.values(steady.cpu).reduce((sum, part) => sum + part, 0),
-    most: full.deliveries,
+    throughput: full.deliveries,
   };
 }
 
-function ratiosOf(turns: Shown[]): Ratios {
+function toRatios(turns: Measured[]): Ratios {
   const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
   return {
     cost: median(turns.map(({ cost }) => cost)),
-    most: median(turns.map(({ most }) => most)),
+    throughput: median(turns.map(({ throughput }) => throughput)),
     turns,
   };
 }

@@ -4,7 +4,7 @@ import { until } from "../harness/wait.ts";
 import { assertShown, badge, browserTest, members, messages, say, shownTexts } from "./stage.ts";
 
 browserTest(
-  "two tabs talk, type, see each other, and nothing that is said becomes markup",
+  "two tabs exchange messages, typing and presence, and no input becomes markup",
   async ({ open }) => {
     const ann = await open("Ann");
     const bob = await open("Bob");
@@ -23,14 +23,14 @@ browserTest(
     const markup = "<img src=x onerror=alert(1)><script>alert(2)</script>";
     await say(ann, markup);
     await assertShown(bob, [markup]);
-    // A name, a room's name, an address: each field that others may fill.
+    // Every field that other users may fill: a name, a room name, an address.
     const eve = await open('<b onclick="alert(3)">Eve</b>');
     await members(bob).getByText('<b onclick="alert(3)">Eve</b>').waitFor();
     for (const address of ["javascript:alert(4)", "data:text/html,<script>alert(5)</script>"]) {
       await eve.getByRole("button", { name: "Send an image or a file" }).click();
       await eve.getByRole("textbox", { name: "Address" }).fill(address);
       await eve.getByRole("button", { name: "Send it" }).click();
-      assert.equal(await eve.locator("dialog[open]").count(), 1, "the form refuses it");
+      assert.equal(await eve.locator("dialog[open]").count(), 1, "the form refuses the address");
       await eve.getByRole("button", { name: "Cancel" }).click();
     }
     assert.equal(await bob.locator("#messages img, #messages script, #messages a").count(), 0);
@@ -39,7 +39,7 @@ browserTest(
 );
 
 browserTest(
-  "a picture or a file goes by its address, whoever sends what",
+  "images and files are sent as links, and other content is shown as text",
   async ({ open, system }) => {
     const ann = await open("Ann");
     await ann.getByRole("button", { name: "Send an image or a file" }).click();
@@ -47,7 +47,7 @@ browserTest(
     await ann.getByLabel("Caption").fill("a cat");
     await ann.getByRole("button", { name: "Send it" }).click();
     await messages(ann).getByRole("link").waitFor();
-    // By hand, past the form: what is no web address is text.
+    // Sent without the form: anything that is not a web address is text.
     const eve = await system.client({ user: "eve" });
     eve.send({ type: "subscribe", room: "chat.demo" });
     const contents = [
@@ -72,7 +72,7 @@ browserTest(
 );
 
 browserTest(
-  "older messages come as one scrolls up, rooms keep what was not seen",
+  "scrolling up loads older messages, and rooms count unread ones",
   async ({ open, system }) => {
     const bot = await system.client({ user: "bot" });
     for (const room of ["chat.demo", "chat.other"]) bot.send({ type: "subscribe", room });
@@ -88,7 +88,7 @@ browserTest(
       return (await shownTexts(ann))[0] === "line 0";
     });
     assert.deepEqual(await shownTexts(ann), Array.from({ length: 130 }, (_, n) => `line ${n}`));
-    // Reading the past, one is not torn away by what comes.
+    // New messages do not scroll away a reader of older ones.
     bot.send({ type: "message", room: "chat.demo", content: "news" });
     await ann.getByRole("button", { name: "New messages" }).click();
     await assertShown(ann, ["line 129", "news"]);
@@ -102,7 +102,7 @@ browserTest(
     await ann.getByRole("button", { name: /^chat\.demo/ }).click();
     await assertShown(ann, ["news", "while away"]);
     assert.equal(await ann.locator(".unread").count(), 0);
-    // The tab remembers who it is and where.
+    // The tab remembers its user and rooms.
     await ann.reload();
     await ann.getByRole("button", { name: "chat.demo", exact: true }).waitFor();
     await ann.getByRole("button", { name: "chat.other", exact: true }).waitFor();
@@ -110,7 +110,7 @@ browserTest(
 );
 
 browserTest(
-  "the gateway is killed and comes back: nothing is lost or there twice",
+  "when the gateway is killed and restarted, nothing is lost or duplicated",
   async ({ open, system }) => {
     const ann = await open("Ann");
     const bob = await open("Bob");
@@ -138,7 +138,7 @@ browserTest(
 );
 
 browserTest(
-  "without a network messages wait, and go out in order when it is back",
+  "without a network messages are queued, and sent in order once it is back",
   async ({ open }) => {
     const ann = await open("Ann");
     const bob = await open("Bob");
@@ -152,7 +152,7 @@ browserTest(
 );
 
 browserTest(
-  "WebSocket is blocked: the fallback carries on, and is remembered",
+  "when WebSocket is blocked, the fallback takes over and is remembered",
   async ({ open, proxy }) => {
     proxy.mode.webSocket = false;
     const ann = await open("Ann");
@@ -162,7 +162,7 @@ browserTest(
     await say(ann, "by stream");
     await say(bob, "hello");
     for (const page of [ann, bob]) await assertShown(page, ["by stream", "hello"]);
-    // The same browser: what worked for one tab is where the next begins.
+    // In the same browser, the next tab starts with the transport that worked.
     assert.match(await badge(bob).innerText(), /^SSE/);
     proxy.cut();
     await say(ann, "after a cut");
@@ -170,11 +170,11 @@ browserTest(
   },
 );
 
-browserTest("keyboard alone will do, on a phone and in the dark too", async ({ open }) => {
+browserTest("the page works by keyboard, on a phone and in the dark theme", async ({ open }) => {
   const ann = await open("Ann", { width: 380 });
   await until("the badge", async () => / ms$/.test(await badge(ann).innerText()));
   const wide = await ann.evaluate("document.documentElement.scrollWidth > innerWidth");
-  assert.equal(wide, false, "nothing sticks out of the page");
+  assert.equal(wide, false, "the page does not scroll sideways");
   const seen: string[] = [];
   await ann.getByRole("button", { name: "Light or dark" }).focus();
   const background = () => ann.evaluate("getComputedStyle(document.body).backgroundColor");
@@ -186,7 +186,7 @@ browserTest("keyboard alone will do, on a phone and in the dark too", async ({ o
     seen.push(await ann.evaluate<string>("document.activeElement.id"));
   }
   for (const id of ["leave", "new-room", "messages", "attach", "text"]) {
-    assert.ok(seen.includes(id), `${id} is reached by Tab: ${seen}`);
+    assert.ok(seen.includes(id), `Tab does not reach ${id}: ${seen}`);
   }
   await say(ann, "by keyboard");
   await assertShown(ann, ["by keyboard"]);

@@ -18,9 +18,9 @@ export interface Stage {
   system: System;
   proxy: Proxy;
   url: string;
-  /** What the pages complained of that nobody expected. */
+  /** Unexpected errors of the pages. */
   problems: string[];
-  /** Signs in, in a page of its own. */
+  /** Opens a page and signs in. */
   open(name: string, options?: { room?: string; url?: string; width?: number }): Promise<Page>;
 }
 
@@ -43,7 +43,7 @@ async function runOnStage(
     const page = await browser.context.newPage();
     await page.setViewportSize({ width, height: 700 });
     page.on("console", (message) => {
-      // What is cut or blocked on purpose is complained of by the browser itself.
+      // The browser reports connections that a test cuts or blocks on purpose.
       const expected = /WebSocket connection to|Failed to load resource|net::ERR/;
       if (message.type() === "error" && !expected.test(message.text())) {
         problems.push(message.text());
@@ -74,11 +74,14 @@ export async function say(page: Page, words: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-/** What was said, as it stands on the page. */
+/** Returns the texts of the messages that the page shows. */
 export const shownTexts = (page: Page) =>
   messages(page).locator("li:not(.note) p").allTextContents();
 
-/** Waits until the last things said are these, in this order, and none is there twice. */
+/**
+ * Waits until the page shows these messages. Asserts that they are in this order and none is there
+ * twice.
+ */
 export async function assertShown(page: Page, expected: readonly string[]): Promise<void> {
   let got: string[] = [];
   await until(`the page to show ${expected.slice(-3)}`, async () => {
@@ -99,7 +102,7 @@ export function browserTest(
   Deno.test({
     name: `Chromium: ${name}`,
     ignore: executablePath === null,
-    // Playwright keeps timers and a socket of its own until the browser has gone.
+    // Playwright keeps timers and a socket open until the browser has closed.
     sanitizeOps: false,
     sanitizeResources: false,
     fn: () => runOnStage(run, auth),

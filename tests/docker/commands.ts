@@ -1,9 +1,10 @@
 /**
- * Running other programs from the checks: with what they said, and within a time.
+ * Runs other programs for the checks, with their output and a deadline.
  *
  * @module
  */
 
+/** Prints a line. */
 // deno-lint-ignore no-console
 export const say = (line: string) => console.log(line);
 
@@ -11,14 +12,17 @@ export const say = (line: string) => console.log(line);
 export interface Ended {
   code: number;
   stdout: string;
-  /** What it wrote to both, for people. */
+  /** What it wrote to stdout and stderr. */
   output: string;
 }
 
-/** How long a program may run, milliseconds: the longest fetches packages and images. */
+/** How long a program may run, milliseconds. The longest ones fetch packages and images. */
 const DEADLINE_MS = 900_000;
 
-/** Runs a program to its end, whatever that is. `env` is added to our own. */
+/**
+ * Runs a program and returns how it ended, even if it failed. `env` is added to the current
+ * environment.
+ */
 export async function tryRun(
   [program, ...args]: readonly string[],
   env: Record<string, string> = {},
@@ -36,9 +40,9 @@ export async function tryRun(
 }
 
 /**
- * Runs a program and gives what it wrote to stdout.
+ * Runs a program and returns its stdout.
  *
- * @throws {Error} when it does not end with 0; the message has its last lines
+ * @throws {Error} if it does not exit with 0; the message contains its last lines
  */
 export async function run(
   command: readonly string[],
@@ -51,7 +55,7 @@ export async function run(
   return stdout;
 }
 
-/** The end of a text. */
+/** Returns the last lines of a text. */
 export function lastLines(text: string, count: number): string {
   return text.trim().split("\n").slice(-count).join("\n");
 }

@@ -1,6 +1,6 @@
 /**
- * The Docker engine of the checks: the one that answers, or else one of our own on this machine, with
- * images that stand in for those of a registry.
+ * The Docker engine for the checks: a running one if available, otherwise a private one on this
+ * machine, with images that stand in for a registry's.
  *
  * @module
  */
@@ -12,20 +12,23 @@ import { ROOT } from "../harness/root.ts";
 import { until } from "../harness/wait.ts";
 import { lastLines, run, say, tryRun } from "./commands.ts";
 
-/** Debian packages of an engine of our own, by a program that each brings. */
+/** The Debian packages of a private engine, with a program that each installs. */
 const PACKAGES: [program: string, name: string][] = [
   ["dockerd", "docker.io"],
   ["docker-compose", "docker-compose"],
   ["debootstrap", "debootstrap"],
 ];
 
-/** The Debian that stand-ins are made of: it has nats-server 2.9.10 and PostgreSQL 15. */
+/** The Debian release of the stand-in images. It has nats-server 2.9.10 and PostgreSQL 15. */
 const SUITE = "bookworm";
 
-/** The certificates of a Debian machine. */
+/** The CA certificates of a Debian machine. */
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
-/** What stands in for which image: compose.yaml and the Dockerfile say the version. */
+/**
+ * The Dockerfile of the stand-in for each image. compose.yaml and the Dockerfile define the
+ * versions.
+ */
 const STAND_INS: [image: string, dockerfile: string][] = [
   ["denoland/deno", "deno"],
   ["nats", "nats"],
@@ -33,24 +36,24 @@ const STAND_INS: [image: string, dockerfile: string][] = [
   ["grafana/otel-lgtm", "telemetry"],
 ];
 
-/** An engine that answers. */
+/** A running engine. */
 export interface Engine extends AsyncDisposable {
-  /** What makes the clients of Docker find it. */
+  /** The variables with which Docker's clients find this engine. */
   readonly env: Record<string, string>;
 }
 
 /**
- * The engine that answers, with the registry's images; where none does, one of our own, which ends
- * and leaves nothing when it is disposed of.
+ * Returns a running engine, which uses the registry's images. If there is none, starts a private
+ * one; disposal stops it and removes everything.
  *
- * @throws {Error} when there is none and none can be started; the message says why
+ * @throws {Error} if no engine is running and none can be started; the message says why
  */
 export async function startEngine(): Promise<Engine> {
   if (await answers({})) {
-    say("an engine answers: the images are those that it has or pulls");
+    say("using the running Docker engine and its images");
     return { env: {}, [Symbol.asyncDispose]: async () => {} };
   }
-  say("no engine answers: starting one, with images that stand in for the registry's");
+  say("no Docker engine is running: starting one, with stand-in images");
   const missing: string[] = [];
   for (const [program, name] of PACKAGES) {
     if (await findOnPath(program) === null) missing.push(name);
@@ -63,12 +66,12 @@ export async function startEngine(): Promise<Engine> {
   const daemon = startProcess((await findOnPath("dockerd"))!, [
     ...["--host", socket, "--data-root", `${folder}/data`, "--exec-root", `${folder}/exec`],
     ...["--pidfile", `${folder}/pid`],
-    // For machines where it does not come up else: --iptables=false, --storage-driver=vfs.
+    // Some machines need flags such as --iptables=false and --storage-driver=vfs.
     ...(Deno.env.get("DOCKERD_FLAGS") ?? "").split(" ").filter(Boolean),
   ]);
   const env = { DOCKER_HOST: socket };
   const dispose = async () => {
-    // An engine that ends leaves the bridges of its networks to the machine.
+    // An engine does not remove the bridges of its networks when it stops.
     const { stdout } = await tryRun(["docker", "ps", "-aq"], env);
     await tryRun(["docker", "rm", "-f", ...stdout.split("\n")], env);
     await tryRun(["docker", "network", "prune", "-f"], env);
@@ -97,7 +100,7 @@ export async function startEngine(): Promise<Engine> {
   return { env, [Symbol.asyncDispose]: dispose };
 }
 
-/** The engine leaves the mount of a network namespace behind. */
+/** Unmounts what the engine leaves mounted: a network namespace. */
 async function unmountBelow(folder: string): Promise<void> {
   const mounts = (await Deno.readTextFile("/proc/mounts")).split("\n");
   const below = mounts.map((line) => line.split(" ")[1] ?? "").filter((path) =>
@@ -112,7 +115,7 @@ async function answers(env: Record<string, string>): Promise<boolean> {
 }
 
 async function buildStandIns(folder: string, env: Record<string, string>): Promise<void> {
-  say("making the base of the stand-ins with debootstrap ...");
+  say("building the base of the stand-in images with debootstrap ...");
   const base = `${folder}/base`;
   const context = `${folder}/context`;
   await Deno.mkdir(context, { recursive: true });
@@ -135,8 +138,8 @@ async function buildStandIns(folder: string, env: Record<string, string>): Promi
   const images = await imagesNeeded();
   for (const [image, dockerfile] of STAND_INS) {
     const tag = images.find((one) => one.startsWith(`${image}:`));
-    if (tag === undefined) throw new Error(`nothing needs ${image}: what stands in for it can go`);
-    say(`building what stands in for ${tag} ...`);
+    if (tag === undefined) throw new Error(`no file uses ${image}: remove its stand-in`);
+    say(`building the stand-in for ${tag} ...`);
     await run([
       ...["docker", "build", "--network", "host", "-f", `${context}/${dockerfile}.Dockerfile`],
       ...["-t", tag, "-t", `hopwire-stand-in-${dockerfile}`, context],
@@ -144,7 +147,7 @@ async function buildStandIns(folder: string, env: Record<string, string>): Promi
   }
 }
 
-/** The images that compose.yaml and the Dockerfile name. */
+/** Returns the images that compose.yaml and the Dockerfile use. */
 async function imagesNeeded(): Promise<string[]> {
   const compose = parse(await Deno.readTextFile(`${ROOT}compose.yaml`), { merge: true });
   const dockerfile = await Deno.readTextFile(`${ROOT}services/Dockerfile`);

@@ -1,5 +1,5 @@
 /**
- * The system of compose.yaml as the checks see it: a project of its own on an engine.
+ * The system of compose.yaml for the checks: a separate compose project on an engine.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { until } from "../harness/wait.ts";
 import { type Ended, run, tryRun } from "./commands.ts";
 import type { Engine } from "./engine.ts";
 
-/** The project's name: containers, the network and the volumes carry it. */
+/** The project's name, which labels containers, the network and the volumes. */
 const PROJECT = "hopwire-try";
 
-/** How long the system may take until everything is healthy, milliseconds. */
+/** How long the system may take to become healthy, milliseconds. */
 const HEALTHY_MS = 120_000;
 
 const Inspected = z.tuple([z.object({
@@ -26,26 +26,29 @@ const Inspected = z.tuple([z.object({
   Config: z.object({ Healthcheck: z.object({ Test: z.array(z.string()) }).optional() }),
 })]);
 
-/** See the module's doc. */
+/** The compose project on an engine. */
 export interface ComposeSystem {
-  /** What it is run with, for people. */
+  /** The version of compose. */
   readonly version: string;
   /** Runs compose. */
   compose(...args: string[]): Promise<string>;
   /** Runs docker. */
   docker(...args: string[]): Promise<string>;
-  /** Runs something in a service's container, to its end, whatever that is. */
+  /** Runs a command in a service's container and returns how it ended, even if it failed. */
   exec(service: string, ...args: string[]): Promise<Ended>;
-  /** The id of a service's container. */
+  /** Returns the id of a service's container. */
   container(service: string): Promise<string>;
   inspect(service: string): Promise<z.infer<typeof Inspected>[0]>;
-  /** Waits until every service's check passes; those without a check must run. */
+  /** Waits until every service's health check passes. Services without a check must be running. */
   healthy(): Promise<void>;
-  /** What there still is of the project but volumes: ids of containers and networks. */
+  /** Returns the ids of the project's remaining containers and networks. */
   left(): Promise<string[]>;
 }
 
-/** Finds compose: the one COMPOSE names, else `docker-compose`, else `docker compose`. */
+/**
+ * Finds compose: the program named by COMPOSE, otherwise `docker-compose`, otherwise `docker
+ * compose`.
+ */
 export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
   const named = Deno.env.get("COMPOSE") ?? await findOnPath("docker-compose");
   const program = named ? [named] : ["docker", "compose"];
@@ -53,7 +56,7 @@ export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
   const compose = (...args: string[]) => run([...program, ...file, ...args], env);
   const docker = (...args: string[]) => run(["docker", ...args], env);
   const container = async (service: string) => {
-    // Current compose lists those that have ended under -a alone, which old compose has too.
+    // Current compose lists exited containers only with -a, which old compose supports, too.
     const id = await compose("ps", "-a", "-q", service);
     if (id === "") throw new Error(`${service} has no container`);
     return id;
@@ -73,15 +76,15 @@ export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
       for (const service of services) {
         await until(`${service} to be healthy`, async () => {
           const { Status, ExitCode, Health } = (await inspect(service)).State;
-          // The one that prepares a volume and ends.
+          // This one prepares a volume and exits.
           if (service === "volumes") return Status === "exited" && ExitCode === 0;
           return Status === "running" && (Health?.Status ?? "healthy") === "healthy";
         }, HEALTHY_MS);
       }
     },
     async left() {
-      const mine = ["-q", "--filter", `label=com.docker.compose.project=${PROJECT}`];
-      const found = [await docker("ps", "-a", ...mine), await docker("network", "ls", ...mine)];
+      const filter = ["-q", "--filter", `label=com.docker.compose.project=${PROJECT}`];
+      const found = [await docker("ps", "-a", ...filter), await docker("network", "ls", ...filter)];
       return found.flatMap((text) => text.split("\n")).filter(Boolean);
     },
   };

@@ -1,6 +1,6 @@
 /**
- * `deno task docker`: does compose.yaml work? Starts it on a Docker engine, uses it as a client does,
- * disturbs it, and says PASS or FAIL of each thing it looks at; ends with 1 where one failed.
+ * `deno task docker`: checks that compose.yaml works. Starts it on a Docker engine, uses it like a
+ * client, disturbs it, and prints PASS or FAIL for each check. Exits with 1 if a check failed.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { say } from "./commands.ts";
 import { startEngine } from "./engine.ts";
 import { composeOn, type ComposeSystem } from "./system.ts";
 
-/** Our own services. */
+/** Hopwire's services. */
 const SERVICES = ["auth", "persistence", "rooms", "gateway"];
 
-/** What the ports of compose.yaml lead to. */
+/** The addresses that compose.yaml publishes. */
 const [PAGE, SOCKET, TOKEN, GRAFANA] = [
   "http://127.0.0.1:8080/",
   "ws://127.0.0.1:8080/ws",
@@ -23,14 +23,17 @@ const [PAGE, SOCKET, TOKEN, GRAFANA] = [
   "http://127.0.0.1:3000/api/health",
 ];
 
-/** Where things are stopped: shorter than the 10 s after which Docker kills by default. */
+/**
+ * How long stopping may take, milliseconds. Shorter than the 10 s after which Docker kills by
+ * default.
+ */
 const QUICK_MS = 9_000;
 
 const ROOM = "chat.docker";
 
 let failed = 0;
 
-/** Runs a check and says how it went; the next one runs in any case. */
+/** Runs a check and prints its result. Returns whether it passed. */
 async function check(what: string, body: () => Promise<void>): Promise<boolean> {
   const began = performance.now();
   try {
@@ -63,7 +66,7 @@ async function signIn(): Promise<TestClient> {
   return client;
 }
 
-/** Says something in the room and gives its seq, once it is acked and has come back. */
+/** Publishes a message in the room. Returns its seq once it is acked and delivered. */
 async function sayInRoom(content: string): Promise<number> {
   const client = await signIn();
   client.send({ type: "subscribe", channel: ROOM });
@@ -77,7 +80,7 @@ async function sayInRoom(content: string): Promise<number> {
   return ack.seq;
 }
 
-/** What the history of the room says, oldest first. */
+/** Returns the contents of the room's history, oldest first. */
 async function history(): Promise<unknown[]> {
   const client = await signIn();
   client.send({ type: "subscribe", channel: ROOM });
@@ -93,16 +96,16 @@ async function ok(url: string): Promise<string> {
   return await response.text();
 }
 
-/** Looks at the system while it runs as it should. */
+/** Checks the undisturbed system. */
 async function inUse(system: ComposeSystem): Promise<void> {
   await check(
-    "a client is let in, says something, gets the ack, the message and the history",
+    "a client signs in, publishes, and receives the ack, the message and the history",
     async () => {
       await sayInRoom("first");
       assert.deepEqual(await history(), ["first"]);
     },
   );
-  await check("the page and Grafana answer", async () => {
+  await check("the demo page and Grafana respond", async () => {
     assert.match(await ok(PAGE), /<html/i);
     await ok(GRAFANA);
   });
@@ -114,14 +117,14 @@ async function inUse(system: ComposeSystem): Promise<void> {
     });
   });
   await check("each service's traces arrive", async () => {
-    // The address is that of Tempo.
+    // This is the API of Tempo.
     const url = "http://127.0.0.1:3200/api/search/tag/service.name/values";
     await until("the traces of every service", async () => {
       const { stdout } = await system.exec("telemetry", "curl", "-s", url);
       return SERVICES.every((name) => stdout.includes(`"hopwire-${name}"`));
     }, 60_000);
   });
-  await check("nobody is root, may become root or may write", async () => {
+  await check("no service runs as root, can become root or can write", async () => {
     for (const service of [...SERVICES, "nats", "postgres"]) {
       const processes = await system.docker(
         "top",
@@ -148,18 +151,18 @@ async function inUse(system: ComposeSystem): Promise<void> {
   });
 }
 
-/** Three gateways on the one port, then one again. */
+/** Scales to three gateways on one port, then back to one. */
 async function severalGateways(system: ComposeSystem): Promise<void> {
-  await check("connections are spread over as many gateways as there are", async () => {
+  await check("connections are distributed over all gateways", async () => {
     await system.compose("up", "-d", "--scale", "gateway=3");
     try {
       const seen = new Set<string>();
       await until("clients at three gateways", async () => {
-        // One that is not ready yet says so by closing.
+        // A gateway that is not ready closes the connection.
         const client = await signIn().catch(() => null);
         if (client === null) return false;
         const frame = client.frames.find((frame) => frame.type === "authenticated")!;
-        // A connection's id begins with its gateway's.
+        // A connection's id starts with its gateway's id.
         seen.add(frame.connectionId.split("-")[0]!);
         client.close();
         return seen.size === 3;
@@ -170,9 +173,9 @@ async function severalGateways(system: ComposeSystem): Promise<void> {
   });
 }
 
-/** Disturbs it. */
+/** Checks the system under disturbances. */
 async function disturbed(system: ComposeSystem): Promise<void> {
-  await check("telemetry that hangs makes nobody unhealthy, and nobody slow to end", async () => {
+  await check("hanging telemetry makes no service unhealthy or slow to stop", async () => {
     await system.compose("pause", "telemetry");
     try {
       for (const service of SERVICES) {
@@ -189,7 +192,7 @@ async function disturbed(system: ComposeSystem): Promise<void> {
     await system.healthy();
   });
   await check(
-    "the gateway restarts: its clients are told so, and come back to what was there",
+    "a restarting gateway announces it, and its clients find their history again",
     async () => {
       const client = await signIn();
       await system.compose("restart", "gateway");
@@ -201,7 +204,7 @@ async function disturbed(system: ComposeSystem): Promise<void> {
   );
 }
 
-/** Stops services (all, if none is named) and looks at how each ended. */
+/** Stops services (all if none is given) and checks how each exited. */
 async function stopped(system: ComposeSystem, ...services: string[]): Promise<void> {
   const began = performance.now();
   await system.compose("stop", ...services);
@@ -209,14 +212,14 @@ async function stopped(system: ComposeSystem, ...services: string[]): Promise<vo
   const all = services.length > 0 ? services : [...SERVICES, "postgres", "nats"];
   for (const service of all) {
     const { Status, ExitCode } = (await system.inspect(service)).State;
-    // nats-server ends with 1 on SIGTERM, after a shutdown in order.
+    // nats-server exits with 1 on SIGTERM, after an orderly shutdown.
     const expected = service === "nats" && ExitCode === 1 ? 1 : 0;
     assert.deepEqual([Status, ExitCode], ["exited", expected], service);
   }
   assert.ok(took < QUICK_MS, `it took ${took.toFixed()} ms`);
 }
 
-/** From nothing to the end. Nothing is left of it, whatever happens. */
+/** Runs all checks. Removes everything afterwards, whatever happens. */
 async function tryCompose(): Promise<void> {
   await using engine = await startEngine();
   const system = await composeOn(engine);
@@ -235,12 +238,12 @@ async function tryCompose(): Promise<void> {
     await inUse(system);
     await severalGateways(system);
     await disturbed(system);
-    await check("everything stops at once, and says that all is well", () => stopped(system));
-    await check("down leaves nothing but the volumes", async () => {
+    await check("everything stops quickly and exits with success", () => stopped(system));
+    await check("down leaves only the volumes", async () => {
       await system.compose("down");
       assert.deepEqual(await system.left(), []);
     });
-    await check("what was said is still there after another up", async () => {
+    await check("messages are still there after another up", async () => {
       await up();
       await sayInRoom("third");
       assert.deepEqual(await history(), ["first", "second", "third"]);

@@ -1,12 +1,12 @@
 /**
- * A real Chromium, driven by playwright-core, with a profile of its own.
+ * A real Chromium with its own profile, driven by playwright-core.
  *
  * @module
  */
 import { type BrowserContext, chromium } from "playwright-core";
 import { findOnPath } from "../../services/start/nats_server.ts";
 
-/** Chromium as root and without a network beyond this machine. */
+/** Flags for running as root, without network access beyond this machine. */
 const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -17,12 +17,12 @@ const ARGS = [
   "--disable-sync",
 ];
 
-/** The path of Chromium; null where there is none. */
+/** Returns the path of Chromium, or null if it is not installed. */
 export function findChromium(): Promise<string | null> {
   return findOnPath("chromium");
 }
 
-/** Starts Chromium; the context is closed, and its profile removed, with `await using`. */
+/** Starts Chromium. Disposal closes the context and removes the profile. */
 export async function startChromium(
   executablePath: string,
 ): Promise<{ context: BrowserContext } & AsyncDisposable> {

@@ -1,37 +1,42 @@
 /**
- * A WebSocket client of a test: every frame that comes is parsed by the contract's schema, kept,
- * and can be waited for.
+ * A WebSocket client for tests. It parses every received frame by the contract's schema, keeps it,
+ * and can wait for it.
  *
  * @module
  */
 import { ServerFrame, type ServerFrameOf } from "../../services/contract/mod.ts";
-import { PATIENCE_MS, within } from "./wait.ts";
+import { WAIT_DEADLINE_MS, within } from "./wait.ts";
 
-/** See the module's doc. */
+/** A connected client. */
 export interface TestClient {
   /** Every frame so far, in order. */
   readonly frames: ServerFrame[];
   readonly socket: WebSocket;
-  /** Set when the connection has closed. */
+  /** Set once the connection has closed. */
   readonly closed: { code: number; reason: string } | undefined;
-  /** Sends an object as JSON, or text as it is. */
+  /** Sends an object as JSON, or text unchanged. */
   send(frame: object | string): void;
-  /** Takes the first frame of a type (that fits, if asked) not taken yet, waiting for it. */
+  /**
+   * Waits for the first frame of a type that has not been taken and satisfies `fits`, and takes it.
+   */
   take<T extends ServerFrame["type"]>(
     type: T,
     fits?: (frame: ServerFrameOf<T>) => boolean,
     deadline?: number,
   ): Promise<ServerFrameOf<T>>;
-  /** Takes the first `ack`, `error`, `result`, ... that answers the id; the message itself does not. */
+  /**
+   * Waits for the first `ack`, `error`, `result`, ... with this id. A `room-message` does not
+   * count.
+   */
   answer(id: string, deadline?: number): Promise<ServerFrame>;
-  /** Takes so many frames of a type. */
+  /** Takes this many frames of a type. */
   takeMany<T extends ServerFrame["type"]>(type: T, count: number): Promise<ServerFrameOf<T>[]>;
   /** Waits for the connection to close. */
   closing(deadline?: number): Promise<{ code: number; reason: string }>;
   close(): void;
 }
 
-/** Connects; resolves when the WebSocket is open. */
+/** Connects. Resolves once the WebSocket is open. */
 export async function connectClient(
   url: string,
   options: { protocols?: string[]; headers?: Record<string, string> } = {},
@@ -74,7 +79,7 @@ export async function connectClient(
       }
       if (closed !== undefined) throw new Error(`closed with ${closed.code} before ${what}`);
       const left = end - performance.now();
-      if (left <= 0) throw new Error(`waited in vain for ${what}, got ${summary(frames)}`);
+      if (left <= 0) throw new Error(`timed out waiting for ${what}, received ${summary(frames)}`);
       await within("the next frame", wake.promise, left).catch(() => {});
     }
   };
@@ -85,7 +90,7 @@ export async function connectClient(
       return closed;
     },
     send: (frame) => socket.send(typeof frame === "string" ? frame : JSON.stringify(frame)),
-    async take(type, fits = () => true, deadline = PATIENCE_MS) {
+    async take(type, fits = () => true, deadline = WAIT_DEADLINE_MS) {
       const found = await find(
         `a "${type}"`,
         (frame) => frame.type === type && fits(frame as ServerFrameOf<typeof type>),
@@ -93,7 +98,7 @@ export async function connectClient(
       );
       return found as ServerFrameOf<typeof type>;
     },
-    answer: (id, deadline = PATIENCE_MS) =>
+    answer: (id, deadline = WAIT_DEADLINE_MS) =>
       find(
         `an answer to ${id}`,
         (frame) => frame.type !== "room-message" && "id" in frame && frame.id === id,
@@ -104,7 +109,7 @@ export async function connectClient(
       while (many.length < count) many.push(await client.take(type));
       return many;
     },
-    async closing(deadline = PATIENCE_MS) {
+    async closing(deadline = WAIT_DEADLINE_MS) {
       const wait = async () => {
         while (closed === undefined) await wake.promise;
         return closed;

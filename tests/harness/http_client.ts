@@ -1,12 +1,12 @@
 /**
- * A client over HTTP of a test, by hand: posts, polls and reads the stream, with nothing of the SDK.
+ * An HTTP client for tests, without the SDK: posts, polls and reads the event stream.
  *
  * @module
  */
 import * as z from "zod";
 import { PollAnswer } from "../../services/contract/mod.ts";
 
-/** Answers of the gateway, with their bodies as text. */
+/** A response of the gateway, with its body as text. */
 export interface HttpAnswer {
   status: number;
   headers: Headers;
@@ -23,7 +23,7 @@ export async function post(
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-/** Posts frames as the nth post of a session. */
+/** Posts frames as the nth `/send` of a session. */
 export function sendFrames(
   base: string,
   session: string,
@@ -34,7 +34,7 @@ export function sendFrames(
   return post(`${base}/send`, lines.join("\n"));
 }
 
-/** Polls; without a session one is begun. */
+/** Polls. Without a session, the gateway starts one. */
 export async function poll(
   base: string,
   head: { session?: string; after?: number } = {},
@@ -50,17 +50,17 @@ export interface StreamEvent {
   data: Record<string, unknown>;
 }
 
-/** A stream that is read event by event. */
+/** An event stream, read event by event. */
 export interface Stream extends AsyncDisposable {
   session: string;
   headers: Headers;
-  /** The next event, comments left out; null at the end. */
+  /** Returns the next event, skipping comments; null at the end. */
   next(): Promise<StreamEvent | null>;
-  /** The next frame of a type, passing over others. */
+  /** Returns the next frame of a type, skipping others. */
   take(type: string): Promise<Record<string, unknown>>;
 }
 
-/** Opens a stream and reads its `open` event. */
+/** Opens an event stream and reads its `open` event. */
 export async function openStream(base: string, headers: HeadersInit = {}): Promise<Stream> {
   const abort = new AbortController();
   const response = await fetch(`${base}/sse`, { headers, signal: abort.signal });

@@ -1,5 +1,5 @@
 /**
- * A real nats-server with JetStream for a test, on a free port with a folder of its own.
+ * A real nats-server with JetStream for tests, on a free port with its own folder.
  *
  * @module
  */
@@ -11,15 +11,18 @@ import { until } from "./wait.ts";
 export interface NatsServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** The process that runs now. */
+  /** The current process. */
   readonly process: ChildProcess;
-  /** Ends it at once, as a crash would. */
+  /** Kills the server, as a crash would. */
   kill(): Promise<void>;
-  /** Starts it again on the same port with the same data. */
+  /** Kills the server and starts it again on the same port with the same data. */
   restart(): Promise<void>;
 }
 
-/** Starts a nats-server. `config` is added to its configuration file, `jetstream` to that block. */
+/**
+ * Starts a nats-server. `config` is appended to its configuration file, `jetstream` to the
+ * JetStream block.
+ */
 export async function startNats(
   options: { config?: string; jetstream?: string; port?: number } = {},
 ): Promise<NatsServer> {
@@ -38,7 +41,7 @@ export async function startNats(
       await process.kill();
       throw error;
     });
-    await until("nats-server to accept", async () => {
+    await until("nats-server to accept connections", async () => {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
       return true;
     });

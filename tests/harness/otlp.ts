@@ -1,5 +1,5 @@
 /**
- * A receiver of OTLP over HTTP in JSON: keeps the spans that services export.
+ * A receiver of OTLP over HTTP with JSON. It keeps the spans that services export.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const Traces = z.object({
   })),
 });
 
-/** A span as it was received. */
+/** A received span. */
 export interface ReceivedSpan {
   service: string;
   process: string;
@@ -38,16 +38,16 @@ export interface ReceivedSpan {
   spanId: string;
   parentSpanId: string;
   name: string;
-  /** OTLP's numbers: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  /** OTLP's span kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   kind: number;
   durationMs: number;
   attributes: Record<string, string | number | boolean | undefined>;
 }
 
-/** See the module's doc. */
+/** A running receiver. */
 export interface OtlpReceiver extends AsyncDisposable {
   readonly spans: ReceivedSpan[];
-  /** The variables that make a service export here, all of it sampled. */
+  /** The variables that make a service export to this receiver, with all spans sampled. */
   readonly env: Record<string, string>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A private PostgreSQL for tests, on a free port with a folder of its own. Its data is not synced to
- * disk: a test needs it to outlive the server's process, not the machine.
+ * A private PostgreSQL for tests, on a free port with its own folder. It does not sync its data to
+ * disk: the data must survive the server's process, not the machine.
  *
  * @module
  */
@@ -9,38 +9,45 @@ import { aptInstall } from "../../services/start/apt.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
-/** Where Debian keeps the programs, a folder for each version. */
+/** Where Debian installs the programs, one folder per version. */
 const DEBIAN_FOLDER = "/usr/lib/postgresql";
 
 /** A PostgreSQL under test. */
 export interface PostgresServer extends AsyncDisposable {
-  /** The URL of a new, empty database. */
+  /** Creates an empty database and returns its URL. */
   createDatabase(): Promise<string>;
-  /** The process that runs now. */
+  /** The current process. */
   readonly process: ChildProcess;
-  /** Ends it at once, as a crash would: no connection is told, nothing is written down. */
+  /**
+   * Stops the server immediately, like a crash: without closing connections or writing a
+   * checkpoint.
+   */
   crash(): Promise<void>;
-  /** Starts it again on the same port with the same data. */
+  /** Crashes the server and starts it again on the same port with the same data. */
   restart(): Promise<void>;
-  /** Stops it and all its connections in their tracks, and lets them go on. */
+  /** Suspends the server and all its connections. */
   pause(): Promise<void>;
-  goOn(): Promise<void>;
+  /** Resumes the server after {@link PostgresServer.pause}. */
+  resume(): Promise<void>;
 }
 
-/** Why there can be no PostgreSQL here, or null where there can. May install Debian's package. */
+/**
+ * Returns why PostgreSQL is unavailable, or null if it is available. May install Debian's package.
+ */
 export async function postgresMissing(): Promise<string | null> {
-  if (Deno.build.os !== "linux") return "PostgreSQL for tests is looked for on Linux alone";
+  if (Deno.build.os !== "linux") return "the tests only find PostgreSQL on Linux";
   if (await findPrograms() !== null) return null;
-  const said: string[] = [];
-  await aptInstall(["postgresql"], (line) => said.push(line));
+  const output: string[] = [];
+  await aptInstall(["postgresql"], (line) => output.push(line));
   if (await findPrograms() !== null) return null;
-  return said.at(-1) ?? `PostgreSQL is not installed (${DEBIAN_FOLDER}), and only root may do it`;
+  return output.at(-1) ??
+    `PostgreSQL is not installed in ${DEBIAN_FOLDER}, and only root can install it`;
 }
 
 /**
  * Starts a PostgreSQL.
  *
- * @throws {Error} where {@link postgresMissing} gives a reason, and when it does not start
+ * @throws {Error} if {@link postgresMissing} returns a reason, or the server does not start
  */
 export async function startPostgres(): Promise<PostgresServer> {
   const programs = await findPrograms();
@@ -48,15 +55,15 @@ export async function startPostgres(): Promise<PostgresServer> {
   const folder = await Deno.makeTempDir({ prefix: "hopwire-postgres-" });
   const port = freePort();
   const url = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  const as = await otherUser();
-  if (as !== null) await Deno.chown(folder, as.uid, as.gid);
-  // Neither program runs as root.
+  const user = await unprivilegedUser();
+  if (user !== null) await Deno.chown(folder, user.uid, user.gid);
+  // Both programs refuse to run as root.
   const run = (program: string, args: string[]) =>
-    as === null
+    user === null
       ? startProcess(`${programs}/${program}`, args, { cwd: folder })
       : startProcess("/usr/bin/setpriv", [
-        `--reuid=${as.uid}`,
-        `--regid=${as.gid}`,
+        `--reuid=${user.uid}`,
+        `--regid=${user.gid}`,
         "--clear-groups",
         `${programs}/${program}`,
         ...args,
@@ -94,7 +101,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       try {
         Deno.kill(pid, name);
       } catch {
-        // A connection's process that has ended meanwhile.
+        // The process of a connection has ended meanwhile.
       }
     }
   };
@@ -116,7 +123,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       process = await launch();
     },
     pause: () => signalAll("SIGSTOP"),
-    goOn: () => signalAll("SIGCONT"),
+    resume: () => signalAll("SIGCONT"),
     async [Symbol.asyncDispose]() {
       await crash();
       await process[Symbol.asyncDispose]();
@@ -128,13 +135,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   };
 }
 
-/** The processes that a process has started. */
+/** Returns the child processes of a process. */
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
   return text.trim().split(" ").filter(Boolean).map(Number);
 }
 
-/** The folder of the newest version's programs, or null. */
+/** Returns the folder with the newest version's programs, or null. */
 async function findPrograms(): Promise<string | null> {
   const versions: number[] = [];
   try {
@@ -148,11 +155,16 @@ async function findPrograms(): Promise<string | null> {
   return versions.length === 0 ? null : `${DEBIAN_FOLDER}/${Math.max(...versions)}/bin`;
 }
 
-/** Who is to run it: ourselves (null), or the package's own user where we are root. */
-async function otherUser(): Promise<{ uid: number; gid: number } | null> {
+/**
+ * Returns the user to run PostgreSQL as: null for the current user, or the package's user if the
+ * current one is root.
+ */
+async function unprivilegedUser(): Promise<{ uid: number; gid: number } | null> {
   if (Deno.uid() !== 0) return null;
   const passwd = await Deno.readTextFile("/etc/passwd");
   const fields = passwd.split("\n").find((line) => line.startsWith("postgres:"))?.split(":");
-  if (fields === undefined) throw new Error("there is no user postgres to run PostgreSQL as");
+  if (fields === undefined) {
+    throw new Error("the user postgres, which should run PostgreSQL, does not exist");
+  }
   return { uid: Number(fields[2]), gid: Number(fields[3]) };
 }

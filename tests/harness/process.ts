@@ -1,32 +1,32 @@
 /**
- * A child process of a test: its output is kept (the end of it), it can be waited for, signalled
- * and killed, and it never outlives the test.
+ * Child processes for tests. The end of their output is kept. A test can wait for them, signal them
+ * and kill them, and they never outlive it.
  *
  * @module
  */
 import { until } from "./wait.ts";
 
-/** Lines of output kept a process. */
+/** Most lines of output kept per process. */
 const MAX_LINES = 2_000;
 
 /** A running child. */
 export interface ChildProcess extends AsyncDisposable {
   readonly pid: number;
   readonly output: readonly string[];
-  /** Set once it has ended. */
+  /** Set once the process has ended. */
   readonly ended: Deno.CommandStatus | undefined;
-  /** Waits for a line that holds `text` (or fits the expression) and gives it. */
+  /** Waits for a line of output that contains `text` or matches it, and returns the line. */
   line(text: string | RegExp, deadline?: number): Promise<string>;
   signal(signal: Deno.Signal): void;
-  /** Stops it (SIGSTOP) and waits until it stands still; SIGCONT lets it go on. */
+  /** Suspends the process with SIGSTOP and waits until it is suspended. SIGCONT resumes it. */
   stop(): Promise<void>;
-  /** Ends it with SIGKILL and waits until it has gone. */
+  /** Kills the process and waits until it has ended. */
   kill(): Promise<void>;
-  /** Waits for its own end. */
+  /** Waits until the process ends. */
   status(deadline?: number): Promise<Deno.CommandStatus>;
 }
 
-/** Starts a child process. `env` is added to the test's own environment. */
+/** Starts a child process. `env` is added to the test's environment. */
 export function startProcess(
   command: string,
   args: string[],
@@ -57,7 +57,7 @@ export function startProcess(
     try {
       child.kill(name);
     } catch {
-      // It has ended already.
+      // The process has already ended.
     }
   };
   const kill = async () => {
@@ -76,7 +76,7 @@ export function startProcess(
       return until(`"${text}" from ${command}`, () => {
         const found = output.find(fits);
         if (found === undefined && ended !== undefined) {
-          throw new Error(`it ended (${ended.code}):\n${output.slice(-20).join("\n")}`);
+          throw new Error(`the process ended with ${ended.code}:\n${output.slice(-20).join("\n")}`);
         }
         return found;
       }, deadline);
@@ -85,7 +85,7 @@ export function startProcess(
     async stop() {
       signal("SIGSTOP");
       await until(
-        `${command} to stand still`,
+        `${command} to be suspended`,
         async () => /\) T /.test(await Deno.readTextFile(`/proc/${child.pid}/stat`)),
       );
     },
@@ -98,12 +98,15 @@ export function startProcess(
   };
 }
 
-/** Below the range that the system takes ports of outgoing connections from (32768 on). */
+/**
+ * Below the system's range of ephemeral ports (from 32768), so outgoing connections do not take
+ * these.
+ */
 const PORTS = { first: 20_000, count: 12_000 };
 
 let nextPort = Math.floor(Math.random() * PORTS.count);
 
-/** A TCP port that was free a moment ago, and that nobody here is given again soon. */
+/** Returns a TCP port that is currently free. Does not return the same port again soon. */
 export function freePort(): number {
   for (;;) {
     const port = PORTS.first + nextPort++ % PORTS.count;

@@ -1,6 +1,6 @@
 /**
- * What lies between a client and its gateways: a proxy that takes turns among them, and that can refuse
- * WebSocket, hold streams up, fall silent, or cut everything.
+ * A proxy between clients and gateways. It distributes connections round-robin. It can refuse
+ * WebSocket, buffer responses, fall silent, or cut all connections.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { freePort } from "./process.ts";
 
-/** What a proxy does to what passes. */
+/** How a proxy treats traffic. */
 export interface ProxyMode {
-  /** Whether WebSocket may pass. */
+  /** Whether the proxy accepts WebSocket upgrades. */
   webSocket: boolean;
-  /** Whether answers are held until they are whole. */
+  /** Whether the proxy buffers responses until they are complete. */
   buffering: boolean;
-  /** Whether nothing passes any more, though nothing is cut. */
+  /** Whether the proxy drops all traffic, without closing connections. */
   silent: boolean;
 }
 
-/** See the module's doc. */
+/** A running proxy. */
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
   readonly mode: ProxyMode;
-  /** Requests so far, by path. */
+  /** The number of requests so far, by path. */
   readonly requests: Record<string, number>;
-  /** Cuts every connection. */
+  /** Closes every connection. */
   cut(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Runtimes that the client must run on, as npm packages in a folder of their own: Node 22, Bun, and the
- * WebSocket that Node 20 is handed.
+ * The runtimes that the client must support, installed from npm into their own folder: Node 22,
+ * Bun, and the `ws` package that Node 20 needs.
  *
  * @module
  */
@@ -9,21 +9,23 @@ import { ROOT } from "./root.ts";
 
 const FOLDER = `${ROOT}.data/runtimes`;
 
-/** Pinned; what is installed is looked for by the file it brings. */
+/** The pinned packages. A package counts as installed if its file exists. */
 const PACKAGES: [name: string, version: string, file: string][] = [
   ["node", "22.23.3", "node_modules/node/bin/node"],
   ["bun", "1.4.5", "node_modules/bun/bin/bun.exe"],
   ["ws", "8.23.0", "node_modules/ws/package.json"],
 ];
 
-/** A runtime: how a file is run. */
+/** A runtime, and how it runs a file. */
 export interface Runtime {
   name: string;
   command: string;
   args: string[];
 }
 
-/** Installs what is missing. Gives false, having said why, where it cannot. */
+/**
+ * Installs missing runtimes. Returns false if this fails, after reporting the reason with `say`.
+ */
 export async function installRuntimes(say: (line: string) => void): Promise<boolean> {
   const missing = [];
   for (const [name, version, file] of PACKAGES) {
@@ -32,7 +34,7 @@ export async function installRuntimes(say: (line: string) => void): Promise<bool
   if (missing.length === 0) return true;
   const npm = await findOnPath("npm");
   if (npm === null) {
-    say(`npm is not there, so ${missing.join(", ")} cannot be had`);
+    say(`npm is not installed, so ${missing.join(", ")} cannot be installed`);
     return false;
   }
   say(`installing ${missing.join(", ")} for the client's tests ...`);
@@ -50,7 +52,7 @@ export async function installRuntimes(say: (line: string) => void): Promise<bool
   return success;
 }
 
-/** The runtimes that are there. A file of {@link FOLDER} finds the packages by their names. */
+/** Returns the available runtimes. Files in {@link FOLDER} can import the packages by name. */
 export async function findRuntimes(): Promise<Runtime[]> {
   const found = [{ name: "deno", command: Deno.execPath(), args: ["run", "-A"] }];
   for (const [name, version, file] of PACKAGES) {
@@ -64,7 +66,7 @@ export async function findRuntimes(): Promise<Runtime[]> {
   return found;
 }
 
-/** Where files of the runtimes' tests are put. */
+/** The folder for the files that the runtimes' tests run. */
 export const RUNTIME_FOLDER = FOLDER;
 
 async function exists(path: string): Promise<boolean> {

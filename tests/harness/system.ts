@@ -1,6 +1,6 @@
 /**
- * The whole system for a test: a real nats-server and real service processes on free ports, as
- * many of each as the test asks for.
+ * The whole system for tests: a real nats-server, and as many real service processes as requested,
+ * on free ports.
  *
  * @module
  */
@@ -13,34 +13,35 @@ import { ROOT } from "./root.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
-/** The secret that the test's tokens are signed with. */
+/** The secret that signs the tests' tokens. */
 export const SECRET = "a secret of tests, thirty-two bytes and more";
 
-/** One service process, which can be killed and started again on its port. */
+/** A service process that can be killed and restarted on its port. */
 export interface TestService extends AsyncDisposable {
   readonly name: ServiceName;
   readonly port: number;
+  /** The current process. */
   readonly process: ChildProcess;
-  /** Those before it, too. */
+  /** The current process and its predecessors. */
   readonly processes: readonly ChildProcess[];
-  /** Waits until `/readyz` says so. */
+  /** Waits until `/readyz` reports ready. */
   ready(): Promise<void>;
   kill(): Promise<void>;
   restart(): Promise<void>;
 }
 
-/** How a system is started. */
+/** Options of {@link startSystem}. */
 export interface SystemOptions {
-  /** How many of each service; one when not given. */
+  /** The number of instances of each service; 1 by default. */
   gateways?: number;
   auths?: number;
   rooms?: number;
   persistences?: number;
-  /** Variables for all, and for one kind. */
+  /** Environment variables for all services, and for each kind. */
   env?: Partial<Record<ServiceName | "all", Record<string, string>>>;
-  /** The content of NAMESPACES_FILE. */
+  /** The namespaces to write into NAMESPACES_FILE. */
   namespaces?: object[];
-  /** Added to nats-server's configuration. */
+  /** Appended to nats-server's configuration. */
   natsConfig?: string;
 }
 
@@ -52,9 +53,9 @@ export interface System extends AsyncDisposable {
   readonly auths: TestService[];
   readonly rooms: TestService[];
   readonly persistences: TestService[];
-  /** A client that is connected, and authenticated where a user is given. */
+  /** Connects a client, and authenticates it if a user is given. */
   client(options?: ClientOptions): Promise<TestClient>;
-  /** The address of a gateway's WebSocket. */
+  /** Returns the WebSocket URL of a gateway. */
   url(gateway?: number): string;
 }
 
@@ -65,7 +66,7 @@ export interface ClientOptions {
   claims?: Record<string, unknown>;
 }
 
-/** A token of {@link SECRET}, good for an hour unless `claims` say otherwise. */
+/** Signs a token with {@link SECRET}. It is valid for an hour unless `claims` says otherwise. */
 export function tokenFor(user: string, claims: Record<string, unknown> = {}): Promise<string> {
   return new SignJWT({
     sub: user,
@@ -77,7 +78,7 @@ export function tokenFor(user: string, claims: Record<string, unknown> = {}): Pr
     .sign(new TextEncoder().encode(SECRET));
 }
 
-/** Starts one service against a NATS. */
+/** Starts one service. `env` must contain NATS_URL. */
 export function startService(
   name: ServiceName,
   env: Record<string, string>,
@@ -101,7 +102,9 @@ export function startService(
     async ready() {
       await until(`${name} to be ready`, async () => {
         const { ended, output } = processes.at(-1)!;
-        if (ended !== undefined) throw new Error(`it ended (${ended.code}):\n${output.join("\n")}`);
+        if (ended !== undefined) {
+          throw new Error(`the service ended with ${ended.code}:\n${output.join("\n")}`);
+        }
         const response = await fetch(`http://127.0.0.1:${port}/readyz`);
         const text = await response.text();
         if (!response.ok) throw new Error(text);
@@ -117,7 +120,7 @@ export function startService(
   };
 }
 
-/** Starts a system and waits until all of it is ready. */
+/** Starts a system and waits until every service is ready. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   if (options.env?.gateway?.DEMO === "true") await buildPage();
   const nats = await startNats({ config: options.natsConfig });

@@ -1,17 +1,23 @@
 /**
- * Waiting for things in tests: always for the thing itself, always with a deadline.
+ * Waiting in tests: always for a condition, never for a time, and always with a deadline.
  *
  * @module
  */
 
-/** How long a test waits for anything that should take milliseconds. Generous: CI is shared. */
-export const PATIENCE_MS = 20_000;
+/**
+ * How long a test waits for anything that should take milliseconds. Generous, because CI machines
+ * are shared.
+ */
+export const WAIT_DEADLINE_MS = 20_000;
 
-/** Polls until `probe` gives something other than undefined, null or false; throws at the deadline. */
+/**
+ * Polls until `probe` returns something other than undefined, null or false, and returns that.
+ * Throws at the deadline, with the last result as cause. An error from `probe` counts as not yet.
+ */
 export async function until<T>(
   what: string,
   probe: () => T | undefined | null | false | Promise<T | undefined | null | false>,
-  deadline = PATIENCE_MS,
+  deadline = WAIT_DEADLINE_MS,
 ): Promise<T> {
   const end = performance.now() + deadline;
   let last: unknown;
@@ -24,22 +30,22 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() > end) {
-      throw new Error(`waited ${deadline} ms in vain for ${what}`, { cause: last });
+      throw new Error(`timed out after ${deadline} ms waiting for ${what}`, { cause: last });
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** The value of a promise, or an error that names what was waited for. */
+/** Returns the value of a promise. At the deadline it throws an error that names `what`. */
 export async function within<T>(
   what: string,
   promise: Promise<T>,
-  deadline = PATIENCE_MS,
+  deadline = WAIT_DEADLINE_MS,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`waited ${deadline} ms in vain for ${what}`)),
+      () => reject(new Error(`timed out after ${deadline} ms waiting for ${what}`)),
       deadline,
     );
   });

@@ -1,4 +1,4 @@
-/** What goes wrong is told by the documented error or close, and the gateway stays up. */
+/** Bad input leads to the documented error or close, and the gateway stays up. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import WebSocket from "ws";
@@ -6,7 +6,7 @@ import { connectClient } from "../harness/client.ts";
 import { startSystem, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
 
-/** Opens an npm ws client, lets it do something, and gives the code that it was closed with. */
+/** Opens an npm ws client, lets it act, and returns the code that it was closed with. */
 async function closeCodeOf(
   url: string,
   act: (socket: WebSocket) => void,
@@ -27,33 +27,36 @@ Deno.test("bad input", async (t) => {
   const [gateway] = system.gateways;
   const pid = gateway!.process.pid;
 
-  await t.step("a bad token is told and closes with 4001, an expired one with 4002", async () => {
-    for (const token of ["x", "a.b.c", (await tokenFor("ann")) + "x"]) {
+  await t.step(
+    "a bad token is refused and closes with 4001, an expired one with 4002",
+    async () => {
+      for (const token of ["x", "a.b.c", (await tokenFor("ann")) + "x"]) {
+        const client = await system.client();
+        client.send({ type: "auth", token, id: "a" });
+        const error = await client.take("error");
+        assert.deepEqual([error.code, error.id], ["unauthorized", "a"]);
+        assert.equal((await client.closing()).code, 4001);
+      }
       const client = await system.client();
-      client.send({ type: "auth", token, id: "a" });
-      const error = await client.take("error");
-      assert.deepEqual([error.code, error.id], ["unauthorized", "a"]);
-      assert.equal((await client.closing()).code, 4001);
-    }
-    const client = await system.client();
-    client.send({ type: "auth", token: await tokenFor("ann", { exp: 1_000 }) });
-    assert.equal((await client.take("error")).code, "token_expired");
-    assert.equal((await client.closing()).code, 4002);
-  });
+      client.send({ type: "auth", token: await tokenFor("ann", { exp: 1_000 }) });
+      assert.equal((await client.take("error")).code, "token_expired");
+      assert.equal((await client.closing()).code, 4002);
+    },
+  );
 
-  await t.step("no token in time closes with 4001", async () => {
+  await t.step("a missing token closes with 4001 at the deadline", async () => {
     const client = await system.client();
     assert.equal((await client.closing()).code, 4001);
   });
 
   await t.step(
-    "frames before a token are refused, and those during its verification kept",
+    "frames before a token are refused, frames during its verification are queued",
     async () => {
       const client = await system.client();
       client.send({ type: "subscribe", room: "a", id: "early" });
       const refused = await client.take("error");
       assert.deepEqual([refused.code, refused.id], ["unauthorized", "early"]);
-      // Auth is held up, so that all of it arrives during the verification.
+      // Auth is suspended, so that everything arrives during the verification.
       await system.auths[0]!.process.stop();
       client.send({ type: "auth", token: await tokenFor("ann") });
       client.send({ type: "subscribe", room: "early" });
@@ -76,7 +79,7 @@ Deno.test("bad input", async (t) => {
   );
 
   await t.step(
-    "bad frames are answered with what is wrong, and the connection goes on",
+    "bad frames get an error with the problem, and the connection stays open",
     async () => {
       const client = await system.client({ user: "ann" });
       const cases: [string, string, RegExp][] = [
@@ -116,7 +119,7 @@ Deno.test("bad input", async (t) => {
     },
   );
 
-  await t.step("who a client is comes from its token alone", async () => {
+  await t.step("a client's identity comes only from its token", async () => {
     const client = await system.client({ user: "ann" });
     client.send({ type: "subscribe", room: "who", userId: "root" });
     client.send({
@@ -140,16 +143,19 @@ Deno.test("bad input", async (t) => {
     client.close();
   });
 
-  await t.step("what is no text of at most 64 KiB closes by RFC 6455", async () => {
-    const url = system.url();
-    assert.equal(await closeCodeOf(url, (socket) => socket.send("x".repeat(1024 * 1024))), 1009);
-    assert.equal(await closeCodeOf(url, (socket) => socket.send(Buffer.from([1, 2]))), 1003);
-    const invalid = Buffer.from([0x7b, 0xff, 0xfe, 0x7d]);
-    assert.equal(
-      await closeCodeOf(url, (socket) => socket.send(invalid, { binary: false })),
-      1007,
-    );
-  });
+  await t.step(
+    "frames that are binary, not UTF-8 or above 64 KiB close with the codes of RFC 6455",
+    async () => {
+      const url = system.url();
+      assert.equal(await closeCodeOf(url, (socket) => socket.send("x".repeat(1024 * 1024))), 1009);
+      assert.equal(await closeCodeOf(url, (socket) => socket.send(Buffer.from([1, 2]))), 1003);
+      const invalid = Buffer.from([0x7b, 0xff, 0xfe, 0x7d]);
+      assert.equal(
+        await closeCodeOf(url, (socket) => socket.send(invalid, { binary: false })),
+        1007,
+      );
+    },
+  );
 
   await t.step("a page of another origin is closed with 4003", async () => {
     const code = await closeCodeOf(system.url(), () => {}, { origin: "https://evil.example" });
@@ -157,7 +163,7 @@ Deno.test("bad input", async (t) => {
     assert.match(await gateway!.process.line("https://evil.example"), /ALLOWED_ORIGINS/);
   });
 
-  await t.step("other paths do not upgrade, and plain requests are answered", async () => {
+  await t.step("other paths do not upgrade, and plain requests get a response", async () => {
     await assert.rejects(connectClient(system.url().replace("/ws", "/other")));
     const http = system.url().replace("ws:", "http:").replace("/ws", "");
     for (const [path, status] of [["/healthz", 200], ["/readyz", 200], ["/none", 404]] as const) {
@@ -173,17 +179,20 @@ Deno.test("bad input", async (t) => {
     assert.equal((await client.closing()).code, 4005);
   });
 
-  await t.step("a client that answers no ping is closed with 4103, others live on", async () => {
-    const patient = await system.client({ user: "ann" });
-    const socket = new WebSocket(system.url(), { autoPong: false });
-    const closed = new Promise<number>((resolve) => socket.on("close", resolve));
-    await within("the socket", new Promise((resolve) => socket.on("open", resolve)));
-    socket.send(JSON.stringify({ type: "auth", token: await tokenFor("mute") }));
-    assert.equal(await within("the close", closed), 4103);
-    patient.send({ type: "ping" });
-    await patient.take("pong");
-    patient.close();
-  });
+  await t.step(
+    "a client that answers no ping is closed with 4103, others stay connected",
+    async () => {
+      const patient = await system.client({ user: "ann" });
+      const socket = new WebSocket(system.url(), { autoPong: false });
+      const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+      await within("the socket", new Promise((resolve) => socket.on("open", resolve)));
+      socket.send(JSON.stringify({ type: "auth", token: await tokenFor("mute") }));
+      assert.equal(await within("the close", closed), 4103);
+      patient.send({ type: "ping" });
+      await patient.take("pong");
+      patient.close();
+    },
+  );
 
   assert.equal(gateway!.process.pid, pid);
   assert.equal(gateway!.process.ended, undefined);
@@ -203,7 +212,7 @@ Deno.test("limits of a gateway", async (t) => {
     },
   });
 
-  await t.step("one connection may be in so many rooms", async () => {
+  await t.step("the number of rooms of a connection is limited", async () => {
     const client = await system.client({ user: "ann" });
     for (const room of ["a", "b", "c", "d"]) client.send({ type: "subscribe", room });
     await client.takeMany("subscribed", 3);
@@ -212,7 +221,7 @@ Deno.test("limits of a gateway", async (t) => {
     client.close();
   });
 
-  await t.step("too many frames are refused with when to go on", async () => {
+  await t.step("too many frames are refused with a time to retry after", async () => {
     const client = await system.client({ user: "bob" });
     for (let i = 0; i < 20; i++) client.send({ type: "ping", id: `${i}` });
     const refused = await client.take("error");
@@ -221,14 +230,14 @@ Deno.test("limits of a gateway", async (t) => {
     assert.equal((await client.closing()).code, 4102);
   });
 
-  await t.step("a token in the query is taken where that is on", async () => {
+  await t.step("a token in the query is accepted if enabled", async () => {
     const client = await connectClient(`${system.url()}?token=${await tokenFor("cid")}`);
     assert.equal((await client.take("authenticated")).userId, "cid");
     client.close();
     await client.closing();
   });
 
-  await t.step("one connection too many is answered 503", async () => {
+  await t.step("a connection above the limit gets a 503", async () => {
     const open = await until("four connections", async () => {
       const clients = [];
       for (let i = 0; i < 4; i++) clients.push(await connectClient(system.url()).catch(() => null));

@@ -1,4 +1,4 @@
-/** Processes die and come back; what was acked is not lost, and nothing is doubled. */
+/** Processes die and restart; no acked message is lost, and none is duplicated. */
 import assert from "node:assert/strict";
 import type { ServerFrameOf } from "../../services/contract/mod.ts";
 import { startNats } from "../harness/nats.ts";
@@ -6,7 +6,7 @@ import { freePort } from "../harness/process.ts";
 import { SECRET, startService, startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
-Deno.test("messages survive kill -9 of persistence: archived after its restart, none twice", async () => {
+Deno.test("after kill -9 of persistence, its restart archives every message once", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   ann.send({ type: "subscribe", room: "lobby" });
@@ -23,7 +23,7 @@ Deno.test("messages survive kill -9 of persistence: archived after its restart, 
   const [persistence] = system.persistences;
   await persistence!.kill();
   await burst(200);
-  // With the archive away, history says so and the room goes on.
+  // Without persistence, history is unavailable and the room still works.
   ann.send({ type: "history", room: "lobby", id: "away" });
   assert.equal((await ann.take("error")).code, "unavailable");
   await persistence!.restart();
@@ -65,7 +65,7 @@ Deno.test("a service started before NATS waits for it", async () => {
   }
 });
 
-Deno.test("a wrong variable stops each service with one line that names it", async () => {
+Deno.test("a wrong variable ends each service with one line that names it", async () => {
   for (const service of ["auth", "rooms", "persistence", "gateway"] as const) {
     const child = startService(service, { AUTH_SECRET: SECRET, LOG_LEVEL: "loud" });
     const { code } = await child.process.status();
@@ -78,7 +78,7 @@ Deno.test("a wrong variable stops each service with one line that names it", asy
   }
 });
 
-Deno.test("NATS is killed: senders are told, nothing acked is lost, rooms go on when it is back", async () => {
+Deno.test("when NATS is killed, sends are refused, no acked message is lost, and rooms work again after its restart", async () => {
   await using system = await startSystem({ gateways: 2 });
   const ann = await system.client({ user: "ann", gateway: 0 });
   const bob = await system.client({ user: "bob", gateway: 1 });
@@ -110,7 +110,7 @@ Deno.test("NATS is killed: senders are told, nothing acked is lost, rooms go on 
   assert.equal(new Set(atBob.map(({ seq }) => seq)).size, atBob.length);
 });
 
-Deno.test("SIGTERM drains a gateway: clients are told to come back, and it ends with 0", async () => {
+Deno.test("SIGTERM drains a gateway: clients are told to reconnect, and it exits with 0", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   ann.send({ type: "subscribe", room: "lobby" });

@@ -1,4 +1,4 @@
-/** Delivery that can be trusted: catching up, healing, presence and back pressure. */
+/** Reliable delivery: recovery, repair, presence and back-pressure. */
 import assert from "node:assert/strict";
 import { connect } from "@nats-io/transport-node";
 import type { ServerFrameOf } from "../../services/contract/mod.ts";
@@ -11,7 +11,7 @@ async function join(client: TestClient, room: string): Promise<ServerFrameOf<"su
   return await client.take("subscribed", (frame) => frame.room === room);
 }
 
-/** Sends so many messages and gives their acks. */
+/** Sends this many messages and returns their acks. */
 async function say(client: TestClient, room: string, count: number, prefix: string) {
   for (let i = 0; i < count; i++) {
     client.send({ type: "message", room, content: `${prefix}${i}`, id: `${prefix}${i}` });
@@ -19,18 +19,18 @@ async function say(client: TestClient, room: string, count: number, prefix: stri
   return await client.takeMany("ack", count);
 }
 
-/** Every message of a room that a client has got, which must be one chain. */
+/** Returns every message of a room that a client received. Asserts that they form one chain. */
 function chainOf(client: TestClient, room: string): ServerFrameOf<"room-message">[] {
   const messages = client.frames.filter((frame): frame is ServerFrameOf<"room-message"> =>
     frame.type === "room-message" && frame.room === room
   );
   for (let i = 1; i < messages.length; i++) {
-    assert.equal(messages[i]!.prev, messages[i - 1]!.seq, `a gap or double at ${i} in ${room}`);
+    assert.equal(messages[i]!.prev, messages[i - 1]!.seq, `a gap or duplicate at ${i} in ${room}`);
   }
   return messages;
 }
 
-/** Counts the requests on a subject. */
+/** Starts counting the requests on a subject. */
 async function countRequests(system: System, subject: string) {
   const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
   let count = 0;
@@ -39,14 +39,17 @@ async function countRequests(system: System, subject: string) {
   return { count: () => count, close: () => nats.close() };
 }
 
-Deno.test("a thousand members who come back to a room cost one read", async () => {
+Deno.test("a thousand members that resume a room share one read", async () => {
   await using system = await startSystem({ env: { gateway: { MAX_CONNECTIONS: "2000" } } });
   const ann = await system.client({ user: "ann" });
   const { epoch } = await join(ann, "plaza");
   await say(ann, "plaza", 300, "m");
   const live = await ann.takeMany("room-message", 300);
 
-  /** Lets a thousand clients come back through a gateway that has seen nothing of the room yet. */
+  /**
+   * Resumes a thousand clients through a gateway that has no recent messages of the room. Returns
+   * the number of history reads.
+   */
   const comeBack = async (from: (i: number) => number): Promise<number> => {
     await system.gateways[0]!.restart();
     await system.gateways[0]!.ready();
@@ -73,12 +76,13 @@ Deno.test("a thousand members who come back to a room cost one read", async () =
     return reads.count();
   };
   assert.equal(await comeBack(() => 20), 1);
-  // Lost at seven different moments, the one furthest back not asking first: still not one each.
+  // Seven different positions, of which the oldest is not requested first: still fewer reads than
+  // clients.
   const reads = await comeBack((i) => 240 - i % 7 * 40);
   assert.ok(reads <= 7, `${reads} reads`);
 });
 
-Deno.test("who joins while much is said gets each message once, in order", async () => {
+Deno.test("a client that joins a busy room receives each message once, in order", async () => {
   await using system = await startSystem({
     gateways: 2,
     env: { gateway: { RATE_BURST: "10000" } },
@@ -108,7 +112,7 @@ Deno.test("who joins while much is said gets each message once, in order", async
 Deno.test("a gateway that NATS drops as a slow consumer repairs its rooms", async () => {
   await using system = await startSystem({
     gateways: 2,
-    // Above what the archive may be sent at once (500 of these messages).
+    // Above the size of one batch to persistence (500 of these messages).
     natsConfig: 'max_pending: 20MB\nwrite_deadline: "500ms"',
     env: { rooms: { GATEWAY_LEASE_MS: "60000" }, gateway: { SEND_BUFFER_BYTES: "67108864" } },
   });
@@ -118,7 +122,7 @@ Deno.test("a gateway that NATS drops as a slow consumer repairs its rooms", asyn
   await join(bob, "flood");
   await system.gateways[1]!.process.stop();
   const text = "x".repeat(30_000);
-  // In portions: more than 1 MiB at once would make ann herself a slow consumer.
+  // In portions: more than 1 MiB at once would make ann a slow consumer, too.
   for (let i = 0; i < 1_000; i += 10) {
     for (let j = i; j < i + 10; j++) {
       ann.send({ type: "message", room: "flood", content: text, id: `f${j}` });
@@ -130,11 +134,11 @@ Deno.test("a gateway that NATS drops as a slow consumer repairs its rooms", asyn
   assert.equal(chainOf(bob, "flood").length, 1_000);
   assert.ok(
     system.gateways[1]!.process.output.some((line) => line.includes("lost connection to NATS")),
-    "NATS has not dropped the gateway: the test shows nothing",
+    "NATS has not dropped the gateway, so this test proves nothing",
   );
 });
 
-Deno.test("since: retention that has passed is recovered: false, what is inside is whole", async () => {
+Deno.test("since: before retention it is recovered: false, within retention it is complete", async () => {
   await using system = await startSystem({
     namespaces: [{ pattern: "short.*", history: { maxMessages: 5 } }],
     env: { persistence: { RETENTION_MS: "100" } },
@@ -147,7 +151,7 @@ Deno.test("since: retention that has passed is recovered: false, what is inside 
     ann.send({ type: "history", room: "short.a", limit: 500, id: "h" });
     return (await ann.take("history")).messages.length === 5;
   });
-  // The gateway's own recent window still has them; another that has not does what the archive can.
+  // This gateway still has them in its recent messages. Another one depends on the archive.
   await system.gateways[0]!.restart();
   await system.gateways[0]!.ready();
   for (
@@ -167,13 +171,13 @@ Deno.test("since: retention that has passed is recovered: false, what is inside 
   }
 });
 
-Deno.test("kill -9 of a gateway: its members leave within 5 s, once each", async () => {
+Deno.test("after kill -9 of a gateway its members leave within 5 s, once each", async () => {
   await using system = await startSystem({ gateways: 2, rooms: 2 });
   const watcher = await system.client({ user: "watcher", gateway: 0 });
   await join(watcher, "hall");
   const users = ["a", "b", "c", "d", "e"];
   for (const user of users) await join(await system.client({ user, gateway: 1 }), "hall");
-  // One of them is there through the other gateway too, and stays.
+  // One of them is also connected to the other gateway, and stays.
   await join(await system.client({ user: "a", gateway: 0 }), "hall");
   await watcher.takeMany("user-joined", users.length);
   const began = performance.now();
@@ -188,7 +192,7 @@ Deno.test("kill -9 of a gateway: its members leave within 5 s, once each", async
   assert.equal(watcher.frames.filter(({ type }) => type === "user-left").length, 4);
 });
 
-Deno.test("kill -9 of any rooms instance loses and doubles nothing", async () => {
+Deno.test("kill -9 of a rooms instance loses and duplicates nothing", async () => {
   await using system = await startSystem({ rooms: 2 });
   const watcher = await system.client({ user: "watcher" });
   await join(watcher, "hall");
@@ -219,7 +223,7 @@ Deno.test("kill -9 of any rooms instance loses and doubles nothing", async () =>
   ]);
 });
 
-Deno.test("rooms of more than a thousand members tell how many, not who", async () => {
+Deno.test("rooms of more than a thousand members announce counts, not names", async () => {
   await using system = await startSystem({ env: { gateway: { MAX_CONNECTIONS: "2000" } } });
   const watcher = await system.client({ user: "watcher" });
   await join(watcher, "stadium");
@@ -236,7 +240,7 @@ Deno.test("rooms of more than a thousand members tell how many, not who", async 
   assert.deepEqual([page.count, page.members.length, page.more], [1_101, 500, true]);
 });
 
-Deno.test("after NATS was gone members are told anew who is there", async () => {
+Deno.test("after a lost connection to NATS, members receive presence again", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   const bob = await system.client({ user: "bob" });
@@ -248,11 +252,11 @@ Deno.test("after NATS was gone members are told anew who is there", async () => 
   assert.equal(id, undefined);
 });
 
-Deno.test("a full log refuses what it cannot store, and nothing of that is acked", async () => {
+Deno.test("a full log refuses messages and acks none of them", async () => {
   await using system = await startSystem({ env: { persistence: { STREAM_MAX_BYTES: "1048576" } } });
   const ann = await system.client({ user: "ann" });
   await join(ann, "full");
-  // The archive stands still, so nothing can be let go.
+  // Persistence is suspended, so nothing can be purged.
   await system.persistences[0]!.process.stop();
   const text = "x".repeat(20_000);
   const acked: string[] = [];
@@ -266,7 +270,7 @@ Deno.test("a full log refuses what it cannot store, and nothing of that is acked
   assert.deepEqual([refused?.code, refused?.retryAfter], ["unavailable", 1_000]);
   assert.ok(acked.length >= 20, String(acked.length));
   system.persistences[0]!.process.signal("SIGCONT");
-  await until("room again", async () => {
+  await until("space in the log", async () => {
     ann.send({ type: "message", room: "full", content: "more", id: "more" });
     return (await ann.answer("more")).type === "ack";
   });

@@ -1,4 +1,4 @@
-/** What clients over HTTP can do wrong, by mistake or on purpose, costs the others nothing. */
+/** Misbehaving HTTP clients, faulty or malicious, do not affect others. */
 import assert from "node:assert/strict";
 import { openStream, poll, post, sendFrames } from "../harness/http_client.ts";
 import { startSystem, type System, tokenFor } from "../harness/system.ts";
@@ -12,7 +12,7 @@ async function refused(answer: Promise<{ status: number; text: string }>): Promi
   return [status, code, message];
 }
 
-Deno.test("a poller that stalls in two busy rooms is closed, once, and takes nobody along", async () => {
+Deno.test("a poller that stalls in two busy rooms is closed once, without affecting others", async () => {
   await using system = await startSystem({ env: { gateway: { RATE_BURST: "1000000" } } });
   const here = base(system);
   const { session } = await poll(here);
@@ -22,7 +22,7 @@ Deno.test("a poller that stalls in two busy rooms is closed, once, and takes nob
   const bob = await system.client({ user: "bob" });
   for (const room of rooms) bob.send({ type: "subscribe", room });
   await bob.takeMany("subscribed", 2);
-  await until("the poller to be in both", async () => {
+  await until("the poller to be in both rooms", async () => {
     const counts = await Promise.all(rooms.map(async (room) => {
       bob.send({ type: "presence", room, id: room });
       return (await bob.take("presence", ({ id }) => id === room)).count;
@@ -30,7 +30,7 @@ Deno.test("a poller that stalls in two busy rooms is closed, once, and takes nob
     return counts.every((count) => count === 2);
   });
   const content = "x".repeat(30_000);
-  // Both rooms have something for it in the same turn, again and again, until it is too much.
+  // Both rooms deliver to it in the same turn, repeatedly, until its limit is exceeded.
   for (let n = 0; n < 60; n++) {
     for (const room of rooms) bob.send({ type: "message", room, content, id: `${room}-${n}` });
     if (n % 5 === 4) await bob.takeMany("ack", 10);
@@ -47,13 +47,13 @@ Deno.test("a poller that stalls in two busy rooms is closed, once, and takes nob
   assert.equal(answer.close.code, 4101);
   assert.equal(new Set(seen).size, seen.length, "nothing came twice");
   assert.ok(seen.length * content.length < 1_300_000);
-  // The gateway is the same, and well.
+  // The gateway has not restarted and works.
   bob.send({ type: "message", room: "chat.a", content: "still here", id: "last" });
   await bob.answer("last");
   assert.equal(system.gateways[0]!.process.ended, undefined);
 });
 
-Deno.test("a stream that is not read is closed with 4101, and says so to who reads on", async () => {
+Deno.test("a stream that is not read is closed with 4101, which a late reader still receives", async () => {
   await using system = await startSystem({ env: { gateway: { RATE_BURST: "1000000" } } });
   const here = base(system);
   await using stream = await openStream(here, {
@@ -77,7 +77,7 @@ Deno.test("a stream that is not read is closed with 4101, and says so to who rea
   }
 });
 
-Deno.test("streams that wait behind another on one connection take no place", async () => {
+Deno.test("streams queued behind another on one connection take no connection slot", async () => {
   await using system = await startSystem({ env: { gateway: { MAX_CONNECTIONS: "20" } } });
   const { port } = system.gateways[0]!;
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -86,7 +86,7 @@ Deno.test("streams that wait behind another on one connection take no place", as
   const buffer = new Uint8Array(4_096);
   await connection.read(buffer);
   connection.close();
-  await until("all places to be free", async () => {
+  await until("all slots to be free", async () => {
     const streams = await Promise.all(
       Array.from({ length: 20 }, () => openStream(base(system)).catch(() => null)),
     );
@@ -95,7 +95,7 @@ Deno.test("streams that wait behind another on one connection take no place", as
   });
 });
 
-Deno.test("posts wait while a room is being entered: one, not as many as a client likes", async () => {
+Deno.test("while a room is being joined a bounded number of posts wait", async () => {
   await using system = await startSystem();
   const here = base(system);
   await using stream = await openStream(here, { authorization: `Bearer ${await tokenFor("ann")}` });
@@ -105,11 +105,11 @@ Deno.test("posts wait while a room is being entered: one, not as many as a clien
   const say = (id: string) => ({ type: "message", room: "lobby", content: id, id });
   await sendFrames(here, session, 1, { type: "subscribe", room: "lobby" }, say("1"));
   const statuses: number[] = [];
-  // The same one again and again, as from a client that will not wait: so it does not matter which comes first.
+  // The same post repeatedly, as from an impatient client, so their order does not matter.
   const all = Promise.all([1, 2, 3, 4].map(async () => {
     statuses.push((await sendFrames(here, session, 2, say("2"))).status);
   }));
-  // Two wait; for the others there is no room.
+  // Two wait, the others are refused.
   await until("two to be refused", () => statuses.length === 2);
   assert.deepEqual(statuses, [503, 503]);
   system.rooms[0]!.process.signal("SIGCONT");
@@ -119,7 +119,7 @@ Deno.test("posts wait while a room is being entered: one, not as many as a clien
   assert.equal((await stream.take("room-message")).id, "2");
 });
 
-Deno.test("what no WebSocket would take, no post brings in", async () => {
+Deno.test("posts enforce the same limits as WebSockets", async () => {
   await using system = await startSystem({ env: { gateway: { MAX_CONNECTIONS: "20" } } });
   const here = base(system);
   const head = async () => {
@@ -141,7 +141,7 @@ Deno.test("what no WebSocket would take, no post brings in", async () => {
   });
   assert.equal(response.status, 400);
   assert.match(await response.text(), /Invalid message format: not UTF-8/);
-  // Who does not say who it is may take a tenth of all places, and no longer than that takes.
+  // Unauthenticated sessions may take a tenth of all slots, for a limited time.
   await poll(here);
   await poll(here);
   assert.deepEqual(await refused(post(`${here}/poll`, "{}")), [
@@ -153,14 +153,14 @@ Deno.test("what no WebSocket would take, no post brings in", async () => {
   assert.ok(another.session);
 });
 
-Deno.test("a post to a session that has ended is not called taken", async () => {
+Deno.test("a post to a session that has ended is not accepted", async () => {
   await using system = await startSystem();
   const here = base(system);
   const { session } = await poll(here);
   await sendFrames(here, session, 1, { type: "auth", token: await tokenFor("ann") });
   const polled = poll(here, { session, after: 1 });
   assert.equal(((await polled).frames[0] as { type: string }).type, "authenticated");
-  // Its own doing: a hundred frames that nobody takes, and it is closed though it does not poll.
+  // A hundred invalid frames close the session although it does not poll.
   const wrong = Array.from({ length: 120 }, () => ({ type: "nonsense" }));
   await sendFrames(here, session, 2, ...wrong);
   assert.deepEqual((await refused(sendFrames(here, session, 3, { type: "ping" }))).slice(0, 2), [

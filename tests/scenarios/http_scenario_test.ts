@@ -6,7 +6,7 @@ import { until, within } from "../harness/wait.ts";
 
 const base = (system: System, gateway = 0) => `http://127.0.0.1:${system.gateways[gateway]!.port}`;
 
-Deno.test("a stream carries the frames down, posts carry them up, at whichever gateway they arrive", async () => {
+Deno.test("a stream carries frames down and posts carry them up, through any gateway", async () => {
   await using system = await startSystem({ gateways: 2 });
   const [here, there] = [base(system), base(system, 1)];
   await using stream = await openStream(here);
@@ -30,13 +30,13 @@ Deno.test("a stream carries the frames down, posts carry them up, at whichever g
   assert.equal((await stream.take("room-message")).content, "by post");
   const seq = (await stream.take("ack")).seq as number;
   assert.ok(seq > 0);
-  // The same post again, as after an answer that got lost: taken once.
+  // The same post again, as after a lost response, is applied once.
   await sendFrames(here, session, 2, { type: "message", room: "lobby", content: "twice", id: "2" });
   await sendFrames(here, session, 3, { type: "message", room: "lobby", content: "once", id: "3" });
   assert.equal((await stream.take("room-message")).content, "once");
   bob.send({ type: "message", room: "lobby", content: "to the stream", id: "b" });
   assert.equal((await stream.take("room-message")).content, "to the stream");
-  // A post that is missing will not come any more.
+  // A gap in the numbers of posts ends the session.
   const gap = await sendFrames(here, session, 5, { type: "ping" });
   assert.equal(gap.status, 404);
   for (;;) {
@@ -49,7 +49,7 @@ Deno.test("a stream carries the frames down, posts carry them up, at whichever g
   assert.equal((await sendFrames(there, session, 6, { type: "ping" })).status, 404);
 });
 
-Deno.test("long polling carries all of it, in order, and again where an answer was lost", async () => {
+Deno.test("long polling delivers everything in order, and repeats a lost response", async () => {
   await using system = await startSystem({ gateways: 2 });
   const [here, there] = [base(system), base(system, 1)];
   const { session, n } = await poll(here);
@@ -72,7 +72,7 @@ Deno.test("long polling carries all of it, in order, and again where an answer w
   await bob.takeMany("room-message", 50);
   const messages = () => got.filter(({ type }) => type === "room-message");
   while (messages().length < 50) {
-    // Each answer is asked for twice, as if the first had got lost on its way.
+    // Each response is requested twice, as if the first had been lost.
     const again = await poll(here, { session, after: answer.n });
     assert.deepEqual(await poll(there, { session, after: answer.n }), again);
     answer = again;
@@ -84,7 +84,7 @@ Deno.test("long polling carries all of it, in order, and again where an answer w
   );
 });
 
-Deno.test("who stops polling, or leaves its stream, is gone", async () => {
+Deno.test("a session ends if its client stops polling or leaves its stream", async () => {
   await using system = await startSystem({
     env: { gateway: { PING_INTERVAL_MS: "300", PONG_TIMEOUT_MS: "300", PRESENCE_LINGER_MS: "0" } },
   });
@@ -111,7 +111,7 @@ Deno.test("who stops polling, or leaves its stream, is gone", async () => {
     assert.equal((await watcher.take("user-joined")).userId, "streamer");
   }
   assert.equal((await watcher.take("user-left")).userId, "streamer");
-  // A stream whose client says nothing at all is closed as a WebSocket without pong is.
+  // A stream whose client is silent is closed like a WebSocket without pong.
   await using silent = await openStream(here, {
     authorization: `Bearer ${await tokenFor("silent")}`,
   });
@@ -120,7 +120,7 @@ Deno.test("who stops polling, or leaves its stream, is gone", async () => {
   assert.deepEqual(end, { event: "close", data: { code: 4103, reason: "No pong" } });
 });
 
-Deno.test("what is wrong is said, by status and code", async () => {
+Deno.test("errors are reported by status and code", async () => {
   await using system = await startSystem({
     env: { gateway: { ALLOWED_ORIGINS: "https://app.example", MAX_CONNECTIONS: "1" } },
   });
@@ -167,12 +167,12 @@ Deno.test("what is wrong is said, by status and code", async () => {
   await using stream = await openStream(here);
   assert.ok(stream.session);
   assert.deepEqual((await refused(post(`${here}/poll`, "{}"))).slice(0, 2), [503, "unavailable"]);
-  // The stream's own key is of no use for polling.
+  // The key of a stream is not valid for polling.
   const polled = await refused(post(`${here}/poll`, JSON.stringify({ session: stream.session })));
   assert.deepEqual(polled.slice(0, 2), [400, "invalid_format"]);
 });
 
-Deno.test("what waits for a poll that does not come is bounded: then it ends with 4101", async () => {
+Deno.test("frames waiting for a poll are bounded: above the limit the session ends with 4101", async () => {
   await using system = await startSystem({ env: { gateway: { RATE_BURST: "1000000" } } });
   const here = base(system);
   const { session } = await poll(here);
@@ -181,14 +181,14 @@ Deno.test("what waits for a poll that does not come is bounded: then it ends wit
   const bob = await system.client({ user: "bob" });
   bob.send({ type: "subscribe", room: "lobby" });
   await bob.take("subscribed");
-  await until("the poller to be there", async () => {
+  await until("the poller to join", async () => {
     bob.send({ type: "presence", room: "lobby", id: "p" });
     return (await bob.take("presence", ({ id }) => id === "p")).count === 2;
   });
   const content = "x".repeat(30_000);
   for (let i = 0; i < 60; i++) {
     bob.send({ type: "message", room: "lobby", content, id: `${i}` });
-    // Its own copies must not be too much for the speaker at once.
+    // The publisher receives its own messages and must not exceed its limit.
     if (i % 10 === 9) await bob.takeMany("ack", 10);
   }
   let answer = await poll(here, { session, after: 1 });
@@ -196,7 +196,7 @@ Deno.test("what waits for a poll that does not come is bounded: then it ends wit
   assert.equal(answer.close.code, 4101);
 });
 
-Deno.test("a gateway that drains says so over HTTP too", async () => {
+Deno.test("a draining gateway announces it over HTTP too", async () => {
   await using system = await startSystem();
   const here = base(system);
   await using stream = await openStream(here);

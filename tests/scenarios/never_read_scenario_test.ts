@@ -1,4 +1,4 @@
-/** Readers that never read: they delay nobody, and what they cost is bounded. */
+/** Clients that never read: they delay nobody, and their memory is bounded. */
 import assert from "node:assert/strict";
 import { handshake } from "../bench/targets.ts";
 import { rssOf } from "../bench/processes.ts";
@@ -9,7 +9,7 @@ const READERS = 100;
 const MESSAGES = 400;
 const BYTES = 30_000;
 
-/** A member of a room on a bare socket: it reads until it is in, and never again. */
+/** A member of a room on a raw socket. It reads until it has joined, and never again. */
 async function neverReading(port: number, index: number): Promise<Deno.TcpConn> {
   const socket = await Deno.connect({ hostname: "127.0.0.1", port });
   await socket.write(new TextEncoder().encode(await handshake(`never-${index}`)));
@@ -19,17 +19,17 @@ async function neverReading(port: number, index: number): Promise<Deno.TcpConn> 
   let subscribed = false;
   while (!text.includes('"subscribed"')) {
     const length = await socket.read(chunk);
-    assert.ok(length, "it was closed before it was in");
+    assert.ok(length, "the connection closed before the join");
     text += new TextDecoder().decode(chunk.subarray(0, length));
     if (subscribed || !text.includes('"authenticated"')) continue;
     subscribed = true;
-    // A mask of nought: it is there, and changes nothing.
+    // A zero mask leaves the payload as it is.
     await socket.write(new Uint8Array([0x81, 0x80 | frame.length, 0, 0, 0, 0, ...frame]));
   }
   return socket;
 }
 
-Deno.test("a hundred readers that never read cost bounded memory, and delay nobody", async () => {
+Deno.test("a hundred clients that never read use bounded memory and delay nobody", async () => {
   await using system = await startSystem({ env: { gateway: { PRESENCE_LINGER_MS: "0" } } });
   const { port, process } = system.gateways[0]!;
   const [reader, speaker] = [
@@ -51,12 +51,12 @@ Deno.test("a hundred readers that never read cost bounded memory, and delay nobo
     await reader.takeMany("room-message", 20);
     most = Math.max(most, rssOf(process.pid));
   }
-  // Each is closed with 4101 once more than 1 MiB waits for it; then none is in the room any more.
+  // Each is closed with 4101 once more than 1 MiB is pending. Then none is in the room.
   await until("all of them to be closed", async () => {
     reader.send({ type: "presence", room: "flood", id: `p-${performance.now()}` });
     return (await reader.take("presence")).count === 2;
   });
-  // 12 MB was said to each of them; what waits is 1 MiB each at most, and shared where it is a room's.
+  // Each was sent 12 MB. At most 1 MiB is pending per client, and members of a room share it.
   assert.ok(most - before < 200 * 2 ** 20, `${(most - before) / 2 ** 20} MiB`);
   for (const socket of sockets) socket.close();
 });

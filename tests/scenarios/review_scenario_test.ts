@@ -1,4 +1,4 @@
-/** What once went wrong, each as it was found. */
+/** Regressions: defects that a review once found. */
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
@@ -15,7 +15,7 @@ async function join(client: TestClient, room: string): Promise<ServerFrameOf<"su
 
 let messages = 0;
 
-/** Sends messages of so many bytes, a few at a time, and waits for all acks. */
+/** Sends messages of this size, a few at a time, and waits for all acks. */
 async function say(client: TestClient, room: string, count: number, bytes = 10): Promise<void> {
   const content = "x".repeat(bytes);
   for (let i = 0; i < count; i += 8) {
@@ -44,7 +44,7 @@ async function deafMember(system: System, user: string, room: string): Promise<W
 
 const natsOf = (system: System) => connect({ servers: system.nats.url.replace("nats://", "") });
 
-Deno.test("a slow member that is cut in the midst of a fan-out takes no message from others", async () => {
+Deno.test("closing a slow member during a fan-out costs the others no message", async () => {
   await using system = await startSystem();
   const before = await system.client({ user: "before" });
   await join(before, "hall");
@@ -56,15 +56,15 @@ Deno.test("a slow member that is cut in the midst of a fan-out takes no message 
   await join(after, "hall");
   const sender = await system.client({ user: "sender" });
   await join(sender, "hall");
-  // What the sockets between take comes on top of the 1 MiB that may wait.
+  // The socket buffers hold data on top of the 1 MiB that may be pending.
   const sent = 600;
   await say(sender, "hall", sent, 30_000);
   for (const client of [before, after, sender]) {
     const got = await client.takeMany("room-message", sent);
     for (let i = 1; i < got.length; i++) assert.equal(got[i]!.prev, got[i - 1]!.seq);
   }
-  // Both were slow enough to be cut: they are no members any more.
-  await until("the deaf to be gone", async () => {
+  // Both were slow enough to be closed, so they are no longer members.
+  await until("the slow members to leave", async () => {
     before.send({ type: "presence", room: "hall", id: "p" });
     const { members } = await before.take("presence");
     return members.map(({ userId }) => userId).join() === "after,before,sender";
@@ -72,7 +72,7 @@ Deno.test("a slow member that is cut in the midst of a fan-out takes no message 
   for (const socket of deaf) socket.terminate();
 });
 
-Deno.test("coming back to many rooms at once, and asking for much history, is no slowness", async () => {
+Deno.test("resuming many rooms and reading much history does not count as slowness", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   const rooms = Array.from({ length: 8 }, (_, i) => `room${i}`);
@@ -91,7 +91,7 @@ Deno.test("coming back to many rooms at once, and asking for much history, is no
   assert.equal(bob.closed, undefined);
 });
 
-Deno.test("a right that is missing is missing everywhere", async () => {
+Deno.test("a missing right is refused everywhere", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   const { epoch } = await join(ann, "lobby");
@@ -115,7 +115,7 @@ Deno.test("a right that is missing is missing everywhere", async () => {
   assert.deepEqual([...types].sort(), ["authenticated", "room-message", "subscribed"]);
 });
 
-Deno.test("a token with fewer rooms takes rights away, and leaves what it does not name", async () => {
+Deno.test("a token with fewer rooms removes rights, and leaves rooms it does not name", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   await join(ann, "keep");
@@ -131,7 +131,7 @@ Deno.test("a token with fewer rooms takes rights away, and leaves what it does n
   assert.equal((await ann.take("error")).code, "room_not_found");
 });
 
-Deno.test("a room that retention has emptied recovers nobody from before", async () => {
+Deno.test("a room that retention has emptied recovers no earlier position", async () => {
   await using system = await startSystem({
     gateways: 2,
     namespaces: [{ pattern: "brief.*", history: { maxAge: 1 } }],
@@ -148,7 +148,7 @@ Deno.test("a room that retention has emptied recovers nobody from before", async
   const bob = await system.client({ user: "bob", gateway: 1 });
   const { seq } = await join(bob, "brief.a");
   assert.equal(seq, live.at(-1)!.seq);
-  // What retention took is no gap, and its archive is not needed to go on.
+  // Messages that retention deleted are not a gap, and resuming needs no archive.
   await system.persistences[0]!.kill();
   ann.send({ type: "message", room: "brief.a", content: "new", id: "new" });
   for (const client of [ann, bob]) {
@@ -164,7 +164,7 @@ Deno.test("a room that retention has emptied recovers nobody from before", async
   }
 });
 
-Deno.test("a log that is made anew behind the gateway's back is noticed", async () => {
+Deno.test("the gateway notices that the log was recreated", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   const { epoch } = await join(ann, "lobby");
@@ -172,7 +172,7 @@ Deno.test("a log that is made anew behind the gateway's back is noticed", async 
   await ann.takeMany("room-message", 5);
   const nats = await natsOf(system);
   await (await jetstreamManager(nats)).streams.delete(ROOMS_STREAM);
-  await until("a message to be taken", async () => {
+  await until("a message to be accepted", async () => {
     ann.send({ type: "message", room: "lobby", content: 1, id: "new" });
     return (await ann.answer("new")).type === "ack";
   });
@@ -187,7 +187,7 @@ Deno.test("a log that is made anew behind the gateway's back is noticed", async 
   await nats.close();
 });
 
-Deno.test("a stalled rooms instance leaves no ghosts behind", async () => {
+Deno.test("a stalled rooms instance leaves no stale members", async () => {
   await using system = await startSystem({
     rooms: 2,
     env: { gateway: { PRESENCE_LINGER_MS: "0" } },
@@ -198,7 +198,7 @@ Deno.test("a stalled rooms instance leaves no ghosts behind", async () => {
   for (const room of rooms) await join(watcher, room);
   await system.rooms[1]!.process.stop();
   for (const room of rooms) {
-    // Half of the requests go to the instance that stands still, maybe every try.
+    // Half of the requests go to the suspended instance, possibly every attempt.
     await until(`to be in ${room}`, async () => {
       ann.send({ type: "subscribe", room, id: room });
       return (await ann.answer(room)).type === "subscribed";
@@ -207,7 +207,7 @@ Deno.test("a stalled rooms instance leaves no ghosts behind", async () => {
   for (const room of rooms) ann.send({ type: "unsubscribe", room });
   await ann.takeMany("unsubscribed", rooms.length);
   system.rooms[1]!.process.signal("SIGCONT");
-  await until("nobody but the watcher", async () => {
+  await until("only the watcher to remain", async () => {
     for (const room of rooms) {
       watcher.send({ type: "presence", room, id: room });
       const answer = await watcher.answer(room);
@@ -217,7 +217,7 @@ Deno.test("a stalled rooms instance leaves no ghosts behind", async () => {
   });
 });
 
-Deno.test("a signal that is none is passed over; one of a service reaches the room", async () => {
+Deno.test("an invalid signal is ignored; one from a service reaches the room", async () => {
   await using system = await startSystem();
   const ann = await system.client({ user: "ann" });
   await join(ann, "lobby");
@@ -232,7 +232,7 @@ Deno.test("a signal that is none is passed over; one of a service reaches the ro
   await nats.close();
 });
 
-Deno.test("refused upgrades are closed from our side", async () => {
+Deno.test("the gateway closes the connection after a refused upgrade", async () => {
   await using system = await startSystem();
   const port = system.gateways[0]!.port;
   const request = "GET /nope HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +

@@ -1,4 +1,4 @@
-/** Two real clients talk through gateways, NATS and the services. */
+/** Real clients exchange messages through gateways, NATS and the services. */
 import assert from "node:assert/strict";
 import WebSocket from "ws";
 import { startSystem, tokenFor } from "../harness/system.ts";
@@ -87,14 +87,14 @@ Deno.test("clients on two gateways", async (t) => {
     assert.equal(first.duplicate, undefined);
     ann.send({ type: "message", room: "twice", content: 1, id: "same" });
     assert.deepEqual(await ann.take("ack"), { ...first, duplicate: true });
-    // Another user's same id is another message.
+    // The same id from another user is another message.
     bob.send({ type: "message", room: "twice", content: 2, id: "same" });
     assert.equal((await bob.take("ack")).duplicate, undefined);
     const messages = await bob.takeMany("room-message", 2);
     assert.deepEqual(messages.map(({ content }) => content), [1, 2]);
   });
 
-  await t.step("history pages both ways, and knows what was just delivered", async () => {
+  await t.step("history pages both ways, and includes what was just delivered", async () => {
     const ann = await system.client({ user: "ann" });
     ann.send({ type: "subscribe", room: "past" });
     for (let i = 0; i < 12; i++) ann.send({ type: "message", room: "past", content: i });
@@ -113,34 +113,37 @@ Deno.test("clients on two gateways", async (t) => {
     assert.equal(forward.more, true);
   });
 
-  await t.step("who comes back with since gets what was missed, then live", async () => {
-    const ann = await system.client({ user: "ann" });
-    ann.send({ type: "subscribe", room: "back" });
-    const { epoch } = await ann.take("subscribed");
-    for (let i = 0; i < 600; i++) ann.send({ type: "message", room: "back", content: i });
-    const live = await ann.takeMany("room-message", 600);
-    for (const [gateway, from] of [[0, 590], [0, 10], [1, 10], [1, 599], [0, -1]] as const) {
-      const bob = await system.client({ user: "bob", gateway });
-      const seq = from < 0 ? 0 : live[from]!.seq;
-      bob.send({ type: "subscribe", room: "back", since: { seq, epoch } });
-      const subscribed = await bob.take("subscribed");
-      assert.equal(subscribed.recovered, true);
-      assert.equal(subscribed.seq, live.at(-1)!.seq);
-      const missed = await bob.takeMany("room-message", 599 - from);
-      assert.deepEqual(missed, live.slice(from + 1));
-      bob.close();
-    }
-    const stranger = await system.client({ user: "cid" });
-    const elsewhere = { seq: live[0]!.seq, epoch: "another" };
-    stranger.send({ type: "subscribe", room: "back", since: elsewhere });
-    assert.equal((await stranger.take("subscribed")).recovered, false);
-    const future = { seq: live.at(-1)!.seq + 1_000, epoch };
-    stranger.send({ type: "unsubscribe", room: "back" });
-    stranger.send({ type: "subscribe", room: "back", since: future });
-    assert.equal((await stranger.take("subscribed")).recovered, false);
-  });
+  await t.step(
+    "a client that resumes with since receives what it missed, then live messages",
+    async () => {
+      const ann = await system.client({ user: "ann" });
+      ann.send({ type: "subscribe", room: "back" });
+      const { epoch } = await ann.take("subscribed");
+      for (let i = 0; i < 600; i++) ann.send({ type: "message", room: "back", content: i });
+      const live = await ann.takeMany("room-message", 600);
+      for (const [gateway, from] of [[0, 590], [0, 10], [1, 10], [1, 599], [0, -1]] as const) {
+        const bob = await system.client({ user: "bob", gateway });
+        const seq = from < 0 ? 0 : live[from]!.seq;
+        bob.send({ type: "subscribe", room: "back", since: { seq, epoch } });
+        const subscribed = await bob.take("subscribed");
+        assert.equal(subscribed.recovered, true);
+        assert.equal(subscribed.seq, live.at(-1)!.seq);
+        const missed = await bob.takeMany("room-message", 599 - from);
+        assert.deepEqual(missed, live.slice(from + 1));
+        bob.close();
+      }
+      const stranger = await system.client({ user: "cid" });
+      const elsewhere = { seq: live[0]!.seq, epoch: "another" };
+      stranger.send({ type: "subscribe", room: "back", since: elsewhere });
+      assert.equal((await stranger.take("subscribed")).recovered, false);
+      const future = { seq: live.at(-1)!.seq + 1_000, epoch };
+      stranger.send({ type: "unsubscribe", room: "back" });
+      stranger.send({ type: "subscribe", room: "back", since: future });
+      assert.equal((await stranger.take("subscribed")).recovered, false);
+    },
+  );
 
-  await t.step("signals reach who is there, unstored", async () => {
+  await t.step("signals reach current members and are not stored", async () => {
     const ann = await system.client({ user: "ann" });
     const bob = await system.client({ user: "bob", gateway: 1 });
     for (const client of [ann, bob]) {
@@ -160,7 +163,7 @@ Deno.test("clients on two gateways", async (t) => {
     assert.deepEqual((await bob.take("history")).messages, []);
   });
 
-  await t.step("presence names the members, pages, and tells who leaves", async () => {
+  await t.step("presence lists members in pages and announces leaves", async () => {
     const clients = await Promise.all(
       ["p1", "p2", "p3"].map((user, i) => system.client({ user, gateway: i % 2 })),
     );
@@ -184,7 +187,7 @@ Deno.test("clients on two gateways", async (t) => {
   });
 
   await t.step(
-    "two connections of a user are one member; coming back quickly makes no noise",
+    "two connections of a user are one member; a quick reconnect is not announced",
     async () => {
       const watcher = await system.client({ user: "watcher" });
       watcher.send({ type: "subscribe", room: "tabs" });

@@ -14,7 +14,7 @@ Deno.test("namespaces, rights and services", async (t) => {
     ],
   });
 
-  await t.step("a room that stores nothing passes on, with seq 0", async () => {
+  await t.step("a room that stores nothing forwards messages with seq 0", async () => {
     const ann = await system.client({ user: "ann" });
     const bob = await system.client({ user: "bob", gateway: 1 });
     for (const client of [ann, bob]) {
@@ -29,7 +29,7 @@ Deno.test("namespaces, rights and services", async (t) => {
     assert.equal((await bob.take("error")).code, "forbidden");
   });
 
-  await t.step("presence may be off, or counts alone", async () => {
+  await t.step("presence may be off, or show only counts", async () => {
     const ann = await system.client({ user: "ann" });
     ann.send({ type: "subscribe", room: "quiet.a" });
     assert.equal((await ann.take("subscribed")).count, undefined);
@@ -42,64 +42,70 @@ Deno.test("namespaces, rights and services", async (t) => {
     assert.deepEqual([crowd.count, crowd.members], [1, []]);
   });
 
-  await t.step("rights come from the token, and where it has none from the namespace", async () => {
-    const reader = await system.client({
-      user: "reader",
-      claims: { rooms: { "closed.*": ["subscribe", "history"] } },
-    });
-    reader.send({ type: "subscribe", room: "closed.a" });
-    await reader.take("subscribed");
-    reader.send({ type: "message", room: "closed.a", content: 1, id: "m" });
-    const refused = await reader.take("error");
-    assert.deepEqual([refused.code, refused.id, refused.room], ["forbidden", "m", "closed.a"]);
-    reader.send({ type: "subscribe", room: "chat.lobby", id: "s" });
-    assert.equal((await reader.take("error")).code, "forbidden");
-    const ann = await system.client({ user: "ann" });
-    ann.send({ type: "subscribe", room: "closed.a" });
-    assert.equal((await ann.take("error")).code, "forbidden");
-  });
-
-  await t.step("a service on the bus is called, and reaches a user", async () => {
-    const { connect, headers } = await import("@nats-io/transport-node");
-    const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
-    nats.subscribe("call.dice.roll", {
-      callback: (_, message) => {
-        const { data, userId } = message.json<{ data: { sides: number }; userId: string }>();
-        if (data.sides === 6) {
-          message.respond(JSON.stringify({ rolled: 4, for: userId }));
-          return;
-        }
-        const refusal = headers();
-        refusal.set("Nats-Service-Error", "No such die");
-        refusal.set("Nats-Service-Error-Code", "no_die");
-        message.respond("", { headers: refusal });
-      },
-    });
-    nats.subscribe("call.dice.lose", { callback: () => {} });
-    await nats.flush();
-    const ann = await system.client({ user: "ann" });
-    ann.send({ type: "call", service: "dice", method: "roll", data: { sides: 6 }, id: "c1" });
-    assert.deepEqual((await ann.take("result")).data, { rolled: 4, for: "ann" });
-    ann.send({ type: "call", service: "dice", method: "roll", data: { sides: 7 }, id: "c2" });
-    const failed = await ann.take("error");
-    assert.deepEqual([failed.code, failed.message, failed.id], [
-      "service_failed",
-      "No such die",
-      "c2",
-    ]);
-    ann.send({ type: "call", service: "dice", method: "throw", id: "c3" });
-    assert.equal((await ann.take("error")).code, "service_not_found");
-    ann.send({ type: "call", service: "dice", method: "lose", id: "c4", timeout: 50 });
-    assert.equal((await ann.take("error")).code, "timeout");
-    nats.publish("user.event.ann", JSON.stringify({ topic: "dice.won", data: 6 }));
-    assert.deepEqual(await ann.take("event"), { type: "event", topic: "dice.won", data: 6 });
-    nats.publish("auth.revoked.ann", "{}");
-    assert.equal((await ann.closing()).code, 4004);
-    await nats.close();
-  });
+  await t.step(
+    "rights come from the token's rooms claim, otherwise from the namespace",
+    async () => {
+      const reader = await system.client({
+        user: "reader",
+        claims: { rooms: { "closed.*": ["subscribe", "history"] } },
+      });
+      reader.send({ type: "subscribe", room: "closed.a" });
+      await reader.take("subscribed");
+      reader.send({ type: "message", room: "closed.a", content: 1, id: "m" });
+      const refused = await reader.take("error");
+      assert.deepEqual([refused.code, refused.id, refused.room], ["forbidden", "m", "closed.a"]);
+      reader.send({ type: "subscribe", room: "chat.lobby", id: "s" });
+      assert.equal((await reader.take("error")).code, "forbidden");
+      const ann = await system.client({ user: "ann" });
+      ann.send({ type: "subscribe", room: "closed.a" });
+      assert.equal((await ann.take("error")).code, "forbidden");
+    },
+  );
 
   await t.step(
-    "what a service publishes reaches the room, and what is invalid breaks nothing",
+    "clients call a service on the bus, and a service sends events to a user",
+    async () => {
+      const { connect, headers } = await import("@nats-io/transport-node");
+      const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
+      nats.subscribe("call.dice.roll", {
+        callback: (_, message) => {
+          const { data, userId } = message.json<{ data: { sides: number }; userId: string }>();
+          if (data.sides === 6) {
+            message.respond(JSON.stringify({ rolled: 4, for: userId }));
+            return;
+          }
+          const refusal = headers();
+          refusal.set("Nats-Service-Error", "No such die");
+          refusal.set("Nats-Service-Error-Code", "no_die");
+          message.respond("", { headers: refusal });
+        },
+      });
+      nats.subscribe("call.dice.lose", { callback: () => {} });
+      await nats.flush();
+      const ann = await system.client({ user: "ann" });
+      ann.send({ type: "call", service: "dice", method: "roll", data: { sides: 6 }, id: "c1" });
+      assert.deepEqual((await ann.take("result")).data, { rolled: 4, for: "ann" });
+      ann.send({ type: "call", service: "dice", method: "roll", data: { sides: 7 }, id: "c2" });
+      const failed = await ann.take("error");
+      assert.deepEqual([failed.code, failed.message, failed.id], [
+        "service_failed",
+        "No such die",
+        "c2",
+      ]);
+      ann.send({ type: "call", service: "dice", method: "throw", id: "c3" });
+      assert.equal((await ann.take("error")).code, "service_not_found");
+      ann.send({ type: "call", service: "dice", method: "lose", id: "c4", timeout: 50 });
+      assert.equal((await ann.take("error")).code, "timeout");
+      nats.publish("user.event.ann", JSON.stringify({ topic: "dice.won", data: 6 }));
+      assert.deepEqual(await ann.take("event"), { type: "event", topic: "dice.won", data: 6 });
+      nats.publish("auth.revoked.ann", "{}");
+      assert.equal((await ann.closing()).code, 4004);
+      await nats.close();
+    },
+  );
+
+  await t.step(
+    "a service's messages reach the room, and invalid ones break nothing",
     async () => {
       const { connect } = await import("@nats-io/transport-node");
       const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
@@ -116,7 +122,7 @@ Deno.test("namespaces, rights and services", async (t) => {
         timestamp: 5,
       };
       nats.publish(messageSubject("bus"), JSON.stringify(event));
-      nats.publish(messageSubject("bus"), "this is no event");
+      nats.publish(messageSubject("bus"), "not an event");
       nats.publish(messageSubject("bus"), JSON.stringify({ ...event, room: "other" }));
       nats.publish(messageSubject("bus"), JSON.stringify({ ...event, content: 2 }));
       const live = await ann.takeMany("room-message", 4);
@@ -134,7 +140,7 @@ Deno.test("namespaces, rights and services", async (t) => {
     },
   );
 
-  await t.step("a token may come with the handshake", async () => {
+  await t.step("a client may send its token with the handshake", async () => {
     const token = await tokenFor("ann");
     for (
       const options of [

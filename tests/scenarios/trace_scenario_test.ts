@@ -6,7 +6,7 @@ import { type ReceivedSpan, startOtlpReceiver } from "../harness/otlp.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
-Deno.test("one trace goes through every hop of a message, parents included", async () => {
+Deno.test("one trace covers every hop of a message, with the right parents", async () => {
   await using receiver = startOtlpReceiver();
   const named = (name: string) => ({ OTEL_SERVICE_NAME: name });
   await using system = await startSystem({
@@ -78,7 +78,7 @@ Deno.test("one trace goes through every hop of a message, parents included", asy
   assert.equal(spans.length, 5, JSON.stringify(spans, null, 1));
 });
 
-Deno.test("a message without a client's trace begins one, and requests between services join", async () => {
+Deno.test("a message without a client's trace starts one, and requests between services join theirs", async () => {
   await using receiver = startOtlpReceiver();
   await using system = await startSystem({ env: { all: receiver.env } });
   const ann = await system.client({ user: "ann" });
@@ -99,7 +99,7 @@ Deno.test("a message without a client's trace begins one, and requests between s
   });
 });
 
-Deno.test("where the client's trace is not sampled nothing is recorded of it", async () => {
+Deno.test("nothing is recorded if the client's trace is not sampled", async () => {
   await using receiver = startOtlpReceiver();
   await using system = await startSystem({ env: { all: receiver.env } });
   const ann = await system.client({ user: "ann" });
@@ -111,7 +111,7 @@ Deno.test("where the client's trace is not sampled nothing is recorded of it", a
   await ann.take("ack");
   ann.send({ ...message, id: "2" });
   await ann.take("ack");
-  // The second message's spans come after the first one's would have.
+  // The second message's spans arrive after the first one's would have.
   await until(
     "the second message's trace",
     () => receiver.spans.some(({ name }) => name === "process room.message"),
@@ -119,7 +119,7 @@ Deno.test("where the client's trace is not sampled nothing is recorded of it", a
   assert.deepEqual(receiver.spans.filter(({ traceId }) => traceId === unsampled), []);
 });
 
-Deno.test("of the traces that begin here so many are recorded as TRACE_RATIO says", async () => {
+Deno.test("TRACE_RATIO determines the share of recorded traces that begin here", async () => {
   await using receiver = startOtlpReceiver();
   await using system = await startSystem({ env: { all: { ...receiver.env, TRACE_RATIO: "0" } } });
   const ann = await system.client({ user: "ann" });
@@ -136,7 +136,7 @@ Deno.test("of the traces that begin here so many are recorded as TRACE_RATIO say
     ann.send({ ...message, id: "3", traceparent: `00-${sampled}-b7ad6b7169203331-01` });
     const contexts: string[] = [];
     for await (const { headers } of live) contexts.push(headers!.get("traceparent"));
-    // Whoever comes after must not begin a trace of its own, nor take two messages for one trace.
+    // Later hops must not start a trace of their own, nor merge two messages into one trace.
     assert.match(contexts[0]!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     assert.match(contexts[1]!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     assert.notEqual(contexts[0], contexts[1]);

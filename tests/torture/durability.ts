@@ -1,7 +1,7 @@
 /**
- * `deno task durability [--rounds N]`: what kill -9 of nats-server loses of what it has acked, and
- * what syncing each message to the disk costs. The second needs a nats-server of 2.10 or newer
- * (NATS_SERVER names one); an older one has no such setting.
+ * `deno task durability [--rounds N]`: measures how many acked messages a kill -9 of nats-server
+ * loses, and what syncing each message to disk costs. The second part needs nats-server 2.10 or
+ * newer (set NATS_SERVER to one); older versions lack the setting.
  *
  * @module
  */
@@ -20,8 +20,10 @@ import { until } from "../harness/wait.ts";
 // deno-lint-ignore no-console
 const say = (line: string) => console.log(line);
 
-/** Publishes under way at a time, and the size of each message, bytes. */
+/** Most publishes that await their ack. */
 const IN_FLIGHT = 512;
+
+/** The size of each message, bytes. */
 const BYTES = 200;
 
 /** How long each rate is measured, milliseconds. */
@@ -30,37 +32,40 @@ const MEASURE_MS = 5_000;
 const log = createLogger("durability", { write: () => {} });
 const payload = "x".repeat(BYTES);
 
-/** Makes the stream on a server. */
+/** Creates the stream on a server. */
 async function makeStream({ url }: NatsServer): Promise<void> {
   const nats = await connect({ servers: url.replace("nats://", "") });
   await (await jetstreamManager(nats)).streams.add({ name: "D", subjects: ["d.>"] });
   await nats.close();
 }
 
-/** Publishes as fast as acks come until `time` is over; gives the seqs that were acked. */
+/** Publishes as fast as acks arrive, for `time` milliseconds. Returns the acked seqs. */
 async function publishFor(server: NatsServer, time: number): Promise<Set<number>> {
   const bus = await connectBus({ url: server.url, name: "durability", log });
   const publisher = new StreamPublisher(bus);
   const acked = new Set<number>();
-  let going = true;
+  let running = true;
   const next = () => {
-    if (!going) return;
+    if (!running) return;
     publisher.publish("d.a", payload, createHeaders(), (stored, failure) => {
       if (stored !== null) acked.add(stored.seq);
-      // Without NATS each publish fails at once: nothing more to learn.
+      // Without NATS every publish fails at once, so stop.
       if (failure === null) next();
     });
   };
   for (let i = 0; i < IN_FLIGHT; i++) next();
   await new Promise((resolve) => setTimeout(resolve, time));
-  going = false;
+  running = false;
   await publisher.idle(2_000);
   publisher.close();
   await bus.drain();
   return acked;
 }
 
-/** One crash: how many were acked, and how many of them the log no longer has. */
+/**
+ * Crashes nats-server once. Returns how many messages were acked, and how many of those the log
+ * lost.
+ */
 async function crash(): Promise<{ acked: number; lost: number }> {
   await using server = await startNats();
   await makeStream(server);
@@ -80,7 +85,10 @@ async function crash(): Promise<{ acked: number; lost: number }> {
   return { acked: acked.size, lost };
 }
 
-/** Messages a second with a configuration; null where the server does not know it. */
+/**
+ * Measures messages per second with a configuration. Returns null if the server does not support
+ * it.
+ */
 async function rate(config: string): Promise<number | null> {
   const server = await startNats({ jetstream: config }).catch(() => null);
   if (server === null) return null;

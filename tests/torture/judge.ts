@@ -1,5 +1,5 @@
 /**
- * The judgement after the torture: everything that was promised, checked room by room.
+ * Checks every guarantee after the torture, room by room.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import type { User } from "./user.ts";
 
-/** What is wrong; empty when all is as promised. */
+/** The violated guarantees; empty if all hold. */
 export type Verdict = string[];
 
 /**
- * Reads a room's whole archive over the bus, oldest first; it must reach `upTo`, since what is archived
- * may be a moment behind what is acked.
+ * Reads a room's whole archive over the bus, oldest first. Waits until it has reached `upTo`,
+ * because archiving lags briefly behind acks.
  */
 export async function readArchive(
   system: System,
@@ -39,7 +39,7 @@ export async function readArchive(
   }
 }
 
-/** The members of a room by the rooms service. */
+/** Returns the members of a room according to the rooms service, sorted. */
 export async function readMembers(system: System, room: string): Promise<string[]> {
   const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
   try {
@@ -51,20 +51,20 @@ export async function readMembers(system: System, room: string): Promise<string[
   }
 }
 
-/** Compares one room's archive with what was sent and with what each member saw. */
+/** Compares one room's archive with what the users sent and with what each member received. */
 export function judgeRoom(
   room: string,
   archive: readonly ArchivedMessage[],
   users: readonly User[],
 ): Verdict {
   const wrong: Verdict = [];
-  const say = (what: string) => wrong.push(`${room}: ${what}`);
+  const report = (what: string) => wrong.push(`${room}: ${what}`);
   const byId = new Map<string, ArchivedMessage>();
   for (const [i, message] of archive.entries()) {
-    if (byId.has(message.id)) say(`${message.id} is archived twice`);
+    if (byId.has(message.id)) report(`${message.id} is archived twice`);
     byId.set(message.id, message);
     const prev = archive[i - 1]?.seq ?? 0;
-    if (message.prev !== prev) say(`${message.seq} has prev ${message.prev}, not ${prev}`);
+    if (message.prev !== prev) report(`${message.seq} has prev ${message.prev}, not ${prev}`);
   }
   const sent = new Map(
     users.flatMap((user) => user.sent.filter((one) => one.room === room)).map((
@@ -73,14 +73,15 @@ export function judgeRoom(
   );
   for (const { id, content, userId, seq } of archive) {
     const original = sent.get(id);
-    if (original === undefined) say(`${id} was sent by nobody`);
-    else if (original.content !== content || !id.startsWith(`${userId}-`)) say(`${id} was changed`);
-    else if (original.ackedSeq !== null && original.ackedSeq !== seq) {
-      say(`${id} was acked as ${original.ackedSeq} and is ${seq}`);
+    if (original === undefined) report(`${id} was never sent`);
+    else if (original.content !== content || !id.startsWith(`${userId}-`)) {
+      report(`${id} was changed`);
+    } else if (original.ackedSeq !== null && original.ackedSeq !== seq) {
+      report(`${id} was acked with seq ${original.ackedSeq} but has ${seq}`);
     }
   }
   for (const { id, ackedSeq } of sent.values()) {
-    if (ackedSeq !== null && !byId.has(id)) say(`${id} was acked and is not archived`);
+    if (ackedSeq !== null && !byId.has(id)) report(`${id} was acked but is not archived`);
   }
   for (const user of users) {
     const view = user.rooms.get(room);
@@ -91,14 +92,16 @@ export function judgeRoom(
       if (wanted?.seq === got?.seq && wanted?.id === got?.id && wanted?.content === got?.content) {
         continue;
       }
-      say(`${user.id} saw ${got?.id} (${got?.seq}) where ${wanted?.id} (${wanted?.seq}) belongs`);
+      report(
+        `${user.id} received ${got?.id} (${got?.seq}) instead of ${wanted?.id} (${wanted?.seq})`,
+      );
       break;
     }
   }
   return wrong;
 }
 
-/** The first of a list, and how many more there are. */
+/** Returns the first items of a list, and how many more there are. */
 export function shorten(list: readonly string[], most = 20): string[] {
   return list.length <= most
     ? [...list]

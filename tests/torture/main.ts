@@ -20,9 +20,13 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
   Deno.exit(2);
 }
 say(`seed ${seed}, ${minutes} minutes`);
-const { verdict, deeds, counts } = await torture({ seed, minutes, say });
-say(`\ndone: ${Object.entries(deeds).map(([deed, count]) => `${count} x ${deed}`).join(", ")}`);
+const { verdict, disturbances, counts } = await torture({ seed, minutes, say });
+say(
+  `\ndone: ${Object.entries(disturbances).map(([name, count]) => `${count} x ${name}`).join(", ")}`,
+);
 say(`counts: ${Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ")}`);
 for (const line of verdict) say(`WRONG  ${line}`);
-say(verdict.length === 0 ? `all as promised (seed ${seed})` : `not as promised (seed ${seed})`);
+say(
+  verdict.length === 0 ? `all guarantees hold (seed ${seed})` : `guarantees failed (seed ${seed})`,
+);
 Deno.exit(verdict.length === 0 ? 0 : 1);

@@ -1,20 +1,20 @@
 /**
- * Random numbers from a seed, so that a schedule can be run again (mulberry32).
+ * Random numbers from a seed (mulberry32), so that a schedule can be repeated.
  *
  * @module
  */
 
 /** A source of random numbers. */
 export interface Random {
-  /** A number in [0, 1). */
+  /** Returns a number in [0, 1). */
   next(): number;
-  /** A whole number from `from` to `to`, both included. */
+  /** Returns a whole number from `from` to `to`, both inclusive. */
   between(from: number, to: number): number;
-  /** One of a list. */
+  /** Returns a random item of a list. */
   pick<T>(list: readonly T[]): T;
 }
 
-/** Makes a source; equal seeds give equal numbers. */
+/** Creates a source. Equal seeds give equal numbers. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

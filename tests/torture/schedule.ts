@@ -1,5 +1,5 @@
 /**
- * What the torture does to the system: a seeded sequence of crashes, stops and cuts.
+ * The disturbances of the torture: a seeded sequence of crashes, suspensions and connection losses.
  *
  * @module
  */
@@ -7,28 +7,32 @@ import type { System, TestService } from "../harness/system.ts";
 import type { Random } from "./random.ts";
 import type { User } from "./user.ts";
 
-/** Waits between two disturbances, milliseconds. */
-const PAUSE_MS = [200, 1_500] as const;
+/** Shortest and longest time between two disturbances, milliseconds. */
+const INTERVAL_MS = [200, 1_500] as const;
 
-/** How long a process is stopped, and how long one that was killed stays away, milliseconds. */
-const STOP_MS = [100, 4_000] as const;
-const AWAY_MS = [0, 2_500] as const;
+/** Shortest and longest suspension of a process, milliseconds. */
+const SUSPEND_MS = [100, 4_000] as const;
 
-/** What was done, how often. */
-export type Deeds = Record<string, number>;
+/** Shortest and longest time before a killed process is restarted, milliseconds. */
+const DOWN_MS = [0, 2_500] as const;
 
-/** Disturbs the system until the time is over. `say` gets a line for each thing that is done. */
+/** The number of disturbances, by name. */
+export type Disturbances = Record<string, number>;
+
+/**
+ * Disturbs the system until `until` (by `performance.now()`). Reports each disturbance to `say`.
+ */
 export async function disturb(
   system: System,
   users: readonly User[],
   random: Random,
   until: number,
   say: (line: string) => void,
-): Promise<Deeds> {
-  const deeds: Deeds = {};
-  const did = (deed: string, more = "") => {
-    deeds[deed] = (deeds[deed] ?? 0) + 1;
-    say(`${deed}${more}`);
+): Promise<Disturbances> {
+  const disturbances: Disturbances = {};
+  const record = (name: string, more = "") => {
+    disturbances[name] = (disturbances[name] ?? 0) + 1;
+    say(`${name}${more}`);
   };
   const wait = (range: readonly [number, number]) =>
     new Promise((resolve) => setTimeout(resolve, random.between(...range)));
@@ -41,8 +45,8 @@ export async function disturb(
   const busy = new Set<object>();
   const running: Promise<void>[] = [];
 
-  /** Runs a deed beside others, one at a time for each process. */
-  const apart = (target: object, work: () => Promise<void>) => {
+  /** Runs a disturbance in the background, one at a time per process. */
+  const runInBackground = (target: object, work: () => Promise<void>) => {
     busy.add(target);
     running.push(work().finally(() => busy.delete(target)));
   };
@@ -51,28 +55,28 @@ export async function disturb(
     () => {
       const service = random.pick(services);
       if (busy.has(service)) return;
-      did(`kill -9 ${service.name}`);
-      apart(service, async () => {
+      record(`kill -9 ${service.name}`);
+      runInBackground(service, async () => {
         await service.kill();
-        await wait(AWAY_MS);
+        await wait(DOWN_MS);
         await service.restart();
       });
     },
     () => {
       const service = random.pick(services);
       if (busy.has(service)) return;
-      did(`stop ${service.name}`);
-      apart(service, async () => {
+      record(`suspend ${service.name}`);
+      runInBackground(service, async () => {
         service.process.signal("SIGSTOP");
-        await wait(STOP_MS);
+        await wait(SUSPEND_MS);
         service.process.signal("SIGCONT");
       });
     },
     () => {
       const service = random.pick(services);
       if (busy.has(service)) return;
-      did(`drain ${service.name}`);
-      apart(service, async () => {
+      record(`drain ${service.name}`);
+      runInBackground(service, async () => {
         service.process.signal("SIGTERM");
         await service.process.status();
         await service.restart();
@@ -80,34 +84,34 @@ export async function disturb(
     },
     () => {
       if (busy.has(system.nats)) return;
-      const deed = random.pick(["kill -9 nats-server", "stop nats-server"]);
-      did(deed);
-      apart(system.nats, async () => {
-        if (deed.startsWith("kill")) {
+      const name = random.pick(["kill -9 nats-server", "suspend nats-server"]);
+      record(name);
+      runInBackground(system.nats, async () => {
+        if (name.startsWith("kill")) {
           await system.nats.kill();
-          await wait(AWAY_MS);
+          await wait(DOWN_MS);
           await system.nats.restart();
         } else {
           system.nats.process.signal("SIGSTOP");
-          await wait(STOP_MS);
+          await wait(SUSPEND_MS);
           system.nats.process.signal("SIGCONT");
         }
       });
     },
     () => {
       const count = random.between(1, users.length);
-      did("cut clients", ` (${count})`);
+      record("cut clients", ` (${count})`);
       for (let i = 0; i < count; i++) random.pick(users).cut();
     },
     () => {
-      did("cut one client");
+      record("cut one client");
       random.pick(users).cut();
     },
   ];
   while (performance.now() < until) {
-    await wait(PAUSE_MS);
+    await wait(INTERVAL_MS);
     random.pick(actions)();
   }
   await Promise.all(running);
-  return deeds;
+  return disturbances;
 }

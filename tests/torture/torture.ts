@@ -1,6 +1,6 @@
 /**
- * The torture: users talk while everything is killed, stopped and cut; at the end every promise is
- * checked.
+ * The torture: users publish while processes are killed and suspended and connections are cut. At
+ * the end every guarantee is checked.
  *
  * @module
  */
@@ -8,39 +8,44 @@ import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import { judgeRoom, readArchive, readMembers, shorten, type Verdict } from "./judge.ts";
 import { createRandom } from "./random.ts";
-import { type Deeds, disturb } from "./schedule.ts";
+import { disturb, type Disturbances } from "./schedule.ts";
 import { User } from "./user.ts";
 
 const ROOMS = ["lobby", "chat.a", "chat.b", "game.1.red"];
 const USERS = 36;
 
-/** How often each user publishes, milliseconds, and looks after what it sent. */
+/** A quarter of the average time between two publishes of a user, milliseconds. */
 const PUBLISH_MS = 60;
+
+/** How often each user checks for messages to resend, milliseconds. */
 const TICK_MS = 500;
 
-/** How long the system may take to be whole again once it is left in peace, milliseconds. */
-const PEACE_MS = 60_000;
+/** How long the system may take to recover after the last disturbance, milliseconds. */
+const RECOVERY_MS = 60_000;
 
-/** How it is run. */
+/** Options of {@link torture}. */
 export interface TortureOptions {
   seed: number;
   minutes: number;
   say?: (line: string) => void;
 }
 
-/** What came out. */
+/** The result of {@link torture}. */
 export interface TortureResult {
   verdict: Verdict;
-  deeds: Deeds;
+  disturbances: Disturbances;
   counts: Record<string, number>;
 }
 
-/** Runs it. Two gateways, two of each service, a real nats-server, dozens of users. */
+/**
+ * Runs the torture: two gateways, two instances of each service, a real nats-server, dozens of
+ * users.
+ */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const { seed, minutes, say = () => {} } = options;
-  // Apart from each other, so that a schedule does not depend on how much was said meanwhile.
+  // Separate sources, so that the schedule does not depend on the number of publishes.
   const random = createRandom(seed);
-  const talk = createRandom(seed + 0x5eed);
+  const speakers = createRandom(seed + 0x5eed);
   await using system = await startSystem({ gateways: 2, auths: 2, rooms: 2, persistences: 2 });
   const urls = [system.url(0), system.url(1)];
   const users = Array.from({ length: USERS }, (_, i) => {
@@ -51,26 +56,30 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   let publishing = true;
   const timers = [
     setInterval(() => users.forEach((user) => user.tick()), TICK_MS),
-    setInterval(() => publishing && talk.pick(users).publish(), PUBLISH_MS / USERS * 4),
+    setInterval(() => publishing && speakers.pick(users).publish(), PUBLISH_MS / USERS * 4),
   ];
   try {
-    await until("everybody to be in", () => users.every(({ settled }) => settled), PEACE_MS);
+    await until(
+      "all users to have joined",
+      () => users.every(({ settled }) => settled),
+      RECOVERY_MS,
+    );
     const began = performance.now();
     const note = (line: string) =>
       say(`${((performance.now() - began) / 1_000).toFixed(1)} s  ${line}`);
-    const deeds = await disturb(system, users, random, began + minutes * 60_000, note);
-    note("peace");
+    const disturbances = await disturb(system, users, random, began + minutes * 60_000, note);
+    note("disturbances end");
     publishing = false;
     const verdict = await judge(system, users, note);
-    if (verdict.length > 0) complaints(system).forEach(note);
-    return { verdict, deeds, counts: total(users) };
+    if (verdict.length > 0) warnings(system).forEach(note);
+    return { verdict, disturbances, counts: total(users) };
   } finally {
     timers.forEach(clearInterval);
     users.forEach((user) => user.stop());
   }
 }
 
-/** Waits until the system is whole again, then checks everything. */
+/** Waits until the system has recovered, then checks everything. */
 async function judge(
   system: System,
   users: readonly User[],
@@ -78,14 +87,14 @@ async function judge(
 ): Promise<Verdict> {
   const wrong: Verdict = [];
   await until(
-    "everybody to be back, and every message to be acked",
+    "all users to be back and all messages to be acked",
     () => users.every((user) => user.settled && user.unacked === 0),
-    PEACE_MS,
+    RECOVERY_MS,
   ).catch(() => {
     const away = users.filter(({ settled }) => !settled).length;
     const unacked = users.reduce((sum, user) => sum + user.unacked, 0);
     wrong.push(`${away} users are not back, ${unacked} messages are not acked`);
-    complaints(system).slice(-40).forEach(note);
+    warnings(system).slice(-40).forEach(note);
   });
   for (const room of ROOMS) {
     note(`judging ${room}`);
@@ -97,7 +106,7 @@ async function judge(
     await until(
       `${room} to be delivered`,
       () => inRoom.every(({ rooms }) => rooms.get(room)!.lastSeq >= last),
-      PEACE_MS,
+      RECOVERY_MS,
     ).catch(() => {});
     wrong.push(...judgeRoom(room, archive, users));
     wrong.push(...await judgeMembers(system, room, inRoom));
@@ -106,7 +115,9 @@ async function judge(
   return shorten(wrong);
 }
 
-/** Compares who is in a room with what rooms says, and with what each member was told. */
+/**
+ * Compares a room's members with what the rooms service reports, and with what each member knows.
+ */
 async function judgeMembers(
   system: System,
   room: string,
@@ -119,12 +130,15 @@ async function judgeMembers(
     members = (await readMembers(system, room)).join();
     return members === expected;
   }).catch(() => wrong.push(`${room}: the members are ${members}, not ${expected}`));
-  const told = (user: User) => [...user.rooms.get(room)!.members].sort().join();
-  await until("what was told", () => inRoom.every((user) => told(user) === expected)).catch(() => {
-    for (const user of inRoom) {
-      if (told(user) !== expected) wrong.push(`${room}: ${user.id} was told ${told(user)}`);
-    }
-  });
+  const knownMembers = (user: User) => [...user.rooms.get(room)!.members].sort().join();
+  await until("the members' views", () => inRoom.every((user) => knownMembers(user) === expected))
+    .catch(() => {
+      for (const user of inRoom) {
+        if (knownMembers(user) !== expected) {
+          wrong.push(`${room}: ${user.id} knows ${knownMembers(user)}`);
+        }
+      }
+    });
   return wrong;
 }
 
@@ -139,8 +153,8 @@ function total(users: readonly User[]): Record<string, number> {
   return sum;
 }
 
-/** What the services complained of, for whoever looks into a failure. */
-function complaints(system: System): string[] {
+/** Returns the warnings and errors that the services logged, to investigate a failure. */
+function warnings(system: System): string[] {
   const services = [
     ...system.gateways,
     ...system.auths,

@@ -1,6 +1,7 @@
 /**
- * One simulated user of the torture: stays connected as a careful client does (comes back with
- * `since`, resends what was not acked by id), publishes, and keeps what it saw for the judgement.
+ * A simulated user of the torture. It behaves like a careful client: it reconnects, resumes with
+ * `since`, and resends unacked messages with the same id. It keeps what it received for the final
+ * checks.
  *
  * @module
  */
@@ -8,30 +9,32 @@ import { ServerFrame, type ServerFrameOf } from "../../services/contract/mod.ts"
 import { tokenFor } from "../harness/system.ts";
 import type { Random } from "./random.ts";
 
-/** A message as it was seen. */
-export interface Seen {
+/** A received message. */
+export interface ReceivedMessage {
   seq: number;
   id: string;
   userId: string;
   content: unknown;
 }
 
-/** What a user knows of one room. */
+/** What a user knows about one room. */
 export interface RoomView {
-  /** In the order they came. */
-  seen: Seen[];
+  /** Received messages, in order of arrival. */
+  seen: ReceivedMessage[];
+  /** The seq of the last message, or of the last subscription without recovery. */
   lastSeq: number;
+  /** The epoch of the room's log; empty before the first subscription. */
   epoch: string;
-  /** The seq after which everything has been seen: where the first subscription stood. */
+  /** The seq of the first subscription: the user must receive everything after it. */
   from: number;
   subscribed: boolean;
-  /** Whether the last `subscribe` was refused: it is sent again a little later. */
+  /** Whether the last `subscribe` was refused. The next tick repeats it. */
   refused: boolean;
-  /** The members as the frames told it: the last `presence`, then joins and leaves. */
+  /** The members according to the last `presence`, then joins and leaves. */
   members: Set<string>;
 }
 
-/** A message that was sent and maybe acked. */
+/** A sent message, possibly acked. */
 export interface Sent {
   room: string;
   id: string;
@@ -39,21 +42,21 @@ export interface Sent {
   ackedSeq: number | null;
 }
 
-/** Waits before a user connects again, milliseconds. */
+/** Shortest and longest time before a user reconnects, milliseconds. */
 const RECONNECT_MS = [20, 400] as const;
 
-/** How long an ack is waited for before the message is sent again, milliseconds. */
+/** How long a user waits for an ack before it resends the message, milliseconds. */
 const RESEND_MS = 2_000;
 
-/** Messages a user may await acks of. */
+/** Most unacked messages of a user. */
 const MAX_UNACKED = 20;
 
-/** See the module's doc. */
+/** A simulated user. */
 export class User {
   readonly id: string;
   readonly rooms = new Map<string, RoomView>();
   readonly sent: Sent[] = [];
-  /** What went against the protocol, told at once. */
+  /** Violations of the protocol. */
   readonly faults: string[] = [];
   readonly counts = { connects: 0, recovered: 0, notRecovered: 0, resends: 0, errors: 0 };
   readonly #urls: readonly string[];
@@ -82,17 +85,17 @@ export class User {
     }
   }
 
-  /** Whether it is connected and in all its rooms. */
+  /** Whether the user is connected and in all its rooms. */
   get settled(): boolean {
     return this.#ready && [...this.rooms.values()].every(({ subscribed }) => subscribed);
   }
 
-  /** How many messages await their ack. */
+  /** The number of unacked messages. */
   get unacked(): number {
     return this.#unacked.size;
   }
 
-  /** Connects, and again whenever the connection is lost. */
+  /** Connects. Reconnects whenever the connection is lost. */
   async connect(): Promise<void> {
     if (this.#stopped) return;
     this.counts.connects++;
@@ -110,18 +113,18 @@ export class User {
       if (lost || socket !== this.#socket) return;
       lost = true;
       if (code >= 4000 && code < 4100) this.faults.push(`closed with ${code}`);
-      this.#lose();
+      this.#disconnected();
     };
-    if (socket.readyState === WebSocket.CLOSED) this.#lose();
+    if (socket.readyState === WebSocket.CLOSED) this.#disconnected();
   }
 
-  /** Cuts the connection, as a bad network does. */
+  /** Drops the connection, like a bad network. */
   cut(): void {
     this.#socket?.close();
-    this.#lose();
+    this.#disconnected();
   }
 
-  /** Publishes one message, unless too many await their ack. */
+  /** Publishes one message, unless too many are unacked. */
   publish(): void {
     if (!this.#ready || this.#unacked.size >= MAX_UNACKED) return;
     const room = this.#random.pick([...this.rooms.keys()]);
@@ -132,7 +135,9 @@ export class User {
     this.#sendMessage(message);
   }
 
-  /** Sends again what has waited too long for its ack. */
+  /**
+   * Resends messages that have waited too long for their ack, and repeats refused subscriptions.
+   */
   tick(): void {
     if (!this.#ready) return;
     const now = performance.now();
@@ -145,14 +150,14 @@ export class User {
     for (const [room, view] of this.rooms) if (view.refused) this.#subscribe(room, view);
   }
 
-  /** Leaves for good. */
+  /** Disconnects for good. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#socket?.close();
   }
 
-  #lose(): void {
+  #disconnected(): void {
     this.#socket = undefined;
     this.#ready = false;
     for (const view of this.rooms.values()) view.subscribed = view.refused = false;
@@ -220,7 +225,7 @@ export class User {
       view.lastSeq = view.from = seq;
     } else if (!recovered) {
       this.counts.notRecovered++;
-      this.faults.push(`${room} was not recovered from ${view.lastSeq} (stands at ${seq})`);
+      this.faults.push(`${room} did not recover from ${view.lastSeq} (now at ${seq})`);
       view.lastSeq = seq;
     } else {
       this.counts.recovered++;

@@ -10,41 +10,41 @@ import { handshake, type Target } from "../targets.ts";
 import { CONNECT_MS, connectCrowd } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** What coming back costs. */
+/** The cost of catching up. */
 export interface CatchUp {
   connections: number;
   missed: number;
-  /** Milliseconds until each had everything it missed: the middle one, and the last. */
+  /** Milliseconds until a client had everything it missed: the median, and the last one. */
   p50: number;
   last: number;
-  /** Deliveries too many or too few. */
+  /** The number of excess or missing deliveries. */
   wrong: number;
 }
 
-/** A room whose members all go, miss messages, and all come back at once. */
+/** Measures a room whose members all disconnect, miss messages, and reconnect at once. */
 export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
   const room = "bench.room-0";
   using crowd = await connectCrowd(target, 1, 2);
   const { swarm, connections } = crowd;
-  const [speaker] = connections as [Connection];
+  const [publisher] = connections as [Connection];
   const say = async (count: number) => {
     const acked = swarm.acked + count;
     for (let i = 0; i < count; i++) {
       const time = stamp(clock());
-      swarm.send(speaker, target.message(room, `${time}-x`, time));
+      swarm.send(publisher, target.message(room, `${time}-x`, time));
     }
     await swarm.run("acks", () => swarm.acked >= acked, CONNECT_MS);
   };
-  // The ack of the last message before they go is the place in the log from which they come back.
+  // The clients resume from the ack of the last message before the gap.
   let last = "";
   swarm.onAck = (text) => last = text;
   await say(5);
   swarm.onAck = null;
-  const since = target.placeOf(crowd.subscribed[0]!, last);
+  const since = target.positionOf(crowd.subscribed[0]!, last);
   await say(sizes.missed);
 
   const requests = await Promise.all(
-    Array.from({ length: sizes.comingBack }, (_, index) => handshake(`back-${index}`)),
+    Array.from({ length: sizes.returning }, (_, index) => handshake(`back-${index}`)),
   );
   swarm.onText = (connection, text) => {
     if (text.startsWith('{"type":"authenticated"')) {
@@ -56,7 +56,7 @@ export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
   let longest = 0;
   const back: Connection[] = [];
   await swarm.openAll(
-    sizes.comingBack,
+    sizes.returning,
     (index) => {
       const connection = swarm.open(target.port, requests[index]!);
       back.push(connection);
@@ -71,7 +71,7 @@ export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
     CONNECT_MS,
   );
   return {
-    connections: sizes.comingBack,
+    connections: sizes.returning,
     missed: sizes.missed,
     p50: took.quantile(0.5) / 1_000,
     last: longest / 1_000,

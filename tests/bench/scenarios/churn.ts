@@ -9,25 +9,25 @@ import { type Connection, Swarm } from "../swarm.ts";
 import { handshake, type Target } from "../targets.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** What coming and going leaves behind. */
+/** What churn leaves behind. */
 export interface Churn {
   seconds: number;
-  /** Clients that came, spoke once, and went. */
+  /** Clients that connected, published once, and disconnected. */
   clients: number;
-  /** Bytes of the gateway, twenty times over the run. */
+  /** Memory of the gateways, sampled twenty times over the run, bytes. */
   rss: number[];
-  /** The least of the last quarter beside the least of the second: what stays, as a ratio. */
+  /** The minimum of the last quarter divided by the minimum of the second: permanent growth. */
   growth: number;
 }
 
-/** Rooms that churning clients enter: so many that rooms, too, come and go. */
+/** The number of rooms that the clients enter: enough that rooms come and go, too. */
 const CHURN_ROOMS = 5_000;
 
-/** Clients that come, enter a room, say something and go again, without a pause. */
+/** Measures clients that connect, enter a room, publish once and disconnect, without a pause. */
 export async function churn(target: Target, sizes: Sizes): Promise<Churn> {
   using swarm = new Swarm();
   const rss = () => target.groups.gateway!.reduce((sum, pid) => sum + rssOf(pid), 0);
-  // Users come back: as many as there are tokens, each several times a minute.
+  // There are as many users as tokens. Each returns several times a minute.
   const requests = await Promise.all(
     Array.from({ length: sizes.churning * 4 }, (_, index) => handshake(`churn-${index}`)),
   );
@@ -51,7 +51,7 @@ export async function churn(target: Target, sizes: Sizes): Promise<Churn> {
     while (living.length < sizes.churning && living.length - done.size < 64) {
       living.push(swarm.open(target.port, requests[clients++ % requests.length]!));
     }
-    // The oldest go once they have spoken.
+    // Close the oldest clients once they have published.
     while (living.length >= sizes.churning && done.delete(living[0]!)) {
       swarm.close(living.shift()!);
     }

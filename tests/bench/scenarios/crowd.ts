@@ -1,5 +1,5 @@
 /**
- * Clients in rooms: what most scenarios start with.
+ * A crowd of clients in rooms, which most scenarios start with.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { handshake, type Target } from "../targets.ts";
 /** How long connecting may take, milliseconds. */
 export const CONNECT_MS = 120_000;
 
-/** Clients in rooms: `rooms` by `members`, each in one room. */
+/** Connected clients, each in one room. */
 export interface Crowd extends Disposable {
   swarm: Swarm;
   target: Target;
   connections: Connection[];
   roomOf(connection: Connection): string;
-  /** The last frame of each client that answered its subscribe. */
+  /** The `subscribed` frame of each client, by its index. */
   subscribed: string[];
 }
 
-/** Connects clients and has each enter its room. */
+/** Connects `rooms` times `members` clients. Each enters its room. */
 export async function connectCrowd(target: Target, rooms: number, members: number): Promise<Crowd> {
   const swarm = new Swarm();
   const count = rooms * members;
@@ -58,7 +58,7 @@ export async function connectCrowd(target: Target, rooms: number, members: numbe
   };
 }
 
-/** A drive in which the clients say something in turn, `senders` of them. */
+/** Creates a load in which the first `senders` clients publish in turn. */
 export function sendInTurn(crowd: Crowd, senders: number, acks: boolean, seconds: number): Drive {
   const { swarm, target, connections } = crowd;
   const rooms = new Set(connections.map(crowd.roomOf)).size;
@@ -72,7 +72,7 @@ export function sendInTurn(crowd: Crowd, senders: number, acks: boolean, seconds
       const connection = connections[n % senders]!;
       const time = stamp(due);
       const id = acks ? `${time}-${n.toString(36)}` : undefined;
-      // About as long as what people say.
+      // About as long as a typical chat message.
       const content = `the quick brown fox jumps over the lazy dog, and so on ${time}`;
       swarm.send(connection, target.message(names[connection.index]!, id, content));
     },

@@ -14,7 +14,7 @@ export interface HotRoom {
   ramp: Ramp;
 }
 
-/** One room; ten of its members speak. First 50 messages a second, then ever more. */
+/** Measures one room in which ten members publish: first 50 messages per second, then a ramp. */
 export async function hotRoom(
   target: Target,
   sizes: Sizes,

@@ -8,21 +8,23 @@ import type { Target } from "../targets.ts";
 import { connectCrowd } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** What connections cost that do nothing. */
+/** The cost of idle connections. */
 export interface Idle {
   connections: number;
-  /** Bytes of the gateway(s): at rest before, with all connected, and what each adds. */
+  /** Memory of the gateways before the connections, bytes. */
   before: number;
+  /** Memory of the gateways with all connections, bytes. */
   after: number;
-  each: number;
-  /** What each adds, by group of processes. */
+  /** Memory of the gateways per connection, bytes. */
+  perConnection: number;
+  /** Memory per connection by group of processes, bytes. */
   groups: Record<string, number>;
-  /** The share of a core that they take while nothing is said. */
+  /** The share of a core that the gateways use while no messages flow. */
   core: number;
 }
 
-/** Connections that have each entered one room (of ten members) and do nothing. */
-export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
+/** Measures connections that have each entered a room of ten members and do nothing. */
+export async function idle(target: Target, sizes: Sizes): Promise<Idle> {
   const rss = () =>
     Object.fromEntries(
       Object.entries(target.groups).map(([name, pids]) => [
@@ -30,7 +32,7 @@ export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
         pids.reduce((sum, pid) => sum + rssOf(pid), 0),
       ]),
     );
-  // What is made for the first connections is there for good: it is not theirs.
+  // Allocations for the very first connections are permanent and must not count.
   {
     using first = await connectCrowd(target, 2, 10);
     void first;
@@ -39,10 +41,10 @@ export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
   using crowd = await connectCrowd(target, Math.max(1, sizes.idle / 10), 10);
   const quiet = sizes.seconds * 2_500;
   let end = performance.now() + quiet;
-  await crowd.swarm.run("coming to rest", () => performance.now() > end, quiet * 3);
+  await crowd.swarm.run("settling", () => performance.now() > end, quiet * 3);
   const used = usageOf(target.groups).gateway!;
   end = performance.now() + quiet;
-  await crowd.swarm.run("resting", () => performance.now() > end, quiet * 3);
+  await crowd.swarm.run("idling", () => performance.now() > end, quiet * 3);
   const after = rss();
   const groups = Object.fromEntries(
     Object.keys(after).map((name) => [name, (after[name]! - before[name]!) / sizes.idle]),
@@ -51,7 +53,7 @@ export async function idleCrowd(target: Target, sizes: Sizes): Promise<Idle> {
     connections: sizes.idle,
     before: before.gateway!,
     after: after.gateway!,
-    each: groups.gateway!,
+    perConnection: groups.gateway!,
     groups,
     core: (usageOf(target.groups).gateway! - used) / 1_000 / quiet,
   };

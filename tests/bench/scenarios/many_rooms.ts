@@ -8,7 +8,7 @@ import type { Target } from "../targets.ts";
 import { connectCrowd, sendInTurn } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** Many small rooms; every member speaks in turn, and is acked. */
+/** Measures many small rooms. Every member publishes in turn and receives acks. */
 export async function manyRooms(
   target: Target,
   sizes: Sizes,

@@ -10,7 +10,7 @@ import type { Target } from "../targets.ts";
 import { connectCrowd } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** What storing costs. */
+/** The cost of storing messages. */
 export interface Publish {
   perSecond: number;
   p50: number;
@@ -18,7 +18,7 @@ export interface Publish {
   cpu: Record<string, number>;
 }
 
-/** Publishers alone in their rooms, each with ten messages that await their ack at any time. */
+/** Measures publishers alone in their rooms, each with ten unacked messages at any time. */
 export async function durablePublish(target: Target, sizes: Sizes): Promise<Publish> {
   using crowd = await connectCrowd(target, sizes.publishers, 1);
   const { swarm, connections } = crowd;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** How large things are: the sizes that are reported, and small ones to see that all of it works. */
+/** The sizes of the scenarios. */
 export interface Sizes {
   seconds: number;
   maxSteps: number;
@@ -15,15 +15,17 @@ export interface Sizes {
   idle: number;
   storm: number;
   publishers: number;
-  comingBack: number;
+  returning: number;
   missed: number;
-  /** Seconds of churn, and clients that are there at a time. */
+  /** Seconds of churn. */
   churn: number;
+  /** Concurrent clients during churn. */
   churning: number;
-  /** Turns in which tracing is compared. */
+  /** Turns of the tracing comparison. */
   tracingTurns: number;
 }
 
+/** The sizes of reported results. */
 export const FULL: Sizes = {
   seconds: 4,
   maxSteps: 14,
@@ -34,13 +36,14 @@ export const FULL: Sizes = {
   idle: 10_000,
   storm: 5_000,
   publishers: 100,
-  comingBack: 1_000,
+  returning: 1_000,
   missed: 200,
   churn: 60,
   churning: 500,
   tracingTurns: 5,
 };
 
+/** Small sizes, which only check that everything works. */
 export const QUICK: Sizes = {
   seconds: 1,
   maxSteps: 2,
@@ -51,7 +54,7 @@ export const QUICK: Sizes = {
   idle: 100,
   storm: 100,
   publishers: 10,
-  comingBack: 20,
+  returning: 20,
   missed: 10,
   churn: 2,
   churning: 20,

@@ -10,17 +10,17 @@ import { handshake, type Target } from "../targets.ts";
 import { CONNECT_MS } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** What connecting costs. */
+/** The cost of connecting. */
 export interface Storm {
   connections: number;
-  /** Connections a second that were opened and authenticated. */
+  /** Connections opened and authenticated per second. */
   perSecond: number;
-  /** CPU microseconds each, by group. */
+  /** CPU time per connection by group, microseconds. */
   cpu: Record<string, number>;
   loadCore: number;
 }
 
-/** As many connections as can be, each with a token of its own. */
+/** Measures how fast connections open, each with its own token. */
 export async function connectStorm(target: Target, sizes: Sizes): Promise<Storm> {
   const requests = await Promise.all(
     Array.from({ length: sizes.storm }, (_, index) => handshake(`storm-${index}`)),
