@@ -165,7 +165,7 @@ Deno.test("a wrong variable ends the service with one line that names it", async
     for (const [env, text] of cases) {
       await using service = startService("persistence", { NATS_URL: server.url, ...env });
       assert.equal((await service.process.status()).code, 78);
-      const last = service.process.output.at(-1)!;
+      const last = JSON.parse(service.process.output.at(-1)!).message as string;
       assert.match(last, text);
       assert.doesNotMatch(last, /secret/);
     }

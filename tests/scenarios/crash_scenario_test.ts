@@ -71,10 +71,9 @@ Deno.test("a wrong variable ends each service with one line that names it", asyn
     const { code } = await child.process.status();
     assert.equal(code, 78);
     assert.equal(child.process.output.length, 1, child.process.output.join("\n"));
-    assert.match(
-      child.process.output[0]!,
-      new RegExp(`hopwire ${service}: LOG_LEVEL: .*got "loud"`),
-    );
+    const line = JSON.parse(child.process.output[0]!);
+    assert.equal(line.service, service);
+    assert.match(line.message, /^LOG_LEVEL: .*got "loud"/);
   }
 });
 
