@@ -160,6 +160,8 @@ browserTest(
     proxy.mode.webSocket = true;
     const bob = await open("Bob", { room: "chat.demo" });
     await say(ann, "by stream");
+    // Two users' messages have no order until one has seen the other's.
+    await assertShown(bob, ["by stream"]);
     await say(bob, "hello");
     for (const page of [ann, bob]) await assertShown(page, ["by stream", "hello"]);
     // In the same browser, the next tab starts with the transport that worked.
