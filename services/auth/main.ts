@@ -10,6 +10,7 @@ import { AUTH_CONFIG, type KeySource, keySourceOf } from "./config.ts";
 import { addTokenRoute } from "./dev_tokens.ts";
 import { createKeyGetter } from "./keys.ts";
 import { createVerifier } from "./verify.ts";
+import { verifyBatch } from "./verify_batch.ts";
 
 let source: KeySource;
 
@@ -28,6 +29,6 @@ await runService({
       log.warn("development tokens are on: POST /token signs a token for any caller");
     }
     const verifyToken = createVerifier(config, await createKeyGetter(source, log), log);
-    serve(bus, AuthVerify, "auth", ({ token }) => verifyToken(token));
+    serve(bus, AuthVerify, "auth", (request) => verifyBatch(request, verifyToken));
   },
 });

@@ -5,25 +5,15 @@
  * @module
  */
 import * as z from "zod";
+import { type ErrorCode, ERRORS } from "./codes.ts";
 import { Seq } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
+import { GatewayId, PresenceFact } from "./presence.ts";
 import { Right, RoomName, RoomsClaim } from "./rooms.ts";
 import { Member } from "./server_frames.ts";
 
 const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
 const Username = z.string().max(limits.MAX_USER_LENGTH);
-/**
- * The sequence number of a join or leave, counted by its gateway. Rooms ignores a request with a
- * lower number than the last one it applied. Requests can overtake each other when a rooms instance
- * is paused while it holds one.
- */
-const Turn = z.number().int().min(1);
-
-/** When the gateway sent the request, milliseconds since 1970; see `MAX_REQUEST_AGE_MS`. */
-const SentAt = z.number().int().min(0);
-
-const GatewayId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-
 /**
  * A request that one member of a queue group answers. A refusal travels in the reply's headers,
  * never in its payload.
@@ -68,20 +58,6 @@ export const SignalEvent = RoomEvent.omit({ id: true, timestamp: true });
 /** The parsed form of {@link SignalEvent}. */
 export type SignalEvent = z.infer<typeof SignalEvent>;
 
-/** A user joined or left a room, or (`seen`) is still present. */
-export const PresenceEvent = z.object({
-  change: z.enum(["joined", "left", "seen"]),
-  userId: UserId,
-  username: Username,
-  /**
-   * The number of members after the change. It is approximate: instances that write at the same
-   * time do not see each other's changes.
-   */
-  count: z.number().int().min(0),
-});
-/** The parsed form of {@link PresenceEvent}. */
-export type PresenceEvent = z.infer<typeof PresenceEvent>;
-
 /**
  * An event for one user. Gateways deliver it to each of the user's connections as an `event` frame.
  */
@@ -101,11 +77,25 @@ export const Identity = z.object({
 /** The parsed form of {@link Identity}. */
 export type Identity = z.infer<typeof Identity>;
 
-/** Verifies a token. Served by auth. Refuses with `unauthorized` or `token_expired`. */
+/** Why one of many requests in a batch was refused. */
+const Refusal = z.object({
+  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  retryAfter: z.number().int().min(0).optional(),
+});
+
+/**
+ * Verifies tokens that arrive at a gateway together. Served by auth. The reply's results are in the
+ * order of `tokens`; a token is refused with `unauthorized` or `token_expired`.
+ */
 export const AuthVerify = endpoint(
   "auth.verify",
-  z.object({ token: z.string().max(limits.MAX_TOKEN_LENGTH) }),
-  Identity,
+  z.object({
+    tokens: z.array(z.string().max(limits.MAX_TOKEN_LENGTH)).min(1).max(limits.MAX_BATCH),
+  }),
+  z.object({
+    results: z.array(z.union([z.object({ identity: Identity }), z.object({ error: Refusal })])),
+  }),
 );
 
 /**
@@ -116,81 +106,104 @@ export const PresenceMode = z.enum(["on", "counts", "off"]);
 /** One of the modes of {@link PresenceMode}. */
 export type PresenceMode = z.infer<typeof PresenceMode>;
 
-/** Adds a user to a room. Served by rooms. Refuses with `forbidden` or `unavailable`. */
+/** What a claim may do in a room, and how the room works. */
+export const Grant = z.object({
+  rights: z.array(Right),
+  /** True if messages are stored, ordered and acknowledged; false if they are only forwarded. */
+  stored: z.boolean(),
+  presence: PresenceMode,
+});
+/** The parsed form of {@link Grant}. */
+export type Grant = z.infer<typeof Grant>;
+
+/**
+ * What one gateway states about a room, as rooms knows it. Without `users` the list is too long for
+ * this reply, and the gateway itself has to be asked.
+ */
+export const RosterPart = z.object({
+  gateway: GatewayId,
+  n: z.number().int().min(0),
+  users: z.array(PresenceFact).optional(),
+});
+/** The parsed form of {@link RosterPart}. */
+export type RosterPart = z.infer<typeof RosterPart>;
+
+/**
+ * Requests grants for joins that arrive at a gateway together. Served by rooms. The reply's results are
+ * in the order of `joins`; a refused join has an `error`.
+ */
 export const RoomsJoin = endpoint(
   "rooms.join",
   z.object({
-    room: RoomName,
-    userId: UserId,
-    username: Username,
-    rooms: RoomsClaim.nullable(),
-    gateway: GatewayId,
-    turn: Turn,
-    sentAt: SentAt,
+    /** The `rooms` claims of the tokens; null for a token without one. */
+    claims: z.array(RoomsClaim.nullable()).max(limits.MAX_BATCH),
+    joins: z.array(z.object({
+      room: RoomName,
+      /** The index of the join's claim in `claims`. */
+      claim: z.number().int().min(0).max(limits.MAX_BATCH - 1),
+    })).min(1).max(limits.MAX_BATCH),
   }),
   z.object({
-    rights: z.array(Right),
-    /** True if messages are stored, ordered and acknowledged; false if they are only forwarded. */
-    stored: z.boolean(),
-    presence: PresenceMode,
-    /** The current number of members, including this one; absent if presence is off. */
-    count: z.number().int().min(0).optional(),
-    /** The revision of the presence bucket that includes this join; 0 if presence is off. */
-    revision: z.number().int().min(0),
+    /** The version of the rules that the grants follow from; see {@link ROOMS_RULES}. */
+    rules: z.string(),
+    results: z.array(z.union([z.object({ grant: Grant }), z.object({ error: Refusal })])),
   }),
-);
-/** What rooms grants with a join: rights in the room, and how the room works. */
-export type Grant = z.infer<typeof RoomsJoin["reply"]>;
-
-/** Reports that a user's last connection on this gateway has left a room. Served by rooms. */
-export const RoomsLeave = endpoint(
-  "rooms.leave",
-  z.object({
-    room: RoomName,
-    userId: UserId,
-    gateway: GatewayId,
-    turn: Turn,
-    sentAt: SentAt,
-  }),
-  z.object({}),
 );
 
 /**
- * Reads one page of a room's members, ordered by the subject tokens of their ids. Served by rooms.
+ * Requests the rosters of rooms that a gateway begins to follow, as rooms knows them. Served by rooms.
+ * The reply's rosters are in the order of `rooms`.
  */
+export const RoomsRoster = endpoint(
+  "rooms.roster",
+  z.object({
+    gateway: GatewayId,
+    rooms: z.array(RoomName).min(1).max(limits.MAX_BATCH),
+  }),
+  z.object({ rosters: z.array(z.array(RosterPart)) }),
+);
+
+/**
+ * The subject on which each rooms instance publishes the version of its rules every few seconds. A
+ * gateway forgets the grants that it remembers when the version is another one.
+ */
+export const ROOMS_RULES = "rooms.rules";
+/** The payload of {@link ROOMS_RULES}. */
+export const RulesEvent = z.object({ version: z.string().min(1).max(64) });
+
+/** Reads one page of a room's members, ordered by their ids. Served by rooms. */
 export const RoomsPresence = endpoint(
   "rooms.presence",
   z.object({
     room: RoomName,
     after: z.string().max(limits.MAX_USER_LENGTH).optional(),
     limit: z.number().int().min(1).max(limits.MAX_PRESENCE_PAGE),
-    /** The reply must include at least this revision of the presence bucket. */
-    revision: z.number().int().min(0),
   }),
   z.object({
     count: z.number().int().min(0),
     members: z.array(Member),
     more: z.boolean(),
-    /** The revision of the presence bucket that the reply reflects. Later changes are not in it. */
-    revision: z.number().int().min(0),
   }),
 );
 
 /**
- * The subject of a gateway's heartbeat, published once a second. If the heartbeats of a gateway
- * stop for too long, rooms removes its members.
+ * Compares the rosters of a gateway with those of rooms. The reply lists the rooms whose fingerprint
+ * differs, with the statements that rooms knows. Served by rooms.
  */
-export const GATEWAY_ALIVE = "gateway.alive";
-/** The payload of a heartbeat on {@link GATEWAY_ALIVE}. */
-export const GatewayAlive = z.object({ gateway: GatewayId });
-
-/**
- * The subject on which rooms tells a gateway that its members have been removed. A gateway that is
- * still alive then joins its members again.
- */
-export function gatewayLostSubject(gateway: string): string {
-  return `gateway.lost.${gateway}`;
-}
+export const RoomsVerify = endpoint(
+  "rooms.verify",
+  z.object({
+    gateway: GatewayId,
+    rooms: z.array(z.object({ room: RoomName, fingerprint: z.number().int().min(0) }))
+      .max(limits.MAX_VERIFIED_ROOMS),
+  }),
+  z.object({
+    differ: z.array(z.object({
+      room: RoomName,
+      gateways: z.array(z.object({ gateway: GatewayId, n: z.number().int().min(0) })),
+    })),
+  }),
+);
 
 /** A stored message as the archive returns it. */
 export const ArchivedMessage = RoomEvent.extend({ seq: Seq, prev: Seq });
@@ -226,3 +239,18 @@ export const HistoryRead = endpoint(
 );
 /** The parsed reply of {@link HistoryRead}. */
 export type HistoryPage = z.infer<typeof HistoryRead["reply"]>;
+
+/**
+ * Requests the seqs of the last archived messages of rooms, for gateways that open rooms whose messages
+ * have left the log. Served by persistence. The reply's heads are in the order of `rooms`; 0 stands for a
+ * room that never had a message.
+ */
+export const HistoryHeads = endpoint(
+  "history.heads",
+  z.object({ rooms: z.array(RoomName).min(1).max(limits.MAX_BATCH) }),
+  z.object({
+    /** The log that the seqs belong to. */
+    epoch: z.string(),
+    heads: z.array(Seq),
+  }),
+);

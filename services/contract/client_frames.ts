@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { type ErrorCode, type Fault, fault } from "./codes.ts";
 import { describeIssue } from "./describe_issue.ts";
-import { FrameId, Seq, Since } from "./frame_fields.ts";
+import { FrameId, PresenceState, Seq, Since } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
@@ -40,6 +40,8 @@ export const SubscribeFrame = z.object({
   channel: RoomName.optional(),
   room: RoomName.optional(),
   since: Since.optional(),
+  /** The user's state in this room, for the other members. */
+  presence: PresenceState.optional(),
   id: FrameId.optional(),
 }).refine(
   (frame) => (frame.room ?? frame.channel) !== undefined,
@@ -100,6 +102,15 @@ export const PresenceFrame = z.object({
   limit: z.number().int().min(1).max(limits.MAX_PRESENCE_PAGE).default(limits.MAX_PRESENCE_PAGE),
 });
 
+/** Changes the user's state in a room; null clears it. */
+export const UpdatePresenceFrame = z.object({
+  type: z.literal("update-presence"),
+  room: RoomName,
+  presence: PresenceState.nullable(),
+  /** Returned with a refusal: an update is not acknowledged. */
+  id: FrameId.optional(),
+});
+
 /** Calls a method of a service on the bus. */
 export const CallFrame = z.object({
   type: z.literal("call"),
@@ -123,6 +134,7 @@ const CLIENT_FRAMES = {
   signal: SignalFrame,
   history: HistoryFrame,
   presence: PresenceFrame,
+  "update-presence": UpdatePresenceFrame,
   call: CallFrame,
   ping: PingFrame,
 } as const;
@@ -141,6 +153,7 @@ export type ClientFrame =
   | z.infer<typeof SignalFrame>
   | z.infer<typeof HistoryFrame>
   | z.infer<typeof PresenceFrame>
+  | z.infer<typeof UpdatePresenceFrame>
   | z.infer<typeof CallFrame>
   | z.infer<typeof PingFrame>;
 

@@ -25,3 +25,11 @@ export const Seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const Since = z.object({ seq: Seq, epoch: z.string().min(1).max(64) });
 /** The parsed form of {@link Since}. */
 export type Since = z.infer<typeof Since>;
+
+/** A user's state in a room: a small JSON object, such as `{"status":"away"}`. */
+export const PresenceState = z.record(z.string(), z.unknown()).refine(
+  (state) => new TextEncoder().encode(JSON.stringify(state)).length <= limits.MAX_PRESENCE_BYTES,
+  `expected an object of at most ${limits.MAX_PRESENCE_BYTES} bytes of JSON`,
+);
+/** The parsed form of {@link PresenceState}. */
+export type PresenceState = z.infer<typeof PresenceState>;

@@ -55,11 +55,23 @@ export const MAX_ANNOUNCED_MEMBERS = 1_000;
 /** Shortest time between two announcements of a member count, milliseconds. */
 export const PRESENCE_COUNT_MS = 1_000;
 
+/** The largest presence state of a user in a room, bytes of its JSON in UTF-8. */
+export const MAX_PRESENCE_BYTES = 1_024;
+
+/** The most joins, tokens or rooms in one request that carries many: it takes tens of kilobytes. */
+export const MAX_BATCH = 256;
+
+/** The most rooms whose rosters one request compares: such a request takes about 50 KB. */
+export const MAX_VERIFIED_ROOMS = 500;
+
+/** How often a gateway publishes its heartbeat, milliseconds. */
+export const ALIVE_MS = 1_000;
+
 /**
- * Rooms refuses a join or leave older than this, milliseconds. It keeps the sequence numbers that
- * reveal overtaken requests for three times as long.
+ * How long a gateway's facts hold without another word from it, milliseconds. Two heartbeats may be
+ * lost. Members of a killed gateway are gone within 5 s.
  */
-export const MAX_REQUEST_AGE_MS = 10_000;
+export const GATEWAY_LEASE_MS = 3_500;
 
 /**
  * Time within which a new connection must present a token, milliseconds. The gateway then closes it

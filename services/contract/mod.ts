@@ -11,5 +11,6 @@ export * from "./frames.ts";
 export * from "./http.ts";
 export * from "./limits.ts";
 export * from "./namespaces.ts";
+export * from "./presence.ts";
 export * from "./rooms.ts";
 export * from "./subjects.ts";

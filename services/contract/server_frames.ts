@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { type ErrorCode, ERRORS } from "./codes.ts";
-import { FrameId, Seq } from "./frame_fields.ts";
+import { FrameId, PresenceState, Seq } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
@@ -30,7 +30,12 @@ export const RoomMessageFrame = z.object({
 export type RoomMessageFrame = z.infer<typeof RoomMessageFrame>;
 
 /** A member of a room, as presence lists it. */
-export const Member = z.object({ userId: UserId, username: Username });
+export const Member = z.object({
+  userId: UserId,
+  username: Username,
+  /** The user's state in the room, if the user has set one. */
+  presence: PresenceState.optional(),
+});
 /** The parsed form of {@link Member}. */
 export type Member = z.infer<typeof Member>;
 
@@ -66,7 +71,8 @@ export const ServerFrame = z.discriminatedUnion("type", [
     username: Username,
     content: z.unknown(),
   }),
-  z.object({ type: z.literal("user-joined"), room: RoomName, userId: UserId, username: Username }),
+  Member.extend({ type: z.literal("user-joined"), room: RoomName }),
+  Member.extend({ type: z.literal("user-updated"), room: RoomName }),
   z.object({ type: z.literal("user-left"), room: RoomName, userId: UserId, username: Username }),
   z.object({
     type: z.literal("presence"),

@@ -21,12 +21,6 @@ export const ROOMS_STREAM_REPUBLISHED = "room.live.>";
 /** The durable consumer of {@link ROOMS_STREAM} that fills the archive. */
 export const ARCHIVE_CONSUMER = "archive";
 
-/**
- * The key-value bucket that records who is in which room; see `services/rooms/presence.ts` for its
- * keys.
- */
-export const PRESENCE_BUCKET = "PRESENCE";
-
 /** Header names. The NATS server sets the first two on republished messages. */
 export const HEADERS = {
   sequence: "Nats-Sequence",
@@ -59,14 +53,6 @@ export function liveSubject(room: string): string {
 /** The subject of a room's ephemeral signals. Carries a `SignalEvent`. */
 export function signalSubject(room: string): string {
   return `room.signal.${bucketOf(room)}.${room}`;
-}
-
-/**
- * The subject of a user's presence changes in a room. Carries a `PresenceEvent`. `user` is the user
- * id as a token, made by {@link subjectToken}.
- */
-export function presenceSubject(room: string, user: string): string {
-  return `room.presence.${bucketOf(room)}.${user}.${room}`;
 }
 
 /** The subject on which any service publishes events for one user. Carries a `UserEvent`. */

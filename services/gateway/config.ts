@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { AUTH_DEADLINE_MS } from "../contract/mod.ts";
+import { AUTH_DEADLINE_MS, GATEWAY_LEASE_MS } from "../contract/mod.ts";
 import { flag, integer, list } from "../kit/mod.ts";
 
 /** The schemas of the variables. */
@@ -76,6 +76,12 @@ export const GATEWAY_CONFIG = {
   PRESENCE_LINGER_MS: integer(0, 60_000).default(2_000).meta({
     description: "How long a user whose connection was lost stays present, so that a reconnect " +
       "shows no leave and join.",
+    unit: "ms",
+  }),
+  GATEWAY_LEASE_MS: integer(1_500, 60_000).default(GATEWAY_LEASE_MS).meta({
+    description:
+      "How long others keep this gateway's members without a heartbeat from it, which it " +
+      "sends every second.",
     unit: "ms",
   }),
   DEMO: flag().default(false).meta({

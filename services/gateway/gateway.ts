@@ -3,18 +3,20 @@
  *
  * @module
  */
-import { AuthVerify } from "../contract/mod.ts";
-import { request, type ServiceContext, StreamPublisher } from "../kit/mod.ts";
+import { type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
 import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createHistoryReader } from "./room/history_reader.ts";
 import { followLog, type Log } from "./room/log_identity.ts";
-import { PresenceKeeper } from "./room/presence_keeper.ts";
+import { createLookups } from "./room/lookups.ts";
+import { Presence } from "./room/presence.ts";
 import { RoomTable } from "./room/room_table.ts";
 import { createCommands } from "./session/commands.ts";
+import { createGrants } from "./session/grants.ts";
 import type { Peer } from "./session/peer.ts";
 import { Session, type SessionDeps } from "./session/session.ts";
 import { TokenCache } from "./session/token_cache.ts";
+import { createVerifier } from "./session/verifier.ts";
 import { UserTable } from "./session/user_table.ts";
 import { createStats } from "./stats.ts";
 import { Connections } from "./transport/connections.ts";
@@ -43,14 +45,21 @@ export async function startGateway(
   const publisher = new StreamPublisher(bus);
   const log: Log = followLog(bus, () => rooms.head);
   const history = createHistoryReader(bus, () => log.epoch);
+  const presence = new Presence(bus, {
+    gateway: id,
+    leaseMs: config.GATEWAY_LEASE_MS,
+    lingerMs: config.PRESENCE_LINGER_MS,
+  });
+  const lookups = createLookups(bus, id);
+  const grants = createGrants(bus);
   const rooms: RoomTable = new RoomTable(
-    { bus, history, stats, flushes },
+    { bus, history, stats, flushes, presence, lookups },
     log,
     config.MAX_ROOMS_SERVED,
   );
-  const presence = new PresenceKeeper(bus, id, config.PRESENCE_LINGER_MS);
 
-  const tokens = new TokenCache((token) => request(bus, AuthVerify, { token }));
+  const verifier = createVerifier(bus);
+  const tokens = new TokenCache((token) => verifier.submit(token));
   // Revocations published while the gateway was disconnected did not reach it.
   bus.onReconnect(() => tokens.clear());
   const users = new UserTable(bus, (user) => tokens.revoke(user));
@@ -67,6 +76,7 @@ export async function startGateway(
       log,
       rooms,
       presence,
+      grants,
       history,
       stats,
       messageId: () => `${id}-${(messages++).toString(36)}`,
@@ -98,6 +108,9 @@ export async function startGateway(
     await connections.drain();
     httpTransport.close();
     presence.stop();
+    grants.close();
+    lookups.close();
+    verifier.close();
     rooms.close();
     users.close();
     log.stop();

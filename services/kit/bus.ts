@@ -55,6 +55,13 @@ export interface Bus {
    * carries all messages sent this way. Keeps their order.
    */
   sendSoon: Bus["send"];
+  /**
+   * Sends at once, after everything queued by {@link Bus.sendSoon} and even if too much waits to reach
+   * NATS. For heartbeats: they must outlive the load that they report on.
+   *
+   * @returns whether NATS is connected
+   */
+  sendFirst(subject: string, payload: string): boolean;
   /** Publishes everything accepted so far, then closes the connection. */
   drain(): Promise<void>;
 }
@@ -191,6 +198,13 @@ export async function connectBus(options: {
       if (bytes === 0) return false;
       queuedBytes += bytes;
       if (queue.push([subject, payload, sendOptions]) === 1) setImmediate(sendAll);
+      return true;
+    },
+    sendFirst(subject, payload) {
+      if (!connected) return false;
+      sendAll();
+      publish(subject, payload);
+      published(payload.length);
       return true;
     },
     async drain() {

@@ -3,8 +3,10 @@
  *
  * @module
  */
+export * from "./batcher.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
+export * from "./deadline.ts";
 export * from "./endpoints.ts";
 export * from "./epoch.ts";
 export * from "./fault_error.ts";
@@ -12,6 +14,7 @@ export * from "./health.ts";
 export * from "./hop.ts";
 export * from "./log.ts";
 export * from "./namespaces.ts";
+export * from "./presence/mod.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";
 export * from "./wire_headers.ts";

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type HistoryPage, HistoryRead, MAX_PAGE_BYTES, type RoomEvent } from "../contract/mod.ts";
+import {
+  HistoryHeads,
+  type HistoryPage,
+  HistoryRead,
+  MAX_PAGE_BYTES,
+  type RoomEvent,
+} from "../contract/mod.ts";
 import { type Bus, errorText, FaultError, serve } from "../kit/mod.ts";
 import type { Archive } from "./archive.ts";
 import type { ArchiveProgress, Position } from "./archive_progress.ts";
@@ -66,7 +72,17 @@ export function serveHistory(options: HistoryOptions): () => Promise<void> {
     setTimeout(() => void confirmed(bus).finally(() => gate.leave(bytes)), 0);
     return page;
   });
-  return () => subscription.drain();
+  const heads = serve(bus, HistoryHeads, "persistence", async ({ rooms }) => {
+    const position = await archiveProgress.current();
+    const pages = rooms.map((room) => readPage(bus, archive, position, { room, limit: 1 }));
+    const found = (await Promise.all(pages)).map(({ page }) =>
+      page.messages[0]?.seq ?? page.trimmedTo
+    );
+    return { epoch: position.epoch, heads: found };
+  });
+  return async () => {
+    await Promise.all([subscription.drain(), heads.drain()]);
+  };
 }
 
 async function readPage(

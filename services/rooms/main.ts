@@ -1,25 +1,24 @@
 /**
- * The rooms service: grants entry and keeps presence. Any number of instances.
+ * The rooms service: grants entry to rooms, and knows who is in them. Any number of instances may run.
  *
  * @module
  */
 import { readNamespaces, runService } from "../kit/mod.ts";
 import { ROOMS_CONFIG } from "./config.ts";
-import { openPresence } from "./presence.ts";
+import { deleteOldBucket } from "./old_bucket.ts";
+import { followRosters } from "./roster_service.ts";
+import { rulesOf } from "./rules.ts";
 import { serveRooms } from "./serve_rooms.ts";
 
 await runService({
   name: "rooms",
   config: ROOMS_CONFIG,
   async start({ bus, health, onDrain }, config) {
-    const namespaces = await readNamespaces(config.NAMESPACES_FILE);
-    const presences = await openPresence(bus, {
-      leaseMs: config.GATEWAY_LEASE_MS,
-      maxBytes: config.PRESENCE_MAX_BYTES,
-    });
-    health.require("presence", () => presences.following);
-    onDrain(() => presences.stop());
-    onDrain(serveRooms(bus, namespaces, presences));
-    onDrain(() => presences.stopSweeping());
+    const rules = rulesOf(await readNamespaces(config.NAMESPACES_FILE));
+    const rosters = await followRosters(bus);
+    health.require("rosters", () => rosters.complete);
+    onDrain(() => rosters.stop());
+    onDrain(serveRooms(bus, rules, rosters.follower));
+    await deleteOldBucket(bus);
   },
 });

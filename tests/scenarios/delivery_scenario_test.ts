@@ -240,16 +240,30 @@ Deno.test("rooms of more than a thousand members announce counts, not names", as
   assert.deepEqual([page.count, page.members.length, page.more], [1_101, 500, true]);
 });
 
-Deno.test("after a lost connection to NATS, members receive presence again", async () => {
-  await using system = await startSystem();
-  const ann = await system.client({ user: "ann" });
-  const bob = await system.client({ user: "bob" });
-  await join(ann, "hall");
-  await join(bob, "hall");
+Deno.test("who leaves and comes while NATS is down is announced once it is back, and nobody else", async () => {
+  await using system = await startSystem({
+    gateways: 2,
+    env: { gateway: { PRESENCE_LINGER_MS: "0" } },
+  });
+  const ann = await system.client({ user: "ann", gateway: 0 });
+  const bob = await system.client({ user: "bob", gateway: 1 });
+  const cid = await system.client({ user: "cid", gateway: 1 });
+  const dan = await system.client({ user: "dan", gateway: 1 });
+  for (const client of [ann, bob, cid]) await join(client, "hall");
+  await ann.take("user-joined", ({ userId }) => userId === "cid");
+  // Opens the room there for Dan: his join then needs nobody but this gateway.
+  await system.nats.kill();
+  bob.close();
+  await cid.take("user-left", ({ userId }) => userId === "bob");
   await system.nats.restart();
-  const { members, id } = await ann.take("presence");
-  assert.deepEqual(members.map(({ userId }) => userId), ["ann", "bob"]);
-  assert.equal(id, undefined);
+  await ann.take("user-left", ({ userId }) => userId === "bob");
+  await join(dan, "hall");
+  await ann.take("user-joined", ({ userId }) => userId === "dan");
+  ann.send({ type: "presence", room: "hall", id: "p" });
+  const { members } = await ann.take("presence");
+  assert.deepEqual(members.map(({ userId }) => userId), ["ann", "cid", "dan"]);
+  const told = ann.frames.filter(({ type }) => type === "user-joined" || type === "user-left");
+  assert.equal(told.length, 4, JSON.stringify(told));
 });
 
 Deno.test("a full log refuses messages and acks none of them", async () => {

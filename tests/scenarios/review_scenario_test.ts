@@ -100,12 +100,14 @@ Deno.test("a missing right is refused everywhere", async () => {
   bare.send({ type: "subscribe", room: "lobby", since: { seq: 0, epoch } });
   const { recovered, count } = await bare.take("subscribed");
   assert.deepEqual([recovered, count], [false, undefined]);
-  await join(await system.client({ user: "bob" }), "lobby");
+  const bob = await system.client({ user: "bob" });
+  await join(bob, "lobby");
   await ann.take("user-joined", ({ userId }) => userId === "bob");
   await say(ann, "lobby", 1);
   await bare.take("room-message");
   await system.nats.restart();
-  await ann.take("presence");
+  bob.send({ type: "unsubscribe", room: "lobby" });
+  await ann.take("user-left", ({ userId }) => userId === "bob");
   await until("the bus", async () => {
     ann.send({ type: "message", room: "lobby", content: "last", id: "last" });
     return (await ann.answer("last")).type === "ack";

@@ -43,7 +43,7 @@ export async function readArchive(
 export async function readMembers(system: System, room: string): Promise<string[]> {
   const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
   try {
-    const query = JSON.stringify({ room, limit: 500, revision: 0 });
+    const query = JSON.stringify({ room, limit: 500 });
     const reply = await nats.request(RoomsPresence.subject, query, { timeout: 5_000 });
     return RoomsPresence.reply.parse(reply.json()).members.map(({ userId }) => userId).sort();
   } finally {

@@ -5,7 +5,7 @@
  */
 import { HEADERS, messageSubject, ROOMS_STREAM } from "../../contract/mod.ts";
 import { type Bus, FaultError } from "../../kit/mod.ts";
-import type { HistoryReader } from "./history_reader.ts";
+import type { Lookups } from "./lookups.ts";
 
 /** How long the stream may take to answer with a room's last message, milliseconds. */
 const READ_HEAD_TIMEOUT_MS = 2_000;
@@ -25,7 +25,7 @@ export interface LogHead {
  * @throws {FaultError} `unavailable` if the stream does not answer
  */
 export async function readLogHead(
-  { bus, history }: { bus: Bus; history: HistoryReader },
+  { bus, lookups }: { bus: Bus; lookups: Lookups },
   room: string,
   epoch: string | null,
 ): Promise<LogHead> {
@@ -41,9 +41,8 @@ export async function readLogHead(
     throw new FaultError("unavailable", "the room's log cannot be reached", 1_000);
   }
   try {
-    const page = await history.page({ room, limit: 1 });
-    if (page.epoch !== epoch) return { seq: 0, known: false };
-    return { seq: page.messages[0]?.seq ?? page.trimmedTo, known: true };
+    const head = await lookups.archiveHead(room);
+    return head.epoch === epoch ? { seq: head.seq, known: true } : { seq: 0, known: false };
   } catch {
     // The archive is unreachable. Live delivery works without it; only recovery does not.
     return { seq: 0, known: false };

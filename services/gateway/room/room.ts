@@ -15,7 +15,6 @@ import {
   signalSubject,
 } from "../../contract/mod.ts";
 import {
-  type Bus,
   contextOf,
   errorText,
   FaultError,
@@ -26,17 +25,16 @@ import {
   SpanKind,
   startHop,
   wireHeaderNumber,
+  withDeadline,
 } from "../../kit/mod.ts";
 import { Feed } from "./feed.ts";
-import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import { messageFrame, signalFrame } from "../wire/frame.ts";
 import { invalidEntry, validatedEvent } from "./foreign_event.ts";
-import type { HistoryReader } from "./history_reader.ts";
-import type { LogHead } from "./log_head.ts";
 import type { RoomMember } from "./member.ts";
+import type { RoomDeps } from "./room_deps.ts";
 import { RoomPresence } from "./room_presence.ts";
 import { type Entry, Sequencer } from "./sequencer.ts";
-import { Window, type WindowBudget } from "./window.ts";
+import { Window } from "./window.ts";
 
 /**
  * How long a caller waits for a room's repair before it gets `unavailable`, milliseconds. A read of
@@ -47,31 +45,6 @@ const REPAIR_DEADLINE_MS = 4_000;
 const SEQUENCE = headerName(HEADERS.sequence);
 const LAST_SEQUENCE = headerName(HEADERS.lastSequence);
 const CHECKED = headerName(HEADERS.checked);
-
-/** The counters that a room raises. */
-export interface RoomStats {
-  /** Frames handed to members: one per message and member. */
-  deliveries: number;
-  /** Reads of the archive that filled a gap in the live messages. */
-  repairs: number;
-}
-
-/** What a room needs from the gateway. */
-export interface RoomDeps {
-  bus: Bus;
-  history: HistoryReader;
-  stats: RoomStats;
-  windows: WindowBudget;
-  flushes: FlushSchedule;
-  /**
-   * Reads where a room's log ends.
-   *
-   * @throws {FaultError} `unavailable` if the log cannot be reached
-   */
-  readHead(room: string): Promise<LogHead>;
-  /** Reports a sign that the log may have been replaced: its identity should be checked. */
-  checkLogIdentity(): void;
-}
 
 /** See the module's doc. Only the room table creates rooms. */
 export class Room {
@@ -122,7 +95,9 @@ export class Room {
         },
       }),
     ];
-    this.presence = presence === "off" ? null : new RoomPresence(name, presence, this.members, bus);
+    this.presence = presence === "off"
+      ? null
+      : new RoomPresence(name, presence, this.members, deps.presence);
   }
 
   /** The seq of the last message delivered here. */
@@ -131,15 +106,25 @@ export class Room {
   }
 
   /**
-   * Finds where the room's log ends and follows it from there. Call it once.
+   * Finds where the room's log ends and who is in it, and follows both from there. Call it once.
    *
-   * @throws {FaultError} `unavailable` if the log cannot be reached
+   * @throws {FaultError} `unavailable` if the log, the archive or rooms cannot be reached
    */
   async open(): Promise<void> {
-    // The server must know the subscriptions before the head is read and before anybody is told that
-    // they joined. A message between the two would be missed until the next one reveals the gap.
-    await this.#deps.bus.nats.flush();
-    if (!this.stored) return;
+    await Promise.all([this.#openLog(), this.#openPresence()]);
+  }
+
+  async #openPresence(): Promise<void> {
+    if (this.presence !== null) this.presence.opened(await this.#deps.roster(this.name));
+  }
+
+  /**
+   * The server must know the subscriptions before the head is read: a message between the two would be
+   * missed until the next one reveals the gap. It does, because it takes what one connection sends in
+   * order. Without a head to read, a flush makes sure of it.
+   */
+  async #openLog(): Promise<void> {
+    if (!this.stored) return await this.#deps.bus.nats.flush();
     const { seq, known } = await this.#deps.readHead(this.name);
     this.#complete = known;
     this.window.reset(seq);
@@ -199,7 +184,6 @@ export class Room {
   /** Resumes delivery from the log's present end and repairs what was missed. */
   async resume(): Promise<void> {
     if (this.stored) this.#sequencer.resume((await this.#deps.readHead(this.name)).seq);
-    this.presence?.refresh();
   }
 
   /**
@@ -212,17 +196,9 @@ export class Room {
     await this.#repaired();
   }
 
-  async #repaired(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const refusal = new FaultError("unavailable", "the room is waiting for the archive", 1_000);
-      timer = setTimeout(() => reject(refusal), REPAIR_DEADLINE_MS);
-    });
-    try {
-      await Promise.race([this.#sequencer.repaired(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #repaired(): Promise<void> {
+    const late = () => new FaultError("unavailable", "the room is waiting for the archive", 1_000);
+    return withDeadline(this.#sequencer.repaired(), REPAIR_DEADLINE_MS, late);
   }
 
   /** Stops listening. */

@@ -1,143 +1,138 @@
 /**
- * What a room's members are told of who is there: each join and leave while they are few; only the
- * number, once a second at most, when they are many or the namespace says so; and everything anew
- * after something may have been missed.
+ * Presence of one room on this gateway: its roster, and what its members here are told of it. Members
+ * get each join, leave and change of state while they are few. They get only the number, once a second
+ * at most, when they are many or the namespace says so.
  *
  * @module
  */
-import type { Subscription } from "@nats-io/transport-node";
 import {
   MAX_ANNOUNCED_MEMBERS,
   MAX_PRESENCE_PAGE,
+  type Member,
   PRESENCE_COUNT_MS,
-  PresenceEvent,
+  type PresenceFact,
   type PresenceMode,
-  presenceSubject,
-  RoomsPresence,
+  type RosterPart,
 } from "../../contract/mod.ts";
-import {
-  type Bus,
-  type Context,
-  errorText,
-  FaultError,
-  request,
-  subscribe,
-} from "../../kit/mod.ts";
-import { encodeFrame } from "../wire/frame.ts";
+import type { Roster, RosterEvent } from "../../kit/mod.ts";
+import { encodeFrame, type Frame } from "../wire/frame.ts";
 import type { RoomMember } from "./member.ts";
-import { type PresencePage, RecentChanges, withChanges } from "./presence_page.ts";
+import type { Presence } from "./presence.ts";
 
-/** Times that rooms is asked for what has changed too much since. */
-const MAX_TRIES = 3;
-
-/** Wait before the state is asked again when that failed, milliseconds. */
-const RETRY_MS = 1_000;
+const FRAME_TYPES = {
+  joined: "user-joined",
+  left: "user-left",
+  updated: "user-updated",
+} as const satisfies Record<RosterEvent, string>;
 
 /** See the module's doc. */
 export class RoomPresence {
   readonly #room: string;
-  readonly #bus: Bus;
-  readonly #counts: boolean;
+  readonly #presence: Presence;
+  readonly #countsOnly: boolean;
   readonly #members: readonly RoomMember[];
-  readonly #subscription: Subscription;
+  readonly #roster: Roster;
+  readonly #unsubscribe: () => void;
+  /** Whether the room has had more members than are announced one by one. */
   #many = false;
+  #open = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #stopped = false;
-  #revision = 0;
-  readonly #recent = new RecentChanges();
 
-  constructor(room: string, mode: PresenceMode, members: readonly RoomMember[], bus: Bus) {
+  constructor(
+    room: string,
+    mode: PresenceMode,
+    members: readonly RoomMember[],
+    presence: Presence,
+  ) {
     this.#room = room;
-    this.#bus = bus;
-    this.#counts = mode === "counts";
+    this.#presence = presence;
+    this.#countsOnly = mode === "counts";
     this.#members = members;
-    this.#subscription = subscribe(
-      bus,
-      presenceSubject(room, "*"),
-      PresenceEvent,
-      (event, { sequence }) => this.#changed(event, sequence),
+    const { roster, subscription } = presence.open(
+      room,
+      (event, fact) => this.#changed(event, fact),
     );
+    this.#roster = roster;
+    this.#unsubscribe = () => subscription.unsubscribe();
   }
 
-  /**
-   * Who is here, as far as this gateway's members have been told and at least as `revision` knows it.
-   *
-   * @throws {FaultError} what rooms refuses with; `unavailable` where too much changes meanwhile
-   */
-  async page(
-    query: { after?: string; limit: number; revision: number },
-    context?: Context,
-  ): Promise<Omit<PresencePage, "revision">> {
-    const { after, limit } = query;
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const revision = Math.max(query.revision, this.#revision);
-      const asked = { room: this.#room, after, limit, revision };
-      const page = await request(this.#bus, RoomsPresence, asked, { context });
-      const changes = this.#recent.after(page.revision);
-      if (changes !== null) return withChanges(page, changes, { after, named: !this.#counts });
-    }
-    throw new FaultError("unavailable", "presence changes too fast", 1_000);
+  /** How many users are present. */
+  get count(): number {
+    return this.#roster.count;
   }
 
-  /** Tells the members the state anew: changes may have been missed. */
-  refresh(): void {
-    this.#revision = 0;
-    this.#recent.clear();
-    this.#tellSoon(0);
+  /** Takes what other gateways state about the room. Call it once, before anybody is a member. */
+  opened(parts: readonly RosterPart[]): void {
+    this.#presence.opened(this.#room, parts);
+    this.#many = this.#roster.count > MAX_ANNOUNCED_MEMBERS;
+    this.#open = true;
   }
 
-  /** Stops listening and telling. */
+  /** One page of the members in the order of their ids, as far as members here have been told. */
+  page(after: string | undefined, limit: number): {
+    count: number;
+    members: Member[];
+    more: boolean;
+  } {
+    const { count } = this.#roster;
+    // In a room of counts nobody is named.
+    if (this.#countsOnly) return { count, members: [], more: false };
+    const { members, more } = this.#roster.page(after, limit);
+    return { count, members: members.map(memberOf), more };
+  }
+
+  /** Stops following the room. */
   close(): void {
-    this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#subscription.unsubscribe();
+    this.#unsubscribe();
+    this.#presence.close(this.#room);
   }
 
-  #changed({ change, userId, username, count }: PresenceEvent, sequence: number): void {
-    this.#revision = Math.max(this.#revision, sequence);
-    if (change === "seen") return;
-    this.#recent.add({ revision: sequence, joined: change === "joined", userId, username });
-    this.#many = count > MAX_ANNOUNCED_MEMBERS;
-    if (this.#counts || this.#many) return this.#tellSoon(PRESENCE_COUNT_MS);
-    const type = change === "joined" ? "user-joined" : "user-left";
-    const frame = encodeFrame({ type, room: this.#room, userId, username });
+  #changed(event: RosterEvent, fact: PresenceFact): void {
+    if (!this.#open || this.#members.length === 0) return;
+    const many = this.#roster.count > MAX_ANNOUNCED_MEMBERS;
+    if (this.#countsOnly || many || this.#many) {
+      this.#many = many || this.#many;
+      return event === "updated" ? undefined : this.#tellCountSoon();
+    }
+    const { userId, username } = fact;
+    const frame = encodeFrame(
+      event === "left"
+        ? { type: "user-left", room: this.#room, userId, username }
+        : { type: FRAME_TYPES[event], room: this.#room, ...memberOf(fact) },
+    );
+    this.#tell(frame, userId);
+  }
+
+  #tellCountSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#tellCount();
+    }, PRESENCE_COUNT_MS);
+  }
+
+  /** Tells the number alone, or everything once the room is small enough again. */
+  #tellCount(): void {
+    const { count } = this.#roster;
+    const few = !this.#countsOnly && count <= MAX_ANNOUNCED_MEMBERS;
+    if (few) this.#many = false;
+    const page = few ? this.page(undefined, MAX_PRESENCE_PAGE) : { members: [], more: count > 0 };
+    const { members, more } = page;
+    this.#tell(encodeFrame({ type: "presence", room: this.#room, count, members, more }));
+  }
+
+  /** Sends a frame to the members that see presence, but to none of user `without`. */
+  #tell(frame: Frame, without?: string): void {
     const members = this.#members;
+    // Backwards: a member whose socket overflows leaves at once, and the last one takes its place.
     for (let i = members.length - 1; i >= 0; i--) {
-      const { session, seesPresence } = members[i]!;
-      // A user's own connections are not told of themselves.
-      if (seesPresence && session.identity?.userId !== userId) session.sendFrame(frame);
+      const member = members[i];
+      if (member === undefined || !member.seesPresence) continue;
+      if (member.session.identity?.userId !== without) member.session.sendFrame(frame);
     }
   }
+}
 
-  #tellSoon(wait: number): void {
-    if (this.#timer !== undefined || this.#stopped) return;
-    this.#timer = setTimeout(() => void this.#tell(), wait);
-  }
-
-  async #tell(): Promise<void> {
-    this.#timer = undefined;
-    if (this.#members.length === 0) return;
-    const room = this.#room;
-    const limit = this.#counts || this.#many ? 1 : MAX_PRESENCE_PAGE;
-    try {
-      const state = await this.page({ limit, revision: 0 });
-      if (this.#stopped) return;
-      const few = limit > 1 && state.count <= MAX_ANNOUNCED_MEMBERS;
-      const frame = encodeFrame({
-        type: "presence",
-        room,
-        count: state.count,
-        members: few ? state.members : [],
-        more: few ? state.more : state.count > 0,
-      });
-      const members = this.#members;
-      for (let i = members.length - 1; i >= 0; i--) {
-        const { session, seesPresence } = members[i]!;
-        if (seesPresence) session.sendFrame(frame);
-      }
-    } catch (error) {
-      this.#bus.log.debug("presence could not be told", { room, error: errorText(error) });
-      this.#tellSoon(RETRY_MS);
-    }
-  }
+function memberOf({ userId, username, presence }: PresenceFact): Member {
+  return presence === undefined ? { userId, username } : { userId, username, presence };
 }

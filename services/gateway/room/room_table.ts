@@ -8,8 +8,10 @@
 import type { Grant } from "../../contract/mod.ts";
 import { errorText, FaultError } from "../../kit/mod.ts";
 import { readLogHead } from "./log_head.ts";
+import type { Lookups } from "./lookups.ts";
 import type { Log } from "./log_identity.ts";
-import { Room, type RoomDeps, type RoomStats } from "./room.ts";
+import { Room } from "./room.ts";
+import type { RoomDeps, RoomStats } from "./room_deps.ts";
 import { createWindowBudget } from "./window.ts";
 
 /** How long a room without members is kept, milliseconds, and how many such rooms are kept. */
@@ -38,8 +40,9 @@ export interface RoomTableStats extends RoomStats {
 
 /** What a room table needs from the gateway. */
 export interface RoomTableDeps
-  extends Omit<RoomDeps, "readHead" | "windows" | "checkLogIdentity" | "stats"> {
+  extends Omit<RoomDeps, "readHead" | "roster" | "windows" | "checkLogIdentity" | "stats"> {
   stats: RoomTableStats;
+  lookups: Lookups;
 }
 
 /** See the module's doc. */
@@ -61,6 +64,7 @@ export class RoomTable {
       ...deps,
       windows,
       checkLogIdentity,
+      roster: (room) => deps.lookups.roster(room),
       readHead: (room) => readLogHead(deps, room, log.epoch),
     };
     this.#maxRooms = maxRooms;

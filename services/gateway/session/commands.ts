@@ -31,6 +31,8 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Sess
         return requests.history(session, frame);
       case "presence":
         return requests.presence(session, frame);
+      case "update-presence":
+        return joins.updatePresence(session, identity, frame);
       case "call":
         return requests.call(session, identity, frame);
     }

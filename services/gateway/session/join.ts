@@ -3,13 +3,21 @@
  *
  * @module
  */
-import { type ClientFrameOf, fault, type Grant, type Identity } from "../../contract/mod.ts";
-import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../kit/mod.ts";
+import {
+  type ClientFrameOf,
+  fault,
+  type Grant,
+  type Identity,
+  type PresenceState,
+} from "../../contract/mod.ts";
+import { type Context, contextOf, FaultError, faultOf, SpanKind, startHop } from "../../kit/mod.ts";
 import type { Log } from "../room/log_identity.ts";
-import type { PresenceKeeper } from "../room/presence_keeper.ts";
+import type { Presence } from "../room/presence.ts";
 import type { RoomTable } from "../room/room_table.ts";
+import type { Grants } from "./grants.ts";
 import type { Membership } from "./membership.ts";
 import { replay, type ReplayDeps } from "./replay.ts";
+import { requireRight } from "./rights.ts";
 import type { Session } from "./session.ts";
 
 /** How long a join waits for a gateway that has just started to find the log, milliseconds. */
@@ -20,7 +28,8 @@ export interface JoinDeps extends ReplayDeps {
   limits: { MAX_ROOMS: number };
   log: Log;
   rooms: RoomTable;
-  presence: PresenceKeeper;
+  presence: Presence;
+  grants: Grants;
 }
 
 /** Executes the frames that join and leave. */
@@ -31,6 +40,12 @@ export interface Joins {
     identity: Identity,
     frame: ClientFrameOf<"subscribe">,
   ): Promise<void>;
+  /** Changes the user's state in a room. Throws a FaultError if it is refused. */
+  updatePresence(
+    session: Session,
+    identity: Identity,
+    frame: ClientFrameOf<"update-presence">,
+  ): void;
   /** Leaves a room. Throws a FaultError `room_not_found` if the session is not in it. */
   unsubscribe(session: Session, frame: ClientFrameOf<"unsubscribe">): void;
   /**
@@ -44,7 +59,7 @@ export interface Joins {
 
 /** Makes the join commands of one gateway. */
 export function createJoins(deps: JoinDeps): Joins {
-  const { limits, log, rooms, presence } = deps;
+  const { limits, log, rooms, presence, grants } = deps;
 
   const leave = (session: Session, membership: Membership, linger: boolean) => {
     const { room } = membership;
@@ -52,22 +67,35 @@ export function createJoins(deps: JoinDeps): Joins {
     session.rooms.delete(room.name);
     room.remove(membership);
     rooms.release(room);
-    presence.exit(room.name, session.identity!, linger);
+    if (room.presence !== null) presence.exit(room.name, session.identity!, linger);
   };
 
   /** Acquires the room and makes the session a member, without live messages yet. */
-  const enter = async (session: Session, name: string, grant: Grant): Promise<Membership> => {
+  const enter = async (
+    session: Session,
+    identity: Identity,
+    name: string,
+    state: PresenceState | undefined,
+    context: Context,
+  ): Promise<Membership> => {
+    const grant = await grants.get(name, identity, () => !session.closed, context);
+    if (state !== undefined) requireState(grant, name);
     const room = await rooms.acquire(name, grant);
+    if (session.closed) {
+      rooms.release(room);
+      throw new FaultError("unavailable");
+    }
     const seesPresence = grant.rights.includes("presence");
     const membership = { session, room, grant, seesPresence, index: -1, feedPosition: 0 };
     session.rooms.set(name, membership);
+    if (room.presence !== null) presence.enter(name, identity, state);
     return membership;
   };
 
   return {
     leave,
 
-    async subscribe(session, identity, { room: name, since, id }) {
+    async subscribe(session, identity, { room: name, since, presence: state, id }) {
       const known = session.rooms.get(name);
       if (known === undefined && session.roomCount >= limits.MAX_ROOMS) {
         const detail = `${limits.MAX_ROOMS} on one connection`;
@@ -78,27 +106,22 @@ export function createJoins(deps: JoinDeps): Joins {
         "hopwire.room": name,
         "hopwire.connection": session.id,
       });
-      let granted: Grant | undefined;
       try {
         await log.waitUntilFound(FIND_LOG_MS);
         if (log.epoch === null) {
           throw new FaultError("unavailable", "the log cannot be reached", 1_000);
         }
-        let membership = known;
-        if (membership === undefined) {
-          granted = await presence.enter(name, identity, hop.context);
-          membership = await enter(session, name, granted);
-          granted = undefined;
-        } else {
-          // Subscribing again asks for what was missed: no live message may come in between.
-          membership.room.remove(membership);
+        // Subscribing again asks for what was missed: no live message may come in between.
+        known?.room.remove(known);
+        const membership = known ?? await enter(session, identity, name, state, hop.context);
+        if (known !== undefined && state !== undefined) {
+          requireState(known.grant, name);
+          presence.update(name, identity.userId, { presence: state });
         }
-        if (session.closed) return leave(session, membership, true);
         await replay(deps, session, membership, since, id);
         if (session.closed) leave(session, membership, true);
         hop.end();
       } catch (error) {
-        if (granted !== undefined) presence.exit(name, identity, false);
         const membership = session.rooms.get(name);
         if (membership !== undefined) leave(session, membership, session.closed);
         const refusal = faultOf(error);
@@ -116,11 +139,17 @@ export function createJoins(deps: JoinDeps): Joins {
       session.send({ type: "unsubscribed", room, id });
     },
 
+    updatePresence(session, { userId }, { room: name, presence: state }) {
+      const { grant } = requireRight(session, name, "publish");
+      requireState(grant, name);
+      presence.update(name, userId, { presence: state });
+    },
+
     async renewGrants(session, identity) {
       for (const membership of [...session.rooms.values()]) {
         const { room } = membership;
         try {
-          const grant = await presence.renew(room.name, identity);
+          const grant = await grants.get(room.name, identity, () => !session.closed);
           membership.grant = grant;
           membership.seesPresence = grant.rights.includes("presence");
         } catch (error) {
@@ -131,4 +160,16 @@ export function createJoins(deps: JoinDeps): Joins {
       }
     },
   };
+}
+
+/**
+ * A state is shown to all members, like a message.
+ *
+ * @throws {FaultError} `forbidden` without the right to publish, or where there is no presence
+ */
+function requireState({ rights, presence }: Grant, room: string): void {
+  if (presence === "off") throw new FaultError("forbidden", `${room} has no presence`);
+  if (!rights.includes("publish")) {
+    throw new FaultError("forbidden", `no right to publish in ${room}`);
+  }
 }

@@ -40,7 +40,7 @@ export async function replay(
       seq: room.head,
       epoch,
       recovered,
-      count: membership.seesPresence ? grant.count : undefined,
+      count: membership.seesPresence ? room.presence?.count : undefined,
       id,
     });
   const start = (recovered: boolean) => {

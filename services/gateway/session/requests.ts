@@ -47,7 +47,7 @@ export interface Requests {
 export function createRequests(deps: RequestDeps): Requests {
   return {
     history: (session, frame) => answerLater(session, frame, () => history(deps, session, frame)),
-    presence: (session, frame) => answerLater(session, frame, () => presence(session, frame)),
+    presence,
     call: (session, identity, frame) =>
       answerLater(session, frame, () => call(deps, session, identity, frame)),
   };
@@ -93,12 +93,11 @@ async function history(
   );
 }
 
-async function presence(session: Session, frame: ClientFrameOf<"presence">): Promise<void> {
+function presence(session: Session, frame: ClientFrameOf<"presence">): void {
   const { room, after, limit, id } = frame;
-  const { grant, room: joined } = requireRight(session, room, "presence");
+  const { room: joined } = requireRight(session, room, "presence");
   if (joined.presence === null) throw new FaultError("forbidden", `${room} has no presence`);
-  const answer = await joined.presence.page({ after, limit, revision: grant.revision });
-  session.send({ type: "presence", room, ...answer, id });
+  session.send({ type: "presence", room, ...joined.presence.page(after, limit), id });
 }
 
 async function call(

@@ -1,0 +1,275 @@
+/**
+ * Presence on this gateway: states to the others whom it holds, and follows what they state about the
+ * rooms that have members here. See PROTOCOL.md, "Presence on the bus".
+ *
+ * @module
+ */
+import type { Subscription } from "@nats-io/transport-node";
+import {
+  ALIVE_MS,
+  GATEWAY_ALIVE,
+  GATEWAY_PING,
+  type GatewayAlive,
+  type Identity,
+  MAX_VERIFIED_ROOMS,
+  presenceChangeSubject,
+  type PresenceState,
+  PresenceStatePage,
+  PresenceStateRequest,
+  presenceStateSubject,
+  RoomsVerify,
+  type RosterPart,
+} from "../../contract/mod.ts";
+import {
+  type Bus,
+  errorText,
+  fingerprintOf,
+  LocalFacts,
+  PresenceFollower,
+  request,
+  type Roster,
+  type RosterListener,
+  serve,
+} from "../../kit/mod.ts";
+
+/**
+ * The shortest time between two rounds of statements, milliseconds. The first change after a pause is
+ * stated at once, so that whoever joins next sees it; in a storm changes of a room go out together.
+ */
+const BATCH_MS = 10;
+
+/** Wait before statements that the bus did not take are sent again, milliseconds. */
+const RETRY_MS = 250;
+
+/** How often users whose grace period is over are released, milliseconds. */
+const LINGER_TICK_MS = 100;
+
+/** How often all rosters are compared with rooms: spread over this time, milliseconds. */
+const VERIFY_MS = 30_000;
+
+/**
+ * When rosters are compared after something may have been missed, milliseconds: rooms needs about a
+ * second to notice by itself, and is asked once more in case it was late.
+ */
+const VERIFY_SOON_MS = [2_000, 6_000];
+
+/** How it works. */
+export interface PresenceOptions {
+  /** The gateway's id. */
+  gateway: string;
+  /** How long the facts hold after the last heartbeat, milliseconds. */
+  leaseMs: number;
+  /** How long a user whose connection was lost may come back without having left, milliseconds. */
+  lingerMs: number;
+}
+
+/** See the module's doc. */
+export class Presence {
+  readonly #bus: Bus;
+  readonly #options: PresenceOptions;
+  readonly #facts: LocalFacts;
+  readonly #follower: PresenceFollower;
+  readonly #subscriptions: Subscription[];
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #flushedAt = -Infinity;
+  #flushing: ReturnType<typeof setTimeout> | undefined;
+  #lateTimers = new Set<ReturnType<typeof setTimeout>>();
+  /** Rooms still to be compared in this round. */
+  #unverified: string[] = [];
+  #verifying = false;
+  #stopped = false;
+
+  constructor(bus: Bus, options: PresenceOptions) {
+    const { gateway } = options;
+    this.#bus = bus;
+    this.#options = options;
+    this.#facts = new LocalFacts(gateway, {
+      held: (room, fact) => this.#follower.roster(room)?.set(gateway, fact),
+      released: (room, userId) => this.#follower.roster(room)?.unset(gateway, userId),
+      pending: () => this.#stateSoon(),
+      versionOf: (room, userId) => this.#follower.roster(room)?.get(userId)?.v ?? 0,
+    });
+    this.#follower = new PresenceFollower(bus, {
+      own: gateway,
+      all: false,
+      appeared: () => this.#verifySoon(),
+    });
+    const state = {
+      subject: presenceStateSubject(gateway),
+      request: PresenceStateRequest,
+      reply: PresenceStatePage,
+    };
+    this.#subscriptions = [
+      serve(bus, state, gateway, (query) => this.#facts.page(query)),
+      bus.nats.subscribe(GATEWAY_PING, {
+        callback: (error, message) => {
+          if (error === null) message.respond(JSON.stringify(this.#alive()));
+        },
+      }),
+    ];
+    this.#beat();
+    this.#timers = [
+      setInterval(() => this.#beat(), ALIVE_MS),
+      setInterval(() => this.#facts.tick(performance.now()), LINGER_TICK_MS),
+      setInterval(() => void this.#verifyNext(), VERIFY_MS / 30),
+    ];
+    bus.onReconnect(() => {
+      this.#beat();
+      this.#flushIn(0);
+      this.#verifySoon();
+    });
+  }
+
+  /** How many facts this gateway states. */
+  get size(): number {
+    return this.#facts.digest.facts;
+  }
+
+  /** One more session of a user is in a room. */
+  enter(room: string, { userId, username }: Identity, presence?: PresenceState): void {
+    this.#facts.enter(room, userId, username, presence);
+  }
+
+  /** One session of a user less. `linger`: the connection was lost, the user may be back soon. */
+  exit(room: string, { userId }: Identity, linger: boolean): void {
+    const { lingerMs } = this.#options;
+    const until = linger && lingerMs > 0 ? performance.now() + lingerMs : undefined;
+    this.#facts.exit(room, userId, until);
+  }
+
+  /** Changes the name or the state of a user who is in a room. `presence: null` clears the state. */
+  update(
+    room: string,
+    userId: string,
+    change: { username?: string; presence?: PresenceState | null },
+  ): void {
+    this.#facts.update(room, userId, change);
+  }
+
+  /** Follows a room. `listener` gets each change of who is there; call `opened` with the roster. */
+  open(room: string, listener: RosterListener): { roster: Roster; subscription: Subscription } {
+    const roster = this.#follower.open(room, listener);
+    for (const fact of this.#facts.factsOf(room)) roster.set(this.#options.gateway, fact);
+    const subscription = this.#follower.listen(presenceChangeSubject(room), () => room);
+    return { roster, subscription };
+  }
+
+  /** What others state about an opening room is known. */
+  opened(room: string, parts: readonly RosterPart[]): void {
+    this.#follower.opened(room, parts);
+  }
+
+  /** No longer follows a room. */
+  close(room: string): void {
+    this.#follower.close(room);
+  }
+
+  /** Stops: the facts hold for another grace period, so that users can move to other gateways. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of this.#lateTimers) clearTimeout(timer);
+    clearTimeout(this.#flushing);
+    this.#flush();
+    const lease = Math.max(1, this.#options.lingerMs);
+    this.#publishAlive({ ...this.#alive(), lease, stopping: true });
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#follower.stop();
+  }
+
+  #stateSoon(): void {
+    const wait = this.#flushedAt + BATCH_MS - performance.now();
+    if (wait > 0) return this.#flushIn(wait);
+    // After this call: the facts are about to change.
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flushIn(wait: number): void {
+    if (this.#stopped) return;
+    this.#flushing ??= setTimeout(() => {
+      this.#flushing = undefined;
+      this.#flush();
+    }, wait);
+  }
+
+  #flush(): void {
+    this.#flushedAt = performance.now();
+    if (!this.#bus.connected) return this.#flushIn(RETRY_MS);
+    const failed: string[] = [];
+    for (const { room, change } of this.#facts.statements()) {
+      const sent = this.#bus.sendSoon(presenceChangeSubject(room), JSON.stringify(change));
+      if (!sent) failed.push(room);
+    }
+    if (failed.length === 0) return;
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
+    this.#flushIn(RETRY_MS);
+    for (const room of failed) this.#facts.failed(room);
+  }
+
+  #alive(): GatewayAlive {
+    const { gateway, leaseMs: lease } = this.#options;
+    const { facts, total: digest } = this.#facts.digest;
+    return { gateway, lease, facts, digest };
+  }
+
+  /** Publishes the heartbeat, after everything that it counts. */
+  #beat(): void {
+    this.#flush();
+    this.#publishAlive(this.#alive());
+  }
+
+  #publishAlive(alive: GatewayAlive): void {
+    // In the order of the statements, and even when the bus refuses anything else for want of room.
+    this.#bus.sendFirst(GATEWAY_ALIVE, JSON.stringify(alive));
+  }
+
+  #verifySoon(): void {
+    if (this.#lateTimers.size > 0 || this.#stopped) return;
+    for (const wait of VERIFY_SOON_MS) {
+      const timer = setTimeout(() => {
+        this.#lateTimers.delete(timer);
+        this.#unverified = [...this.#follower.rooms()];
+        void this.#verifyAll();
+      }, wait * (1 + Math.random() / 4));
+      this.#lateTimers.add(timer);
+    }
+  }
+
+  async #verifyAll(): Promise<void> {
+    while (this.#unverified.length > 0 && !this.#stopped) {
+      if (!await this.#verify(MAX_VERIFIED_ROOMS)) return;
+    }
+  }
+
+  /** Compares the next few rooms, so that a round takes {@link VERIFY_MS}. */
+  async #verifyNext(): Promise<void> {
+    if (this.#unverified.length === 0) this.#unverified = [...this.#follower.rooms()];
+    await this.#verify(Math.min(MAX_VERIFIED_ROOMS, Math.ceil(this.#follower.size.rooms / 30)));
+  }
+
+  /** Compares up to `count` rosters with rooms. Returns false if that failed. */
+  async #verify(count: number): Promise<boolean> {
+    const asked = this.#unverified.splice(0, count).map((room) => ({
+      room,
+      fingerprint: fingerprintOf(this.#follower.roster(room), this.#options.gateway),
+    }));
+    if (asked.length === 0 || this.#verifying || !this.#bus.connected) return false;
+    this.#verifying = true;
+    try {
+      const { gateway } = this.#options;
+      const { differ } = await request(this.#bus, RoomsVerify, { gateway, rooms: asked });
+      const before = new Map(asked.map(({ room, fingerprint }) => [room, fingerprint]));
+      for (const { room, gateways } of differ) {
+        const numbers = new Map(gateways.map(({ gateway, n }) => [gateway, n]));
+        this.#follower.reconcile(room, before.get(room) ?? 0, numbers);
+      }
+      return true;
+    } catch (error) {
+      this.#bus.log.debug("could not compare rosters with rooms", { error: errorText(error) });
+      return false;
+    } finally {
+      this.#verifying = false;
+    }
+  }
+}

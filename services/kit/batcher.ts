@@ -1,0 +1,257 @@
+/**
+ * Sends many small requests to a service as few large ones, and never more than the service answers.
+ *
+ * Requests that arrive together travel together. Only so many batches are under way at a time; the rest
+ * wait here, in order, up to a deadline. The number under way follows what the service can do: it grows
+ * by one with each window of answers and is halved by a timeout. A request whose caller has given up is
+ * not sent. So a service at its limit works at its full rate on requests that somebody still waits for,
+ * and nothing is left to do once a storm is over.
+ *
+ * @module
+ */
+import { FaultError } from "./fault_error.ts";
+
+/** Batches under way: at first, at least and at most. */
+const FIRST_WINDOW = 4;
+const MIN_WINDOW = 1;
+const MAX_WINDOW = 8;
+
+/**
+ * How long each attempt of a batch may take, milliseconds. The first is short, since an instance that
+ * was paused or killed still receives its share of the requests.
+ */
+const ATTEMPT_TIMEOUTS_MS = [500, 1_000, 2_000];
+
+/** Waits before a batch is sent again, milliseconds, doubled each time; half of each is random. */
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 1_000;
+
+/** Retries are paid from a budget that answered batches fill: one retry for so many answers. */
+const ANSWERS_PER_RETRY = 5;
+const MAX_RETRY_BUDGET = 20;
+
+/** How a {@link Batcher} works. */
+export interface BatcherOptions<Item, Result> {
+  /** Requests in one batch at most. */
+  maxBatch: number;
+  /** Bytes in one batch at most, by `sizeOf`; one item always fits. */
+  maxBytes?: number;
+  /** The bytes that an item takes in a batch. */
+  sizeOf?: (item: Item) => number;
+  /** Requests that may wait. One more is refused. */
+  maxQueue: number;
+  /** How long a request may take in all, milliseconds. */
+  deadlineMs: number;
+  /**
+   * Sends one batch and returns a result or a refusal for each item, in order. A FaultError
+   * `unavailable` that it throws is retried.
+   */
+  send(items: Item[], timeoutMs: number): Promise<(Result | FaultError)[]>;
+  /** Random numbers in [0, 1), for tests. */
+  random?: () => number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  deadline: number;
+  /** Whether somebody still waits for the result. */
+  wanted: () => boolean;
+  resolve(result: Result): void;
+  reject(error: FaultError): void;
+}
+
+const always = () => true;
+
+/** See the module's doc. */
+export class Batcher<Item, Result> {
+  readonly #options: BatcherOptions<Item, Result>;
+  readonly #random: () => number;
+  #queue: Waiting<Item, Result>[] = [];
+  #first = 0;
+  #underWay = 0;
+  #window = FIRST_WINDOW;
+  #answersInWindow = 0;
+  #retryBudget = MAX_RETRY_BUDGET;
+  #scheduled = false;
+  #sweep: ReturnType<typeof setTimeout> | undefined;
+  /** Items answered per millisecond, a moving average; 0 until it is known. */
+  #rate = 0;
+  #closed = false;
+
+  /** Nothing is sent before the first {@link submit}. */
+  constructor(options: BatcherOptions<Item, Result>) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  /** Requests that wait, batches under way, and how many of those there may be. */
+  get size(): { waiting: number; underWay: number; window: number } {
+    return {
+      waiting: this.#queue.length - this.#first,
+      underWay: this.#underWay,
+      window: this.#window,
+    };
+  }
+
+  /**
+   * Requests something. `wanted` tells whether the caller still waits when its turn comes.
+   *
+   * @throws {FaultError} the service's own refusal; `unavailable` with a spread `retryAfter` if the
+   * service cannot answer in time
+   */
+  submit(item: Item, wanted: () => boolean = always): Promise<Result> {
+    const { maxQueue, deadlineMs } = this.#options;
+    const waiting = this.#queue.length - this.#first;
+    // At the rate measured, is there any chance? Refused now it costs nothing.
+    const wait = this.#rate > 0 ? waiting / this.#rate : 0;
+    if (this.#closed || waiting >= maxQueue || wait > deadlineMs) {
+      return Promise.reject(this.#overloaded(wait));
+    }
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + deadlineMs;
+      this.#queue.push({ item, deadline, wanted, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Refuses everything that waits, and everything from now on. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#sweep);
+    for (const one of this.#queue.splice(this.#first)) one.reject(this.#overloaded(0));
+    this.#queue = [];
+    this.#first = 0;
+  }
+
+  #overloaded(wait: number): FaultError {
+    // Spread over as long again: those who are refused together must not come back together.
+    const after = Math.max(500, wait) * (0.5 + this.#random());
+    return new FaultError("unavailable", "too many requests are waiting", Math.ceil(after));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= this.#window) return this.#watchDeadlines();
+    this.#scheduled = true;
+    // At the end of this turn of the event loop: what else arrives in it travels along.
+    setImmediate(() => {
+      this.#scheduled = false;
+      while (this.#underWay < this.#window && this.#first < this.#queue.length) {
+        const batch = this.#take();
+        if (batch.length > 0) void this.#run(batch);
+      }
+      this.#watchDeadlines();
+    });
+  }
+
+  /** While nothing can be sent, requests whose deadline passes are refused in time. */
+  #watchDeadlines(): void {
+    if (this.#first >= this.#queue.length || this.#sweep !== undefined || this.#closed) return;
+    const wait = Math.max(10, this.#queue[this.#first]!.deadline - performance.now());
+    this.#sweep = setTimeout(() => {
+      this.#sweep = undefined;
+      const now = performance.now();
+      while (this.#first < this.#queue.length && this.#queue[this.#first]!.deadline <= now) {
+        const one = this.#queue[this.#first++]!;
+        one.reject(this.#overloaded(this.#options.deadlineMs));
+      }
+      this.#compact();
+      this.#watchDeadlines();
+    }, wait);
+  }
+
+  /** Takes the next batch: requests in order that somebody still waits for. */
+  #take(): Waiting<Item, Result>[] {
+    const { maxBatch, maxBytes = Infinity, sizeOf } = this.#options;
+    const batch: Waiting<Item, Result>[] = [];
+    const now = performance.now();
+    let bytes = 0;
+    while (this.#first < this.#queue.length && batch.length < maxBatch) {
+      const next = this.#queue[this.#first]!;
+      const size = sizeOf?.(next.item) ?? 0;
+      if (batch.length > 0 && bytes + size > maxBytes) break;
+      this.#first++;
+      if (next.deadline <= now || !next.wanted()) {
+        next.reject(this.#overloaded(0));
+        continue;
+      }
+      bytes += size;
+      batch.push(next);
+    }
+    this.#compact();
+    return batch;
+  }
+
+  #compact(): void {
+    if (this.#first < 1_024 && this.#first < this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#first);
+    this.#first = 0;
+  }
+
+  async #run(batch: Waiting<Item, Result>[]): Promise<void> {
+    this.#underWay++;
+    try {
+      await this.#attempts(batch);
+    } finally {
+      this.#underWay--;
+      this.#schedule();
+    }
+  }
+
+  async #attempts(batch: Waiting<Item, Result>[]): Promise<void> {
+    let left = batch;
+    for (let attempt = 0;; attempt++) {
+      const now = performance.now();
+      const rest = left.length === 0 ? 0 : left[0]!.deadline - now;
+      const timeout = Math.min(ATTEMPT_TIMEOUTS_MS[attempt] ?? ATTEMPT_TIMEOUTS_MS.at(-1)!, rest);
+      if (timeout <= 0 || left.length === 0) return this.#refuse(left);
+      try {
+        const results = await this.#options.send(left.map(({ item }) => item), timeout);
+        this.#answered(left.length, performance.now() - now);
+        return left.forEach((one, i) => settle(one, results[i]));
+      } catch (error) {
+        const code = error instanceof FaultError ? error.fault.code : undefined;
+        if (code !== "unavailable") return left.forEach((one) => settle(one, asFault(error)));
+        this.#window = Math.max(MIN_WINDOW, this.#window / 2);
+        if (this.#retryBudget < 1) return this.#refuse(left);
+        this.#retryBudget--;
+      }
+      const wait = Math.min(RETRY_MIN_MS * 2 ** attempt, RETRY_MAX_MS) * (0.5 + this.#random() / 2);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      left = left.filter((one) => {
+        if (one.wanted()) return true;
+        one.reject(this.#overloaded(0));
+        return false;
+      });
+    }
+  }
+
+  #refuse(batch: Waiting<Item, Result>[]): void {
+    for (const one of batch) one.reject(this.#overloaded(this.#options.deadlineMs / 4));
+  }
+
+  #answered(items: number, took: number): void {
+    this.#retryBudget = Math.min(MAX_RETRY_BUDGET, this.#retryBudget + 1 / ANSWERS_PER_RETRY);
+    if (++this.#answersInWindow >= this.#window) {
+      this.#answersInWindow = 0;
+      this.#window = Math.min(MAX_WINDOW, Math.floor(this.#window) + 1);
+    }
+    // What one batch got, times the batches side by side.
+    const rate = items * this.#underWay / Math.max(1, took);
+    // Small batches tell nothing about the limit.
+    if (items < this.#options.maxBatch / 2) return;
+    this.#rate = this.#rate === 0 ? rate : this.#rate * 0.8 + rate * 0.2;
+  }
+}
+
+function settle<Item, Result>(
+  one: Waiting<Item, Result>,
+  result: Result | FaultError | undefined,
+): void {
+  if (result instanceof FaultError) one.reject(result);
+  else if (result === undefined) one.reject(new FaultError("unavailable", undefined, 1_000));
+  else one.resolve(result);
+}
+
+function asFault(error: unknown): FaultError {
+  return error instanceof FaultError ? error : new FaultError("unavailable", undefined, 1_000);
+}
