@@ -9,6 +9,7 @@ import { runService, serve } from "../kit/mod.ts";
 import { AUTH_CONFIG, type KeySource, keySourceOf } from "./config.ts";
 import { addTokenRoute } from "./dev_tokens.ts";
 import { createKeyGetter } from "./keys.ts";
+import { createRefusedTokenLog } from "./refused_token_log.ts";
 import { createVerifier } from "./verify.ts";
 import { verifyBatch } from "./verify_batch.ts";
 
@@ -29,6 +30,7 @@ await runService({
       log.warn("development tokens are on: POST /token signs a token for any caller");
     }
     const verifyToken = createVerifier(config, await createKeyGetter(source, log), log);
-    serve(bus, AuthVerify, "auth", (request) => verifyBatch(request, verifyToken));
+    const refused = createRefusedTokenLog(log);
+    serve(bus, AuthVerify, "auth", (request) => verifyBatch(request, verifyToken, refused));
   },
 });

@@ -3,20 +3,26 @@
  *
  * @module
  */
-import type { AuthVerify } from "../contract/mod.ts";
+import type { AuthVerify, Fault } from "../contract/mod.ts";
 import { faultOf } from "../kit/mod.ts";
 import type { VerifyToken } from "./verify.ts";
 
 type Request = typeof AuthVerify["request"]["_output"];
 type Reply = typeof AuthVerify["reply"]["_output"];
 
-/** Verifies each token of a request. A refused token refuses no other. */
-export async function verifyBatch({ tokens }: Request, verify: VerifyToken): Promise<Reply> {
+/** Verifies each token of a request. A refused token refuses no other; `refused` is told of it. */
+export async function verifyBatch(
+  { tokens }: Request,
+  verify: VerifyToken,
+  refused: (refusal: Fault) => void = () => {},
+): Promise<Reply> {
   const results = await Promise.all(tokens.map(async (token) => {
     try {
       return { identity: await verify(token) };
     } catch (error) {
-      return { error: faultOf(error) };
+      const refusal = faultOf(error);
+      refused(refusal);
+      return { error: refusal };
     }
   }));
   return { results };

@@ -1,11 +1,12 @@
 /**
  * Sends many small requests to a service as few large ones, and never more than the service answers.
  *
- * Requests that arrive together travel together. Only so many batches are under way at a time; the rest
- * wait here, in order, up to a deadline. The number under way follows what the service can do: it grows
- * by one with each window of answers and is halved by a timeout. A request whose caller has given up is
- * not sent. So a service at its limit works at its full rate on requests that somebody still waits for,
- * and nothing is left to do once a storm is over.
+ * Requests that arrive together travel together, and those that arrive while a batch is under way wait
+ * for it, a few milliseconds at most. Only so many batches are under way at a time; the rest waits here,
+ * in order, up to a deadline. The number under way follows what the service can do: it grows by one with
+ * each window of answers and is halved by a timeout. A request whose caller has given up is not sent. So
+ * a service at its limit works at its full rate on requests that somebody still waits for, and nothing is
+ * left to do once a storm is over.
  *
  * @module
  */
@@ -15,6 +16,12 @@ import { FaultError } from "./fault_error.ts";
 const FIRST_WINDOW = 4;
 const MIN_WINDOW = 1;
 const MAX_WINDOW = 8;
+
+/**
+ * How long requests wait for a batch that is under way, milliseconds: about what a batch takes. In a
+ * storm a batch of one costs as much as a batch of a hundred.
+ */
+const GATHER_MS = 3;
 
 /**
  * How long each attempt of a batch may take, milliseconds. The first is short, since an instance that
@@ -73,6 +80,7 @@ export class Batcher<Item, Result> {
   #answersInWindow = 0;
   #retryBudget = MAX_RETRY_BUDGET;
   #scheduled = false;
+  #gather: ReturnType<typeof setTimeout> | undefined;
   #sweep: ReturnType<typeof setTimeout> | undefined;
   /** Items answered per millisecond, a moving average; 0 until it is known. */
   #rate = 0;
@@ -118,6 +126,7 @@ export class Batcher<Item, Result> {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#sweep);
+    clearTimeout(this.#gather);
     for (const one of this.#queue.splice(this.#first)) one.reject(this.#overloaded(0));
     this.#queue = [];
     this.#first = 0;
@@ -130,18 +139,24 @@ export class Batcher<Item, Result> {
   }
 
   #schedule(): void {
+    if (this.#first >= this.#queue.length) return;
     if (this.#scheduled || this.#underWay >= this.#window) return this.#watchDeadlines();
     this.#scheduled = true;
-    // At the end of this turn of the event loop: what else arrives in it travels along.
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#underWay < this.#window && this.#first < this.#queue.length) {
-        const batch = this.#take();
-        if (batch.length > 0) void this.#run(batch);
-      }
-      this.#watchDeadlines();
-    });
+    // With nothing under way at the end of this turn: what else arrives in it travels along.
+    const full = this.#queue.length - this.#first >= this.#options.maxBatch;
+    if (this.#underWay === 0 || full) setImmediate(this.#send);
+    else this.#gather = setTimeout(this.#send, GATHER_MS);
   }
+
+  readonly #send = (): void => {
+    this.#scheduled = false;
+    this.#gather = undefined;
+    while (this.#underWay < this.#window && this.#first < this.#queue.length) {
+      const batch = this.#take();
+      if (batch.length > 0) void this.#run(batch);
+    }
+    this.#watchDeadlines();
+  };
 
   /** While nothing can be sent, requests whose deadline passes are refused in time. */
   #watchDeadlines(): void {
@@ -193,7 +208,12 @@ export class Batcher<Item, Result> {
       await this.#attempts(batch);
     } finally {
       this.#underWay--;
-      this.#schedule();
+      if (this.#gather !== undefined && this.#underWay === 0) {
+        clearTimeout(this.#gather);
+        this.#send();
+      } else {
+        this.#schedule();
+      }
     }
   }
 

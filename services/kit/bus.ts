@@ -20,6 +20,13 @@ import { errorText, type Logger } from "./log.ts";
 const MAX_OUTBOUND_BYTES = 16 * 1024 * 1024;
 
 /**
+ * Bytes after which a flush confirms what was sent, and how long fewer may stay unconfirmed,
+ * milliseconds. A flush costs a write and a read on both sides, as much as the message itself.
+ */
+const CONFIRM_BYTES = 256 * 1024;
+const CONFIRM_MS = 250;
+
+/**
  * Bytes reserved for a message's headers. Also the assumed cost of a message beyond its payload.
  */
 const MAX_HEADER_BYTES = 1_024;
@@ -110,6 +117,7 @@ export async function connectBus(options: {
   let closing = false;
   let unconfirmed = 0;
   let flushing = false;
+  let confirmTimer: ReturnType<typeof setTimeout> | undefined;
   const onDisconnect: (() => void)[] = [];
   const onReconnect: (() => void)[] = [];
 
@@ -136,13 +144,16 @@ export async function connectBus(options: {
 
   /** Flushes to confirm everything published so far. Runs one flush at a time. */
   const confirm = () => {
+    clearTimeout(confirmTimer);
+    confirmTimer = undefined;
+    if (!connected || closing) return;
     flushing = true;
     const covered = unconfirmed;
     nats.flush().then(() => {
       unconfirmed = Math.max(0, unconfirmed - covered);
     }, () => {}).finally(() => {
       flushing = false;
-      if (unconfirmed > 0 && connected) confirm();
+      if (unconfirmed > 0 && connected) published(0);
     });
   };
 
@@ -163,10 +174,12 @@ export async function connectBus(options: {
       log.error("publish failed", { subject, error: errorText(error) });
     }
   };
-  /** Counts published bytes as unconfirmed and makes sure that a flush is under way. */
+  /** Counts published bytes as unconfirmed, and sees to it that they are confirmed soon enough. */
   const published = (bytes: number) => {
     unconfirmed += bytes;
-    if (!flushing) confirm();
+    if (flushing) return;
+    if (unconfirmed >= CONFIRM_BYTES) confirm();
+    else confirmTimer ??= setTimeout(confirm, CONFIRM_MS);
   };
   const queue: Sending[] = [];
   let queuedBytes = 0;
@@ -209,6 +222,7 @@ export async function connectBus(options: {
     },
     async drain() {
       closing = true;
+      clearTimeout(confirmTimer);
       sendAll();
       if (!nats.isClosed()) await nats.drain().catch(() => nats.close());
     },

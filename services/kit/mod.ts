@@ -13,6 +13,7 @@ export * from "./fault_error.ts";
 export * from "./health.ts";
 export * from "./hop.ts";
 export * from "./log.ts";
+export * from "./log_throttle.ts";
 export * from "./namespaces.ts";
 export * from "./presence/mod.ts";
 export * from "./service.ts";

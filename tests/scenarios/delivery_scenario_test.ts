@@ -240,32 +240,6 @@ Deno.test("rooms of more than a thousand members announce counts, not names", as
   assert.deepEqual([page.count, page.members.length, page.more], [1_101, 500, true]);
 });
 
-Deno.test("who leaves and comes while NATS is down is announced once it is back, and nobody else", async () => {
-  await using system = await startSystem({
-    gateways: 2,
-    env: { gateway: { PRESENCE_LINGER_MS: "0" } },
-  });
-  const ann = await system.client({ user: "ann", gateway: 0 });
-  const bob = await system.client({ user: "bob", gateway: 1 });
-  const cid = await system.client({ user: "cid", gateway: 1 });
-  const dan = await system.client({ user: "dan", gateway: 1 });
-  for (const client of [ann, bob, cid]) await join(client, "hall");
-  await ann.take("user-joined", ({ userId }) => userId === "cid");
-  // Opens the room there for Dan: his join then needs nobody but this gateway.
-  await system.nats.kill();
-  bob.close();
-  await cid.take("user-left", ({ userId }) => userId === "bob");
-  await system.nats.restart();
-  await ann.take("user-left", ({ userId }) => userId === "bob");
-  await join(dan, "hall");
-  await ann.take("user-joined", ({ userId }) => userId === "dan");
-  ann.send({ type: "presence", room: "hall", id: "p" });
-  const { members } = await ann.take("presence");
-  assert.deepEqual(members.map(({ userId }) => userId), ["ann", "cid", "dan"]);
-  const told = ann.frames.filter(({ type }) => type === "user-joined" || type === "user-left");
-  assert.equal(told.length, 4, JSON.stringify(told));
-});
-
 Deno.test("a full log refuses messages and acks none of them", async () => {
   await using system = await startSystem({ env: { persistence: { STREAM_MAX_BYTES: "1048576" } } });
   const ann = await system.client({ user: "ann" });

@@ -4,23 +4,18 @@
  *
  * @module
  */
-import type { Logger } from "../../kit/mod.ts";
-
-/** Shortest time between two lines, milliseconds. One a second shows a problem and fills no disk. */
-const INTERVAL_MS = 1_000;
+import { type Logger, LogThrottle } from "../../kit/mod.ts";
 
 /** Longest origin in a line, characters: a scheme and a host name (at most 253) with its port. */
 const MAX_ORIGIN_LENGTH = 300;
 
-/** See the module's doc. No timer: lines suppressed last are counted in the next line, if any. */
+/** See the module's doc. */
 export class RefusedOriginLog {
-  readonly #now: () => number;
-  #loggedAt = -Infinity;
-  #suppressed = 0;
+  readonly #throttle: LogThrottle;
 
   /** `now` is a monotonic clock in milliseconds; tests pass their own. */
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+  constructor(now?: () => number) {
+    this.#throttle = new LogThrottle(now);
   }
 
   /**
@@ -28,17 +23,12 @@ export class RefusedOriginLog {
    * the last one. `origin` is the request's header as received.
    */
   warn(log: Logger, origin: string | undefined): void {
-    const now = this.#now();
-    if (now - this.#loggedAt < INTERVAL_MS) {
-      this.#suppressed++;
-      return;
-    }
-    log.warn("refused an origin: to allow it, add it to ALLOWED_ORIGINS", {
-      origin: describeOrigin(origin),
-      suppressed: this.#suppressed,
+    this.#throttle.run((suppressed) => {
+      log.warn("refused an origin: to allow it, add it to ALLOWED_ORIGINS", {
+        origin: describeOrigin(origin),
+        suppressed,
+      });
     });
-    this.#loggedAt = now;
-    this.#suppressed = 0;
   }
 }
 

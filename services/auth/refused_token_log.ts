@@ -1,0 +1,45 @@
+/**
+ * Logs why tokens are refused and which setting decides it, so that an operator can mend either. A line
+ * never contains the token or a claim of it.
+ *
+ * @module
+ */
+import type { Fault } from "../contract/mod.ts";
+import { type Logger, LogThrottle } from "../kit/mod.ts";
+
+/** The settings that decide, by the first word of a refusal's detail. */
+const SETTINGS: Record<string, string> = {
+  malformed: "",
+  algorithm: "AUTH_ALGORITHMS",
+  header: "",
+  key: "AUTH_JWKS_URL",
+  signature: "AUTH_SECRET, AUTH_PUBLIC_KEY, AUTH_PUBLIC_KEY_FILE or AUTH_JWKS_URL",
+  issuer: "AUTH_ISSUER",
+  audience: "AUTH_AUDIENCE",
+  not: "AUTH_CLOCK_TOLERANCE",
+  claims: "",
+};
+
+/** Makes the log of one service; at most one line a second. `now` is for tests. */
+export function createRefusedTokenLog(
+  log: Logger,
+  now?: () => number,
+): (refusal: Fault) => void {
+  const throttle = new LogThrottle(now);
+  return ({ code, message }) => {
+    // What is unavailable is logged where it fails.
+    if (code !== "unauthorized" && code !== "token_expired") return;
+    throttle.run((suppressed) => {
+      // The detail stands after the sentence of the code; a claim's value is in none.
+      const detail = code === "token_expired" ? "expired" : message.replace(/^[^:]*: ?/, "");
+      const setting = code === "token_expired"
+        ? "AUTH_CLOCK_TOLERANCE"
+        : SETTINGS[detail.split(/[ :]/)[0]!] ?? "";
+      log.warn("refused a token", {
+        reason: detail,
+        ...(setting === "" ? {} : { setting }),
+        suppressed,
+      });
+    });
+  };
+}
