@@ -11,6 +11,7 @@ import { followLog, type Log } from "./room/log_identity.ts";
 import { createLookups } from "./room/lookups.ts";
 import { Presence } from "./room/presence.ts";
 import { RoomTable } from "./room/room_table.ts";
+import { createCalls } from "./session/calls.ts";
 import { createCommands } from "./session/commands.ts";
 import { createGrants } from "./session/grants.ts";
 import type { Peer } from "./session/peer.ts";
@@ -52,6 +53,7 @@ export async function startGateway(
   });
   const lookups = createLookups(bus, id);
   const grants = createGrants(bus);
+  const calls = createCalls(bus);
   const rooms: RoomTable = new RoomTable(
     { bus, history, stats, flushes, presence, lookups },
     log,
@@ -77,6 +79,7 @@ export async function startGateway(
       rooms,
       presence,
       grants,
+      calls,
       history,
       stats,
       messageId: () => `${id}-${(messages++).toString(36)}`,
@@ -109,6 +112,7 @@ export async function startGateway(
     httpTransport.close();
     presence.stop();
     grants.close();
+    calls.close();
     lookups.close();
     verifier.close();
     rooms.close();

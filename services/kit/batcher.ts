@@ -12,10 +12,10 @@
  */
 import { FaultError } from "./fault_error.ts";
 
-/** Batches under way: at first, at least and at most. */
+/** Batches under way, unless told otherwise: at first and at most; at least it is one. */
 const FIRST_WINDOW = 4;
-const MIN_WINDOW = 1;
 const MAX_WINDOW = 8;
+const MIN_WINDOW = 1;
 
 /**
  * How long requests wait for a batch that is under way, milliseconds: about what a batch takes. In a
@@ -27,11 +27,14 @@ const GATHER_MS = 3;
  * How long each attempt of a batch may take, milliseconds. The first is short, since an instance that
  * was paused or killed still receives its share of the requests.
  */
-const ATTEMPT_TIMEOUTS_MS = [500, 1_000, 2_000];
+const ATTEMPT_TIMEOUTS_MS: readonly number[] = [500, 1_000, 2_000];
 
 /** Waits before a batch is sent again, milliseconds, doubled each time; half of each is random. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1_000;
+
+/** How often requests with deadlines of their own are looked through, milliseconds. */
+const SWEEP_MS = 100;
 
 /** Retries are paid from a budget that answered batches fill: one retry for so many answers. */
 const ANSWERS_PER_RETRY = 5;
@@ -47,8 +50,14 @@ export interface BatcherOptions<Item, Result> {
   sizeOf?: (item: Item) => number;
   /** Requests that may wait. One more is refused. */
   maxQueue: number;
-  /** How long a request may take in all, milliseconds. */
+  /** How long a request may take in all, milliseconds; `deadlineOf` may say less for some. */
   deadlineMs: number;
+  /** The deadline of one item, milliseconds. */
+  deadlineOf?: (item: Item) => number;
+  /** Batches under way: at first and at most. */
+  window?: { first: number; max: number };
+  /** Whether an attempt that failed as `unavailable` is repeated; true unless told otherwise. */
+  retry?: boolean;
   /**
    * Sends one batch and returns a result or a refusal for each item, in order. A FaultError
    * `unavailable` that it throws is retried.
@@ -76,7 +85,8 @@ export class Batcher<Item, Result> {
   #queue: Waiting<Item, Result>[] = [];
   #first = 0;
   #underWay = 0;
-  #window = FIRST_WINDOW;
+  readonly #maxWindow: number;
+  #window: number;
   #answersInWindow = 0;
   #retryBudget = MAX_RETRY_BUDGET;
   #scheduled = false;
@@ -90,6 +100,8 @@ export class Batcher<Item, Result> {
   constructor(options: BatcherOptions<Item, Result>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#window = options.window?.first ?? FIRST_WINDOW;
+    this.#maxWindow = options.window?.max ?? MAX_WINDOW;
   }
 
   /** Requests that wait, batches under way, and how many of those there may be. */
@@ -108,7 +120,8 @@ export class Batcher<Item, Result> {
    * service cannot answer in time
    */
   submit(item: Item, wanted: () => boolean = always): Promise<Result> {
-    const { maxQueue, deadlineMs } = this.#options;
+    const { maxQueue, deadlineOf } = this.#options;
+    const deadlineMs = deadlineOf?.(item) ?? this.#options.deadlineMs;
     const waiting = this.#queue.length - this.#first;
     // At the rate measured, is there any chance? Refused now it costs nothing.
     const wait = this.#rate > 0 ? waiting / this.#rate : 0;
@@ -161,15 +174,17 @@ export class Batcher<Item, Result> {
   /** While nothing can be sent, requests whose deadline passes are refused in time. */
   #watchDeadlines(): void {
     if (this.#first >= this.#queue.length || this.#sweep !== undefined || this.#closed) return;
-    const wait = Math.max(10, this.#queue[this.#first]!.deadline - performance.now());
+    const { deadlineOf, deadlineMs } = this.#options;
+    const first = this.#queue[this.#first]!.deadline - performance.now();
+    // With deadlines of their own, requests behind the first may be due before it.
+    const wait = Math.max(10, deadlineOf === undefined ? first : Math.min(first, SWEEP_MS));
     this.#sweep = setTimeout(() => {
       this.#sweep = undefined;
       const now = performance.now();
-      while (this.#first < this.#queue.length && this.#queue[this.#first]!.deadline <= now) {
-        const one = this.#queue[this.#first++]!;
-        one.reject(this.#overloaded(this.#options.deadlineMs));
-      }
-      this.#compact();
+      const rest = this.#queue.slice(this.#first);
+      this.#queue = rest.filter(({ deadline }) => deadline > now);
+      this.#first = 0;
+      for (const one of rest) if (one.deadline <= now) one.reject(this.#overloaded(deadlineMs));
       this.#watchDeadlines();
     }, wait);
   }
@@ -222,7 +237,10 @@ export class Batcher<Item, Result> {
     for (let attempt = 0;; attempt++) {
       const now = performance.now();
       const rest = left.length === 0 ? 0 : left[0]!.deadline - now;
-      const timeout = Math.min(ATTEMPT_TIMEOUTS_MS[attempt] ?? ATTEMPT_TIMEOUTS_MS.at(-1)!, rest);
+      const { retry = true } = this.#options;
+      const timeout = !retry
+        ? rest
+        : Math.min(ATTEMPT_TIMEOUTS_MS[attempt] ?? ATTEMPT_TIMEOUTS_MS.at(-1)!, rest);
       if (timeout <= 0 || left.length === 0) return this.#refuse(left);
       try {
         const results = await this.#options.send(left.map(({ item }) => item), timeout);
@@ -230,8 +248,10 @@ export class Batcher<Item, Result> {
         return left.forEach((one, i) => settle(one, results[i]));
       } catch (error) {
         const code = error instanceof FaultError ? error.fault.code : undefined;
-        if (code !== "unavailable") return left.forEach((one) => settle(one, asFault(error)));
-        this.#window = Math.max(MIN_WINDOW, this.#window / 2);
+        const final = !retry || code !== "unavailable";
+        if (final && code !== "unavailable" && code !== "timeout") this.#answered(0, 1);
+        else this.#window = Math.max(MIN_WINDOW, this.#window / 2);
+        if (final) return left.forEach((one) => settle(one, asFault(error)));
         if (this.#retryBudget < 1) return this.#refuse(left);
         this.#retryBudget--;
       }
@@ -253,7 +273,7 @@ export class Batcher<Item, Result> {
     this.#retryBudget = Math.min(MAX_RETRY_BUDGET, this.#retryBudget + 1 / ANSWERS_PER_RETRY);
     if (++this.#answersInWindow >= this.#window) {
       this.#answersInWindow = 0;
-      this.#window = Math.min(MAX_WINDOW, Math.floor(this.#window) + 1);
+      this.#window = Math.min(this.#maxWindow, Math.floor(this.#window) + 1);
     }
     // What one batch got, times the batches side by side.
     const rate = items * this.#underWay / Math.max(1, took);

@@ -75,7 +75,8 @@ export function serve<Request, Reply>(
     );
     try {
       if (inFlight >= MAX_REQUESTS_IN_FLIGHT) {
-        throw new FaultError("unavailable", "overloaded", 1_000);
+        // Spread: those who are refused together must not come back together.
+        throw new FaultError("unavailable", "overloaded", 500 + Math.floor(Math.random() * 1_000));
       }
       inFlight++;
       try {

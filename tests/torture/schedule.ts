@@ -4,7 +4,8 @@
  * @module
  */
 import type { System, TestService } from "../harness/system.ts";
-import type { Random } from "./random.ts";
+import { createRandom, type Random } from "./random.ts";
+import { storm } from "./storm.ts";
 import type { User } from "./user.ts";
 
 /** Shortest and longest time between two disturbances, milliseconds. */
@@ -51,6 +52,7 @@ export async function disturb(
     running.push(work().finally(() => busy.delete(target)));
   };
 
+  let storms = 0;
   const actions: (() => void)[] = [
     () => {
       const service = random.pick(services);
@@ -102,6 +104,14 @@ export async function disturb(
       const count = random.between(1, users.length);
       record("cut clients", ` (${count})`);
       for (let i = 0; i < count; i++) random.pick(users).cut();
+    },
+    () => {
+      const clients = random.between(40, 160);
+      record("storm", ` (${clients})`);
+      const urls = system.gateways.map((_, i) => system.url(i));
+      const rooms = [...users[0]!.rooms.keys()];
+      const name = `storm${storms++}`;
+      running.push(storm({ urls, rooms, clients, name, random: createRandom(storms) }));
     },
     () => {
       record("cut one client");

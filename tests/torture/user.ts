@@ -209,6 +209,7 @@ export class User {
           this.faults.push(`error ${frame.code}: ${frame.message}`);
         }
         break;
+      case "user-updated":
       case "reconnect":
       case "pong":
         break;

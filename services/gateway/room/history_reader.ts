@@ -5,15 +5,28 @@
  * @module
  */
 import { type HistoryPage, HistoryRead, MAX_HISTORY_LIMIT } from "../../contract/mod.ts";
-import { type Bus, type Context, FaultError, request } from "../../kit/mod.ts";
+import {
+  Batcher,
+  type Bus,
+  type Context,
+  FaultError,
+  request,
+  ROOT_CONTEXT,
+} from "../../kit/mod.ts";
 import { type Frame, messageFrame } from "../wire/frame.ts";
 import type { ArchivePage } from "./sequencer.ts";
 
-/** Different reads that may run at a time; one more fails. Bounds the load on persistence. */
+/** Different reads that may run or wait; one more fails. */
 const MAX_READS = 1_024;
+
+/** Reads at persistence at a time, at first and at most: the rest waits in order. */
+const WINDOW = { first: 32, max: 128 };
 
 /** Timeout of a read, milliseconds. Persistence itself waits up to 2 s for the archive to reach `upTo`. */
 const READ_TIMEOUT_MS = 4_000;
+
+/** What is read: one page of a room. */
+type Query = { room: string; before?: number; after?: number; limit: number; upTo?: number };
 
 /** A page of messages as frames, ready to send. */
 export interface FramePage {
@@ -35,10 +48,7 @@ export interface FramePage {
  */
 export interface HistoryReader {
   /** Reads one page and returns it as persistence answers it. Never shared. */
-  page(
-    query: { room: string; before?: number; after?: number; limit: number; upTo?: number },
-    context?: Context,
-  ): Promise<HistoryPage>;
+  page(query: Query, context?: Context): Promise<HistoryPage>;
   /**
    * Reads the messages after `after`, once the archive has reached `upTo`, to repair a room. Also
    * rejects with `unavailable` if the archive belongs to another log.
@@ -63,17 +73,26 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
     reads.set(key, promise);
     return promise;
   };
+  const lane = new Batcher<{ query: Query; context: Context }, HistoryPage>({
+    maxBatch: 1,
+    maxQueue: MAX_READS,
+    deadlineMs: READ_TIMEOUT_MS,
+    window: WINDOW,
+    // Whoever asked comes again by itself; a read that failed for want of time would fail again.
+    retry: false,
+    send: async ([read], timeout) => {
+      const { query, context } = read!;
+      return [await request(bus, HistoryRead, query, { timeout, context })];
+    },
+  });
+  const page = (query: Query, context: Context = ROOT_CONTEXT) => lane.submit({ query, context });
   const after = (room: string, seq: number, upTo: number) =>
     share(
       `page ${room} ${seq} ${upTo}`,
-      () =>
-        request(bus, HistoryRead, { room, after: seq, upTo, limit: MAX_HISTORY_LIMIT }, {
-          timeout: READ_TIMEOUT_MS,
-        }),
+      () => page({ room, after: seq, upTo, limit: MAX_HISTORY_LIMIT }),
     );
   return {
-    page: (query, context) =>
-      request(bus, HistoryRead, query, { timeout: READ_TIMEOUT_MS, context }),
+    page,
 
     async entries(room, seq, upTo) {
       const { messages, more, epoch: of } = await after(room, seq, upTo);

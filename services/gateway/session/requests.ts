@@ -3,23 +3,11 @@
  *
  * @module
  */
-import {
-  callSubject,
-  type ClientFrame,
-  type ClientFrameOf,
-  type Identity,
-} from "../../contract/mod.ts";
-import {
-  type Bus,
-  contextOf,
-  FaultError,
-  faultOf,
-  requestRaw,
-  SpanKind,
-  startHop,
-} from "../../kit/mod.ts";
+import { type ClientFrame, type ClientFrameOf, type Identity } from "../../contract/mod.ts";
+import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../kit/mod.ts";
 import type { HistoryReader } from "../room/history_reader.ts";
 import { textFrame } from "../wire/frame.ts";
+import type { Calls } from "./calls.ts";
 import { referenceOf } from "./refusals.ts";
 import { requireRight } from "./rights.ts";
 import type { Session } from "./session.ts";
@@ -29,7 +17,7 @@ export const MAX_PENDING_ANSWERS = 16;
 
 /** What requests need from the gateway. */
 export interface RequestDeps {
-  bus: Bus;
+  calls: Calls;
   history: HistoryReader;
 }
 
@@ -101,7 +89,7 @@ function presence(session: Session, frame: ClientFrameOf<"presence">): void {
 }
 
 async function call(
-  { bus }: RequestDeps,
+  { calls }: RequestDeps,
   session: Session,
   { userId, username }: Identity,
   frame: ClientFrameOf<"call">,
@@ -114,12 +102,9 @@ async function call(
   });
   try {
     const payload = JSON.stringify({ data, userId, username });
-    const reply = await requestRaw(bus, callSubject(service, method), payload, {
-      timeout,
-      context: hop.context,
-      missing: "service_not_found",
-      late: "timeout",
-    });
+    const { context } = hop;
+    const wanted = () => !session.closed;
+    const reply = await calls.call({ service, method, payload, timeout, context }, wanted);
     let result: unknown = null;
     try {
       if (reply.data.length > 0) result = reply.json();
