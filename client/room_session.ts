@@ -153,6 +153,8 @@ export class RoomSession {
   #subscribe(): void {
     if (this.state === "left" || !this.#client.isConnected()) return;
     this.#wasRequested = true;
+    // If this repairs a replay, the time of that replay starts again with the answer.
+    this.#client.clock.clearTimeout(this.#timer);
     const since = this.position.last ?? undefined;
     this.#client.send({ type: "subscribe", room: this.name, since, id: this.#subscribeId });
   }

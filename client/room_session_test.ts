@@ -42,6 +42,27 @@ Deno.test("an incomplete replay delays queued messages for 5 s at most", async (
   assert.equal(socket().sentOf("message").length, 1);
 });
 
+Deno.test("a gap within a replay starts its 5 s again", async () => {
+  const { clock, room, socket } = await joinedRoom();
+  socket().disconnect();
+  await clock.advance(0);
+  socket().accept();
+  void room.send("x");
+  confirmSubscription(socket(), 14, true);
+  await clock.advance(3_000);
+  // 11 and 12 are missing.
+  socket().receive(messageFrame(13));
+  assert.equal(socket().sentOf("subscribe").length, 2);
+  // The first five seconds end while the repair is under way.
+  await clock.advance(2_000);
+  assert.equal(socket().sentOf("message").length, 0);
+  confirmSubscription(socket(), 14, true);
+  await clock.advance(4_999);
+  assert.equal(socket().sentOf("message").length, 0);
+  await clock.advance(1);
+  assert.equal(socket().sentOf("message").length, 1);
+});
+
 Deno.test("a room that the server has dropped is joined again, and its messages are kept", async () => {
   const { clock, room, socket } = await joinedRoom();
   const sent = room.send("x", { id: "x" });
