@@ -147,6 +147,7 @@ export class RoomSession {
         return this.#emit("signal", { room, userId, username, content });
       }
       case "user-joined":
+      case "user-updated":
       case "user-left":
         return this.roster.change(frame);
       case "presence":
