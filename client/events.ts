@@ -58,7 +58,9 @@ export interface RoomEvents {
   "member-joined": Member;
   /** A user left the room. */
   "member-left": Member;
-  /** {@link Room.members} or {@link Room.count} changed. */
+  /** The state or the name of a member changed. */
+  "member-updated": Member;
+  /** Users came or went, or the list was read: {@link Room.members} or {@link Room.count} changed. */
   members: { count: number };
   /** The server refused a frame of this room, or did not let the client join. */
   error: HopwireError;

@@ -19,4 +19,4 @@ export type {
   TransportName,
   WebSocketLike,
 } from "./options.ts";
-export type { Ack, Member, Message, Signal, UserEvent } from "./types.ts";
+export type { Ack, Member, Message, PresenceState, Signal, UserEvent } from "./types.ts";

@@ -66,7 +66,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
   }
 
   /**
-   * The last message's position; null before the room is first joined. Pass it as
+   * A copy of the last message's position; null before the room is first joined. Pass it as
    * {@link JoinOptions.since} to resume from there later, for example after a page reload.
    */
   get since(): { seq: number; epoch: string } | null {

@@ -46,12 +46,12 @@ export class RoomPosition {
 
   /** `since`: where to resume, if the application knows. */
   constructor(since: Position | undefined) {
-    this.#last = since ?? null;
+    this.#last = since ? { ...since } : null;
   }
 
-  /** The last message; null if the room was never joined. */
+  /** The last message, as a copy; null if the room was never joined. */
   get last(): Position | null {
-    return this.#last;
+    return this.#last && { ...this.#last };
   }
 
   /** Whether the replay is complete. */

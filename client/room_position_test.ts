@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { confirmSubscription, EPOCH, joinedRoom, messageFrame } from "./test_client.ts";
+import { settled } from "./test_clock.ts";
 
 Deno.test("duplicates are dropped, and a gap is filled by a replay in order", async () => {
   const { room, socket, received, events } = await joinedRoom();
@@ -24,6 +25,22 @@ Deno.test("duplicates are dropped, and a gap is filled by a replay in order", as
   assert.deepEqual(received, [11, 12, 13, 14, 15]);
   assert.deepEqual(room.since, { seq: 15, epoch: EPOCH });
   assert.deepEqual(events, [], "a gap that is filled raises no event");
+});
+
+Deno.test("since is a copy: later messages do not change it", async () => {
+  const { hop, room, socket } = await joinedRoom();
+  const kept = room.since;
+  socket().receive(messageFrame(11));
+  assert.deepEqual(kept, { seq: 10, epoch: EPOCH });
+  assert.deepEqual(room.since, { seq: 11, epoch: EPOCH });
+  // The object that the application passes stays as it is, too.
+  room.leave();
+  const again = hop.join("lobby", { since: kept! });
+  await settled();
+  confirmSubscription(socket(), 11, true);
+  socket().receive(messageFrame(11));
+  assert.equal(again.since!.seq, 11);
+  assert.equal(kept!.seq, 10);
 });
 
 Deno.test("a gap that a replay does not fill raises lost, and is requested only once", async () => {

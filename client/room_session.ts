@@ -53,6 +53,10 @@ export class RoomSession {
   #isSubscribed = false;
   /** The replay's timeout, or the next attempt to subscribe. */
   #timer: unknown;
+  /** Emits an event of the public room, unless a listener of an earlier event has left the room. */
+  readonly #emit: EmitRoomEvent = (name, event) => {
+    if (this.state !== "left") this.emit(name, event);
+  };
 
   constructor(name: string, options: JoinOptions, client: RoomClient) {
     this.name = name;
@@ -62,7 +66,7 @@ export class RoomSession {
       name,
       options.presence !== false,
       client.request,
-      (event, value) => this.emit(event, value),
+      (event, value) => this.#emit(event, value),
     );
     this.joined = new Promise((resolve, reject) => {
       this.#resolveJoined = resolve;
@@ -140,9 +144,10 @@ export class RoomSession {
         return this.#handleMessage(frame);
       case "room-signal": {
         const { room, userId, username, content } = frame;
-        return this.emit("signal", { room, userId, username, content });
+        return this.#emit("signal", { room, userId, username, content });
       }
       case "user-joined":
+      case "user-updated":
       case "user-left":
         return this.roster.change(frame);
       case "presence":
@@ -153,6 +158,8 @@ export class RoomSession {
   #subscribe(): void {
     if (this.state === "left" || !this.#client.isConnected()) return;
     this.#wasRequested = true;
+    // If this repairs a replay, the time of that replay starts again with the answer.
+    this.#client.clock.clearTimeout(this.#timer);
     const since = this.position.last ?? undefined;
     this.#client.send({ type: "subscribe", room: this.name, since, id: this.#subscribeId });
   }
@@ -175,11 +182,13 @@ export class RoomSession {
       }, REPLAY_TIMEOUT_MS);
     }
     this.#resolveJoined();
-    if (rejoined) this.emit("joined", { recovered, seq, epoch });
-    if (lost !== undefined) this.emit("lost", lost);
+    if (rejoined) this.#emit("joined", { recovered, seq, epoch });
+    if (lost !== undefined) this.#emit("lost", lost);
+    // A listener may have left the room.
+    if (!this.#isSubscribed) return;
     this.roster.start(count);
     if (this.canSend) this.#client.flush();
-    this.roster.load();
+    if (this.#isSubscribed) this.roster.load();
   }
 
   #handleMessage(frame: ServerFrameOf<"room-message">): void {
@@ -189,7 +198,7 @@ export class RoomSession {
     // The server replays what is missing, and this message with it.
     if (order === "gap") return this.#subscribe();
     if (order === "unrecoverable") {
-      this.emit("lost", { after: this.position.last!.seq, before: seq });
+      this.#emit("lost", { after: this.position.last!.seq, before: seq });
     }
     const couldSend = this.canSend;
     this.position.advance(seq);
@@ -197,7 +206,7 @@ export class RoomSession {
       this.#client.clock.clearTimeout(this.#timer);
       this.#client.flush();
     }
-    this.emit("message", decodeMessage(frame));
+    this.#emit("message", decodeMessage(frame));
   }
 
   #handleError({ id, code, message, retryAfter }: ServerFrameOf<"error">): void {
@@ -208,10 +217,10 @@ export class RoomSession {
     // Without an id, a renewed token took the room's rights away, and the server has left the room.
     const isOutOfRoom = isSubscribeError || id === undefined;
     if (isOutOfRoom && !TEMPORARY_CODES.includes(code)) {
-      this.emit("error", error);
+      this.#emit("error", error);
       return this.end(error);
     }
     if (isOutOfRoom) this.#subscribeLater(retryAfter ?? DEFAULT_RETRY_AFTER_MS);
-    this.emit("error", error);
+    this.#emit("error", error);
   }
 }

@@ -42,6 +42,55 @@ Deno.test("an incomplete replay delays queued messages for 5 s at most", async (
   assert.equal(socket().sentOf("message").length, 1);
 });
 
+Deno.test("a gap within a replay starts its 5 s again", async () => {
+  const { clock, room, socket } = await joinedRoom();
+  socket().disconnect();
+  await clock.advance(0);
+  socket().accept();
+  void room.send("x");
+  confirmSubscription(socket(), 14, true);
+  await clock.advance(3_000);
+  // 11 and 12 are missing.
+  socket().receive(messageFrame(13));
+  assert.equal(socket().sentOf("subscribe").length, 2);
+  // The first five seconds end while the repair is under way.
+  await clock.advance(2_000);
+  assert.equal(socket().sentOf("message").length, 0);
+  confirmSubscription(socket(), 14, true);
+  await clock.advance(4_999);
+  assert.equal(socket().sentOf("message").length, 0);
+  await clock.advance(1);
+  assert.equal(socket().sentOf("message").length, 1);
+});
+
+Deno.test("an application that leaves within an event gets and causes nothing more", async () => {
+  const { clock, hop, room, socket, received, events } = await joinedRoom();
+  const seen: string[] = [];
+  room.on("members", () => seen.push("members"));
+  room.on("left", () => seen.push("left"));
+  room.on("lost", () => seen.push("lost"));
+  room.on("joined", () => room.leave());
+  socket().disconnect();
+  await clock.advance(0);
+  socket().accept();
+  confirmSubscription(socket(), 20, false, "e2", { count: 2 });
+  assert.deepEqual([room.state, seen], ["left", ["left"]]);
+  assert.equal(events.length, 1, "joined alone");
+  // No request waits for the next room of that name.
+  const again = hop.join("lobby", { presence: false });
+  await settled();
+  confirmSubscription(socket(), 20, false, "e2");
+  await settled();
+  assert.deepEqual(socket().sentOf("presence"), []);
+  // The same for the events of a message.
+  again.on("lost", () => again.leave());
+  again.on("message", ({ seq }) => received.push(seq));
+  socket().receive(messageFrame(22));
+  confirmSubscription(socket(), 22, true, "e2");
+  socket().receive(messageFrame(22));
+  assert.deepEqual([again.state, received], ["left", []]);
+});
+
 Deno.test("a room that the server has dropped is joined again, and its messages are kept", async () => {
   const { clock, room, socket } = await joinedRoom();
   const sent = room.send("x", { id: "x" });

@@ -11,6 +11,9 @@ import type { Member } from "./types.ts";
 /** Most members that are listed. Above it the server announces only their number (limits.ts). */
 const MAX_MEMBERS = 1_000;
 
+/** The frames about one member. */
+type MemberFrameType = "user-joined" | "user-updated" | "user-left";
+
 /** The members of one room. */
 export class Roster {
   readonly #room: string;
@@ -56,11 +59,17 @@ export class Roster {
     this.#generation++;
   }
 
-  /** A user joined or left. Emits `members` and `member-joined` or `member-left`. */
-  change({ type, userId, username }: ServerFrameOf<"user-joined"> | ServerFrameOf<"user-left">) {
-    const member = { userId, username };
+  /**
+   * A user joined, changed or left. Emits `member-joined`, `member-updated` or `member-left`, and
+   * `members` if somebody came or went.
+   */
+  change({ type, room: _, ...member }: ServerFrameOf<MemberFrameType>): void {
+    const { userId } = member;
     const wasListed = this.#members.has(userId);
-    if (type === "user-joined") {
+    if (type === "user-updated") {
+      if (wasListed) this.#list(member);
+      this.#emit("member-updated", member);
+    } else if (type === "user-joined") {
       this.#list(member);
       if (!wasListed) this.#setCount((this.#count ?? 0) + 1);
       this.#emit("member-joined", member);
@@ -106,7 +115,7 @@ export class Roster {
   }
 
   #list(member: Member): void {
-    if (this.#isListed && this.#members.size < MAX_MEMBERS) {
+    if (this.#isListed && (this.#members.size < MAX_MEMBERS || this.#members.has(member.userId))) {
       this.#members.set(member.userId, member);
     }
   }

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import type { Room } from "./mod.ts";
-import { EPOCH, joinedRoom } from "./test_client.ts";
+import { confirmSubscription, EPOCH, joinedRoom } from "./test_client.ts";
 import { settled } from "./test_clock.ts";
 
 Deno.test("a join right after a page of members is kept", async () => {
   const { room, socket } = await joinedRoom();
-  const { id } = socket().sentOf("subscribe").at(-1)!;
-  const confirmed = { type: "subscribed", room: "lobby", seq: 10, epoch: EPOCH, recovered: true };
-  socket().receive({ ...confirmed, count: 1, id });
+  confirmSubscription(socket(), 10, true, EPOCH, { count: 1 });
   await settled();
   // Both are in one packet: some runtimes deliver both before any promise continues.
   socket().receive({
@@ -24,25 +22,52 @@ Deno.test("a join right after a page of members is kept", async () => {
   assert.equal(room.count, 2);
 });
 
+Deno.test("members have a state, which may change", async () => {
+  const { room, socket } = await joinedRoom();
+  const events: unknown[] = [];
+  for (const name of ["member-joined", "member-updated", "member-left"] as const) {
+    room.on(name, (member) => events.push([name, member]));
+  }
+  confirmSubscription(socket(), 10, true, EPOCH, { count: 1 });
+  await settled();
+  const ann = { userId: "ann", username: "Ann", presence: { status: "here" } };
+  const { id } = socket().sentOf("presence")[0]!;
+  socket().receive({ type: "presence", room: "lobby", count: 1, members: [ann], more: false, id });
+  const bob = { userId: "bob", username: "Bob" };
+  const change = (type: string, member: object) =>
+    socket().receive({ type: `user-${type}`, room: "lobby", ...member });
+  change("joined", { ...bob, presence: { status: "here" } });
+  assert.deepEqual([...room.members.values()].map(({ presence }) => presence?.status), [
+    "here",
+    "here",
+  ]);
+  change("updated", { ...bob, presence: { status: "away" } });
+  assert.deepEqual(room.members.get("bob"), { ...bob, presence: { status: "away" } });
+  change("updated", bob);
+  assert.deepEqual(room.members.get("bob"), bob);
+  // A change of somebody who is not listed is no arrival.
+  change("updated", { userId: "cid", username: "Cid" });
+  change("left", bob);
+  assert.deepEqual([...room.members.keys()], ["ann"]);
+  assert.equal(room.count, 1);
+  assert.deepEqual(events, [
+    ["member-joined", { ...bob, presence: { status: "here" } }],
+    ["member-updated", { ...bob, presence: { status: "away" } }],
+    ["member-updated", bob],
+    ["member-updated", { userId: "cid", username: "Cid" }],
+    ["member-left", bob],
+  ]);
+});
+
 Deno.test("members are read page by page and updated, up to 1,000", async () => {
   const { room, socket } = await joinedRoom();
-  const confirm = () =>
-    socket().receive({
-      type: "subscribed",
-      room: "lobby",
-      seq: 10,
-      epoch: EPOCH,
-      recovered: true,
-      count: 3,
-      id: socket().sentOf("subscribe").at(-1)!.id,
-    });
   const page = (members: string[], more: boolean) => {
     const { id } = socket().sentOf("presence").at(-1)!;
     const listed = members.map((userId) => ({ userId, username: userId }));
     socket().receive({ type: "presence", room: "lobby", count: 3, members: listed, more, id });
   };
   const names = (of: Room) => [...of.members.keys()];
-  confirm();
+  confirmSubscription(socket(), 10, true, EPOCH, { count: 3 });
   await settled();
   page(["a", "b"], true);
   await settled();

@@ -58,9 +58,10 @@ export function confirmSubscription(
   seq: number,
   recovered: boolean,
   epoch = EPOCH,
+  more: { count?: number } = {},
 ): void {
   const { id } = socket.sentOf("subscribe").at(-1)!;
-  socket.receive({ type: "subscribed", room: "lobby", seq, epoch, recovered, id });
+  socket.receive({ type: "subscribed", room: "lobby", seq, epoch, recovered, id, ...more });
 }
 
 /** Returns the frame of a message in `lobby`. */

@@ -36,12 +36,17 @@ export interface Signal {
   content: unknown;
 }
 
+/** A user's state in a room: a small JSON object, such as `{ status: "away" }`. */
+export type PresenceState = Record<string, unknown>;
+
 /** A user who is present in a room. */
 export interface Member {
   /** The user id, from the user's token. */
   userId: string;
   /** The display name, from the user's token. */
   username: string;
+  /** The user's state in the room, if the user has set one. Other users chose its content. */
+  presence?: PresenceState;
 }
 
 /** The server's acknowledgement: the message is stored, or passed on in a room that stores none. */

@@ -5,15 +5,16 @@ import type { Ack, Member, Message, Signal, UserEvent } from "./types.ts";
 type Same<A, B> = [A] extends [B] ? [B] extends [A] ? true : false : false;
 type Body<T extends Parameters<typeof body>[0]> = Omit<ServerFrameOf<T>, "type">;
 declare function body(
-  type: "room-message" | "room-signal" | "user-joined" | "event" | "ack",
+  type: "room-message" | "room-signal" | "user-joined" | "user-updated" | "event" | "ack",
 ): void;
 
 const same: [
   Same<Message, Body<"room-message">>,
   Same<Signal, Body<"room-signal">>,
-  Same<Member, Omit<Body<"user-joined">, "room">>,
+  Same<Required<Member>, Required<Omit<Body<"user-joined">, "room">>>,
+  Same<Required<Member>, Required<Omit<Body<"user-updated">, "room">>>,
   Same<UserEvent, Body<"event">>,
   Same<Omit<Ack, "duplicate">, Omit<Body<"ack">, "duplicate">>,
-] = [true, true, true, true, true];
+] = [true, true, true, true, true, true];
 
 Deno.test("the client's types equal the contract's", () => void same);
