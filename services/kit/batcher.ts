@@ -10,6 +10,7 @@
  *
  * @module
  */
+import type { BatcherOptions } from "./batcher_options.ts";
 import { FaultError } from "./fault_error.ts";
 
 /** Batches under way, unless told otherwise: at first and at most; at least it is one. */
@@ -33,39 +34,21 @@ const ATTEMPT_TIMEOUTS_MS: readonly number[] = [500, 1_000, 2_000];
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1_000;
 
+/**
+ * The share of its deadline that a request may have to wait in the queue. One that waits for longer would
+ * be answered when nobody waits for it any more.
+ */
+const MAX_WAIT_SHARE = 0.5;
+
+/** The share of the first timeout above which an answer counts as slow. */
+const SLOW_SHARE = 0.3;
+
 /** How often requests with deadlines of their own are looked through, milliseconds. */
 const SWEEP_MS = 100;
 
 /** Retries are paid from a budget that answered batches fill: one retry for so many answers. */
 const ANSWERS_PER_RETRY = 5;
 const MAX_RETRY_BUDGET = 20;
-
-/** How a {@link Batcher} works. */
-export interface BatcherOptions<Item, Result> {
-  /** Requests in one batch at most. */
-  maxBatch: number;
-  /** Bytes in one batch at most, by `sizeOf`; one item always fits. */
-  maxBytes?: number;
-  /** The bytes that an item takes in a batch. */
-  sizeOf?: (item: Item) => number;
-  /** Requests that may wait. One more is refused. */
-  maxQueue: number;
-  /** How long a request may take in all, milliseconds; `deadlineOf` may say less for some. */
-  deadlineMs: number;
-  /** The deadline of one item, milliseconds. */
-  deadlineOf?: (item: Item) => number;
-  /** Batches under way: at first and at most. */
-  window?: { first: number; max: number };
-  /** Whether an attempt that failed as `unavailable` is repeated; true unless told otherwise. */
-  retry?: boolean;
-  /**
-   * Sends one batch and returns a result or a refusal for each item, in order. A FaultError
-   * `unavailable` that it throws is retried.
-   */
-  send(items: Item[], timeoutMs: number): Promise<(Result | FaultError)[]>;
-  /** Random numbers in [0, 1), for tests. */
-  random?: () => number;
-}
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -125,7 +108,7 @@ export class Batcher<Item, Result> {
     const waiting = this.#queue.length - this.#first;
     // At the rate measured, is there any chance? Refused now it costs nothing.
     const wait = this.#rate > 0 ? waiting / this.#rate : 0;
-    if (this.#closed || waiting >= maxQueue || wait > deadlineMs) {
+    if (this.#closed || waiting >= maxQueue || wait > deadlineMs * MAX_WAIT_SHARE) {
       return Promise.reject(this.#overloaded(wait));
     }
     return new Promise((resolve, reject) => {
@@ -271,7 +254,10 @@ export class Batcher<Item, Result> {
 
   #answered(items: number, took: number): void {
     this.#retryBudget = Math.min(MAX_RETRY_BUDGET, this.#retryBudget + 1 / ANSWERS_PER_RETRY);
-    if (++this.#answersInWindow >= this.#window) {
+    // A slow answer says that the service is at its limit: more under way would only wait there, and
+    // time out.
+    const slow = took > ATTEMPT_TIMEOUTS_MS[0]! * SLOW_SHARE;
+    if (!slow && ++this.#answersInWindow >= this.#window) {
       this.#answersInWindow = 0;
       this.#window = Math.min(this.#maxWindow, Math.floor(this.#window) + 1);
     }

@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./batcher.ts";
+export * from "./batcher_options.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
 export * from "./deadline.ts";
