@@ -7,7 +7,10 @@ import type { Hono } from "hono";
 import { ConfigError } from "../kit/mod.ts";
 
 const PAGE = new URL("./demo/page.html", import.meta.url);
-const STYLE = new URL("./demo/style.css", import.meta.url);
+/** The parts of the style sheet, in order: the page gets them as one. */
+const STYLES = ["base.css", "layout.css", "room.css"].map((name) =>
+  new URL(`./demo/${name}`, import.meta.url)
+);
 const SCRIPT = new URL("./demo/dist/page.js", import.meta.url);
 
 /**
@@ -30,7 +33,7 @@ function contentPolicy(tokenUrl: string | undefined): string {
  */
 export function addDemoRoutes(app: Hono, tokenUrl: string | undefined): void {
   const page = Deno.readTextFileSync(PAGE).replace("{{token-url}}", tokenUrl ?? "");
-  const style = Deno.readTextFileSync(STYLE);
+  const style = STYLES.map((url) => Deno.readTextFileSync(url)).join("\n");
   let script: string;
   try {
     script = Deno.readTextFileSync(SCRIPT);
