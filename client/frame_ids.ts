@@ -14,5 +14,8 @@ export const SIGNAL_ID = "~signal";
 /** Prefix of a `subscribe` frame's id. The rest names the room object that sent it. */
 export const SUBSCRIBE_ID_PREFIX = "~join-";
 
+/** Prefix of an `update-presence` frame's id. The rest names the room object that sent it. */
+export const PRESENCE_ID_PREFIX = "~state-";
+
 /** Prefix of the ids of `history`, `presence` and `call` requests. */
 export const REQUEST_ID_PREFIX = "~q";

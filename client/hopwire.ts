@@ -110,6 +110,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
     });
     this.#roomClient = {
       ...sender,
+      userId: () => this.#user?.userId,
       isCongested: () => pacer.delay() > 0 || this.#connection.congested,
       request: (frame, more) =>
         this.#request(frame, { resendable: true, room: frame.room, ...more }),
@@ -165,7 +166,8 @@ export class Hopwire extends Emitter<HopwireEvents> {
    * Joins a room and returns it at once; {@link Room.joined} tells when the server has confirmed.
    * Returns the existing room if it is joined already; `options` have no effect then.
    *
-   * @throws {HopwireError} `invalid_format` if the name is invalid; `closed` if the client is closed
+   * @throws {HopwireError} `invalid_format` if the name or `presenceState` is invalid; `too_large` if
+   * `presenceState` is; `closed` if the client is closed
    */
   join(name: string, options: JoinOptions = {}): Room {
     this.#throwIfClosed();

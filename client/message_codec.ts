@@ -1,5 +1,5 @@
 /**
- * Messages and signals as frames: encoding what is sent, decoding what arrives.
+ * Messages, signals and presence states as frames: encoding what is sent, decoding what arrives.
  *
  * @module
  */
@@ -9,6 +9,9 @@ import type { Message } from "./types.ts";
 
 /** Largest content that the server accepts, bytes of JSON in UTF-8 (contract/limits.ts). */
 const MAX_CONTENT_BYTES = 32 * 1024;
+
+/** Largest presence state that the server accepts, bytes of JSON in UTF-8 (contract/limits.ts). */
+const MAX_PRESENCE_BYTES = 1_024;
 
 /** Most bytes of UTF-8 that one UTF-16 code unit can take. */
 const MAX_BYTES_PER_CODE_UNIT = 3;
@@ -27,14 +30,33 @@ export function encodeContent(content: unknown): string {
   if (json === undefined) {
     throw new HopwireError("invalid_format", "content: cannot be represented as JSON");
   }
-  // Count the bytes only if they could exceed the limit.
-  const mayExceed = json.length * MAX_BYTES_PER_CODE_UNIT > MAX_CONTENT_BYTES;
-  const bytes = mayExceed ? encoder.encode(json).length : 0;
-  if (bytes > MAX_CONTENT_BYTES) {
-    const reason = `content: ${bytes} bytes, the limit is ${MAX_CONTENT_BYTES}`;
-    throw new HopwireError("too_large", reason);
-  }
+  checkSize("content", json, MAX_CONTENT_BYTES);
   return json;
+}
+
+/**
+ * Returns the JSON of a presence state.
+ *
+ * @throws {HopwireError} `invalid_format` if `state` is neither null nor a JSON object; `too_large`
+ * above 1 KiB
+ * @throws {TypeError} `state` contains a cycle or a bigint
+ */
+export function encodePresence(state: unknown): string {
+  const json = JSON.stringify(state) ?? "";
+  if (json[0] !== "{" && json !== "null") {
+    throw new HopwireError("invalid_format", "presence: expected an object or null");
+  }
+  checkSize("presence", json, MAX_PRESENCE_BYTES);
+  return json;
+}
+
+function checkSize(name: string, json: string, limit: number): void {
+  // Count the bytes only if they could exceed the limit.
+  const mayExceed = json.length * MAX_BYTES_PER_CODE_UNIT > limit;
+  const bytes = mayExceed ? encoder.encode(json).length : 0;
+  if (bytes > limit) {
+    throw new HopwireError("too_large", `${name}: ${bytes} bytes, the limit is ${limit}`);
+  }
 }
 
 /**

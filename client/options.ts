@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { PresenceState } from "./types.ts";
+
 /** A way to reach the server: WebSocket, server-sent events, or long polling. */
 export type TransportName = "websocket" | "sse" | "poll";
 
@@ -84,6 +86,8 @@ export interface JoinOptions {
   since?: { seq: number; epoch: string };
   /** Whether to keep the list of members in {@link Room.members}. Default: true. */
   presence?: boolean;
+  /** This user's state in the room. {@link Room.setPresence} changes it later. Default: none. */
+  presenceState?: PresenceState;
 }
 
 /** Options of {@link Room.send}. */

@@ -7,12 +7,18 @@ import type { ServerFrameOf } from "../services/contract/frames.ts";
 import { Emitter } from "./emitter.ts";
 import type { RoomEvents } from "./events.ts";
 import { readHistory } from "./history.ts";
-import { checkMessageId, encodeContent, encodeFrame, randomMessageId } from "./message_codec.ts";
+import {
+  checkMessageId,
+  encodeContent,
+  encodeFrame,
+  encodePresence,
+  randomMessageId,
+} from "./message_codec.ts";
 import { iterateMessages } from "./message_iterator.ts";
 import type { HistoryOptions, SendOptions } from "./options.ts";
 import type { RoomClient } from "./room_client.ts";
 import type { RoomSession } from "./room_session.ts";
-import type { Ack, Member, Message } from "./types.ts";
+import type { Ack, Member, Message, PresenceState } from "./types.ts";
 
 /**
  * A room: its messages in order, each once, across losses of the connection. {@link Hopwire.join}
@@ -54,7 +60,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
 
   /**
    * The members by user id, up to 1,000. Empty if the server does not list them, or if the room was
-   * joined without `presence`. See {@link Room.count}.
+   * joined without `presence`. See {@link Room.count}. This user's own entry has the state that this
+   * client has set, if any.
    */
   get members(): ReadonlyMap<string, Member> {
     return this.#session.roster.members;
@@ -106,6 +113,24 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    */
   signal(content: unknown): boolean {
     return this.#session.sendSignal(encodeContent(content));
+  }
+
+  /**
+   * Sets this user's state in the room, such as `{ status: "away" }`; null clears it. Other members
+   * receive it as {@link Member.presence}. The client sends the state again after a reconnect. Of
+   * several states that are set in one turn or without a connection, it sends the last one.
+   *
+   * A user has one state in a room: if several connections set it, the last one counts. If the server
+   * refuses the state, the room emits `error` and forgets the state.
+   *
+   * `state` is an object with JSON of at most 1 KiB. It is encoded at once.
+   *
+   * @throws {HopwireError} `invalid_format` if `state` is not an object; `too_large`; `left` or `closed`
+   */
+  setPresence(state: PresenceState | null): void {
+    const json = encodePresence(state);
+    this.#throwIfEnded();
+    this.#session.ownPresence.set(json);
   }
 
   /**

@@ -28,6 +28,8 @@ export interface RoomClient {
   clock: Clock;
   /** Whether the connection is up. */
   isConnected(): boolean;
+  /** The id of the user that the token names; undefined before the first connection. */
+  userId(): string | undefined;
   /** Whether signals should be dropped, because the link or the rate limit has no room for them. */
   isCongested(): boolean;
   /** Sends a frame, or its text, at once. */

@@ -7,9 +7,10 @@
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
 import { DEFAULT_RETRY_AFTER_MS } from "./backoff.ts";
 import { HopwireError } from "./errors.ts";
-import { SIGNAL_ID, SUBSCRIBE_ID_PREFIX } from "./frame_ids.ts";
-import { decodeMessage, encodeFrame } from "./message_codec.ts";
+import { PRESENCE_ID_PREFIX, SIGNAL_ID, SUBSCRIBE_ID_PREFIX } from "./frame_ids.ts";
+import { decodeMessage, encodeFrame, encodePresence } from "./message_codec.ts";
 import type { JoinOptions } from "./options.ts";
+import { OwnPresence } from "./own_presence.ts";
 import type { EmitRoomEvent, RoomClient } from "./room_client.ts";
 import { RoomPosition } from "./room_position.ts";
 import { Roster } from "./roster.ts";
@@ -33,6 +34,8 @@ export class RoomSession {
   readonly joined: Promise<void>;
   /** The members. */
   readonly roster: Roster;
+  /** This user's own state. */
+  readonly ownPresence: OwnPresence;
   /** How far the room's log has been read. */
   readonly position: RoomPosition;
   /** The state of the room, which survives a loss of the connection. */
@@ -62,11 +65,19 @@ export class RoomSession {
     this.name = name;
     this.#client = client;
     this.position = new RoomPosition(options.since);
+    this.ownPresence = new OwnPresence(
+      name,
+      client,
+      () => this.roster.ownStateSet(client.userId()),
+    );
+    const { presenceState } = options;
+    if (presenceState !== undefined) this.ownPresence.set(encodePresence(presenceState));
     this.roster = new Roster(
       name,
       options.presence !== false,
       client.request,
-      (event, value) => this.#emit(event, value),
+      this.#emit,
+      this.ownPresence,
     );
     this.joined = new Promise((resolve, reject) => {
       this.#resolveJoined = resolve;
@@ -101,6 +112,7 @@ export class RoomSession {
     this.#wasRequested = this.#isSubscribed = false;
     this.position.disconnected();
     this.roster.stop();
+    this.ownPresence.stop();
     this.#client.clock.clearTimeout(this.#timer);
   }
 
@@ -161,7 +173,10 @@ export class RoomSession {
     // If this repairs a replay, the time of that replay starts again with the answer.
     this.#client.clock.clearTimeout(this.#timer);
     const since = this.position.last ?? undefined;
-    this.#client.send({ type: "subscribe", room: this.name, since, id: this.#subscribeId });
+    // A repair leaves the state alone: another connection of the user may have changed it.
+    const presence = this.#isSubscribed ? undefined : this.ownPresence.forSubscription();
+    const frame = { type: "subscribe", room: this.name, since, presence };
+    this.#client.send({ ...frame, id: this.#subscribeId });
   }
 
   #subscribeLater(wait: number): void {
@@ -182,6 +197,7 @@ export class RoomSession {
       }, REPLAY_TIMEOUT_MS);
     }
     this.#resolveJoined();
+    this.ownPresence.start();
     if (rejoined) this.#emit("joined", { recovered, seq, epoch });
     if (lost !== undefined) this.#emit("lost", lost);
     // A listener may have left the room.
@@ -209,11 +225,21 @@ export class RoomSession {
     this.#emit("message", decodeMessage(frame));
   }
 
-  #handleError({ id, code, message, retryAfter }: ServerFrameOf<"error">): void {
-    const isSubscribeError = id === this.#subscribeId;
-    // The subscription of an earlier room object of the same name.
-    if (id?.startsWith(SUBSCRIBE_ID_PREFIX) && !isSubscribeError) return;
+  #handleError(frame: ServerFrameOf<"error">): void {
+    const { id, code, message, retryAfter } = frame;
     const error = new HopwireError(code, message);
+    const isSubscribeError = id === this.#subscribeId;
+    if (id === this.ownPresence.id) {
+      if (code === "room_not_found") return this.handleNotInRoom();
+      if (!this.ownPresence.handleRefusal(frame)) return;
+      // The list says which state the user has instead.
+      if (this.#isSubscribed) this.roster.load();
+      return this.#emit("error", error);
+    }
+    // For an earlier room object of the same name.
+    if (id?.startsWith(PRESENCE_ID_PREFIX)) return;
+    if (id?.startsWith(SUBSCRIBE_ID_PREFIX) && !isSubscribeError) return;
+    if (isSubscribeError && this.ownPresence.retryWithout(code)) return this.#subscribe();
     // Without an id, a renewed token took the room's rights away, and the server has left the room.
     const isOutOfRoom = isSubscribeError || id === undefined;
     if (isOutOfRoom && !TEMPORARY_CODES.includes(code)) {

@@ -5,6 +5,7 @@
  */
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
 import type { HopwireError } from "./errors.ts";
+import type { OwnPresence } from "./own_presence.ts";
 import type { EmitRoomEvent, SendRequest } from "./room_client.ts";
 import type { Member } from "./types.ts";
 
@@ -20,13 +21,24 @@ export class Roster {
   readonly #isListed: boolean;
   readonly #request: SendRequest;
   readonly #emit: EmitRoomEvent;
+  readonly #own: Pick<OwnPresence, "applyTo">;
   readonly #members = new Map<string, Member>();
   #count: number | undefined;
   /** Rises when a list becomes outdated, so that its remaining pages are ignored. */
   #generation = 0;
 
-  /** `isListed`: whether to keep the list of members, or only their number. */
-  constructor(room: string, isListed: boolean, request: SendRequest, emit: EmitRoomEvent) {
+  /**
+   * `isListed`: whether to keep the list of members, or only their number. `own`: the user's own state,
+   * of which the server sends no changes.
+   */
+  constructor(
+    room: string,
+    isListed: boolean,
+    request: SendRequest,
+    emit: EmitRoomEvent,
+    own: Pick<OwnPresence, "applyTo">,
+  ) {
+    this.#own = own;
     this.#room = room;
     this.#isListed = isListed;
     this.#request = request;
@@ -80,6 +92,15 @@ export class Roster {
     }
   }
 
+  /** The state of user `userId` was set here. Emits `member-updated` if the user is listed. */
+  ownStateSet(userId: string | undefined): void {
+    const listed = this.#members.get(userId ?? "");
+    if (listed === undefined) return;
+    const member = this.#own.applyTo(listed);
+    this.#list(member);
+    this.#emit("member-updated", member);
+  }
+
   /** Replaces the list by an unsolicited `presence` frame. Emits `members`. */
   replace(frame: ServerFrameOf<"presence">): void {
     this.#members.clear();
@@ -116,7 +137,7 @@ export class Roster {
 
   #list(member: Member): void {
     if (this.#isListed && (this.#members.size < MAX_MEMBERS || this.#members.has(member.userId))) {
-      this.#members.set(member.userId, member);
+      this.#members.set(member.userId, this.#own.applyTo(member));
     }
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { Hopwire } from "./hopwire.ts";
-import type { HopwireOptions } from "./options.ts";
+import type { HopwireOptions, JoinOptions } from "./options.ts";
 import { FakeClock, settled } from "./test_clock.ts";
 import { type FakeSocket, fakeSockets } from "./test_socket.ts";
 import type { Message } from "./types.ts";
@@ -36,9 +36,9 @@ export async function connectedClient(options: Partial<HopwireOptions> = {}) {
 }
 
 /** Creates a client that is in the room `lobby`, whose log ends at 10. */
-export async function joinedRoom(options: { rate?: object } = {}) {
+export async function joinedRoom(options: { rate?: object } = {}, joinOptions?: JoinOptions) {
   const { clock, sockets, hop } = fakeClient("ws://nowhere");
-  const room = hop.join("lobby");
+  const room = hop.join("lobby", joinOptions);
   await clock.advance(0);
   const socket = () => sockets.at(-1)!;
   socket().accept(options);

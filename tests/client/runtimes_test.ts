@@ -77,17 +77,20 @@ hop.on("reconnect-failed", (error) => console.log(error instanceof HopwireError,
         }).output();
         return success ? "" : new TextDecoder().decode(stderr);
       };
-      const good = `import { Hopwire, type Message } from "@hopwire/client";
+      const good = `import { Hopwire, type Message, type PresenceState } from "@hopwire/client";
 const hop = new Hopwire("/", { token: async () => "t" });
 const room = hop.join("chat.lobby");
 const off: () => void = room.on("message", ({ seq, content }) => { const n: number = seq; void n; void content; });
 for await (const message of room.history({ before: 3 })) { const m: Message = message; void m; }
 const { seq }: { seq: number } = await room.send({ text: "x" });
+room.setPresence({ status: "away" });
+room.on("member-updated", ({ presence }) => { const state: PresenceState | undefined = presence; void state; });
 off();
 void seq;
 `;
       assert.equal(await check(good), "");
       assert.match(await check(good.replace("before: 3", 'before: "3"')), /TS2322/);
+      assert.match(await check(good.replace('{ status: "away" }', '"away"')), /TS2345/);
       assert.match(await check(good.replace("content })", "contents })")), /TS2339/);
     });
   } finally {

@@ -8,6 +8,7 @@ import {
   control,
   gateways,
   newRoomName,
+  proxy,
   rejectsWith,
   until,
   within,
@@ -71,6 +72,48 @@ export const ROOM_TESTS: Record<string, () => Promise<void>> = {
     await until("the leave of bob", () => presence.length === 2);
     assert.deepEqual(presence, ["bob", "-bob"]);
     await until("the latency", () => ann.latency !== undefined);
+  },
+
+  async "members see each other's state, also after a reconnect"() {
+    const name = newRoomName();
+    const room = connect("ann").join(name);
+    await within("the room to be joined", room.joined);
+    const seen: unknown[] = [];
+    const left: string[] = [];
+    room.on("member-joined", ({ presence }) => seen.push(["joined", presence]));
+    room.on("member-updated", ({ presence }) => seen.push(["updated", presence]));
+    room.on("member-left", ({ userId }) => left.push(userId));
+    const bob = connect("bob", { url: proxy });
+    const other = bob.join(name, { presenceState: { status: "here" } });
+    await until("bob", () => seen.length === 1);
+    await within("the room to be joined", other.joined);
+    other.setPresence({ status: "typing" });
+    other.setPresence({ status: "away", since: 1 });
+    await until("the update", () => seen.length === 2);
+    assert.deepEqual(room.members.get("bob")?.presence, { status: "away", since: 1 });
+    await control("cutConnections");
+    await until("bob to leave", () => left.length === 1);
+    await until("bob to be back", () => seen.length === 3);
+    await until("bob's own entry", () => other.members.get("bob")?.presence?.status === "away");
+    other.setPresence(null);
+    await until("the cleared state", () => seen.length === 4);
+    assert.deepEqual(seen, [
+      ["joined", { status: "here" }],
+      ["updated", { status: "away", since: 1 }],
+      ["joined", { status: "away", since: 1 }],
+      ["updated", undefined],
+    ]);
+    assert.deepEqual(room.members.get("bob"), { userId: "bob", username: "bob" });
+    assert.throws(() => other.setPresence({ text: "x".repeat(1_024) }), { code: "too_large" });
+    // A user who may only read joins without the state.
+    const claims = { rooms: { [name]: ["subscribe", "presence"] } };
+    const cid = connect("cid", { claims }).join(name, { presenceState: { status: "here" } });
+    const errors: string[] = [];
+    cid.on("error", ({ code }) => errors.push(code));
+    await within("the room to be joined", cid.joined);
+    await until("the refusal", () => errors.length === 1);
+    assert.deepEqual([cid.state, errors], ["joined", ["forbidden"]]);
+    assert.equal(room.members.get("cid")?.presence, undefined);
   },
 
   async "a refusal has a code and does not end more than it must"() {
