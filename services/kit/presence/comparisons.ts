@@ -39,7 +39,12 @@ export class Comparisons {
   /** Whether a comparison with a gateway should begin now; then it has begun, until {@link ended}. */
   begin(alive: GatewayAlive, now: number): boolean {
     const comparison = this.#of(alive.gateway);
-    if (comparison.running || now - comparison.at < COMPARE_MS || this.matches(alive)) return false;
+    if (this.matches(alive)) {
+      // Its statements have told everything already.
+      comparison.answered = true;
+      return false;
+    }
+    if (comparison.running || now - comparison.at < COMPARE_MS) return false;
     comparison.running = true;
     comparison.at = now;
     return true;
@@ -58,7 +63,7 @@ export class Comparisons {
     comparison.answered ||= answered;
   }
 
-  /** Whether a gateway has told its state at least once. */
+  /** Whether a gateway has told its state at least once, by an answer or by its statements. */
   answered(gateway: string): boolean {
     return this.#gateways.get(gateway)?.answered === true;
   }

@@ -157,9 +157,10 @@ export class PresenceView {
     const key = keyOf(gateway, room);
     const waiting = this.#loading.get(key) ?? [];
     this.#loading.delete(key);
-    const roster = this.#rosters.get(room);
     // A gateway whose lease ended meanwhile states nothing any more.
-    if (state === null || roster === undefined || !this.#leases.has(gateway)) return;
+    if (state === null || !this.#leases.has(gateway)) return;
+    const roster = this.#rosters.get(room) ?? (this.#all ? this.#rosterOf(room) : undefined);
+    if (roster === undefined) return;
     this.#take(roster, gateway, state, state.asOf);
     for (const change of waiting) {
       // The state includes all statements up to `asOf`, whether it lists anybody or not.

@@ -201,3 +201,29 @@ function fingerprint(view: PresenceView): number {
   // The host would compute it before it asks.
   return fingerprintOf(view.roster("lobby"), "own");
 }
+
+Deno.test("a view of all rooms takes the state of a room that it did not know", () => {
+  const { view, asked, listed } = viewOf(true);
+  view.change("lobby", { gateway: "g", n: 5, prev: 3, came: [fact("bob")] }, 0);
+  assert.deepEqual([asked(), view.size], [["room g lobby"], {
+    rooms: 0,
+    gateways: 1,
+    loading: 1,
+  }]);
+  view.change("lobby", { gateway: "g", n: 6, prev: 5, came: [fact("cid")] }, 0);
+  view.loaded("g", "lobby", {
+    room: "lobby",
+    n: 5,
+    users: [fact("ann"), fact("bob")],
+    asOf: 5,
+  });
+  assert.equal(listed("lobby"), "ann,bob,cid");
+});
+
+Deno.test("a view that has heard all that a gateway states need not ask it", () => {
+  const { view, asked } = viewOf(true);
+  view.change("lobby", { gateway: "g", n: 1, prev: 0, came: [fact("ann")] }, 0);
+  assert.equal(view.compared("g"), false);
+  view.alive(alive("g", ["ann"]), 10);
+  assert.deepEqual([asked(), view.compared("g")], [[], true]);
+});
