@@ -25,13 +25,16 @@ export class VirtualClock {
     events[i] = event;
   }
 
-  /** Lets time pass until `until`. What awaits the result of an event goes on before the next one. */
-  async run(until: number): Promise<void> {
+  /**
+   * Lets time pass until `until`. What awaits the result of an event goes on before the next one;
+   * `settled` waits for that.
+   */
+  async run(until: number, settled: () => Promise<void> | null = () => null): Promise<void> {
     while (this.#events.length > 0 && this.#events[0]!.at <= until) {
       const event = this.#pop();
       this.now = event.at;
       event.run();
-      await null;
+      await settled();
     }
     this.now = until;
   }
