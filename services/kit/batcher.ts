@@ -3,20 +3,15 @@
  *
  * Requests that arrive together travel together, and those that arrive while a batch is under way wait
  * for it, a few milliseconds at most. Only so many batches are under way at a time; the rest waits here,
- * in order, up to a deadline. The number under way follows what the service can do: it grows by one with
- * each window of answers and is halved by a timeout. A request whose caller has given up is not sent. So
- * a service at its limit works at its full rate on requests that somebody still waits for, and nothing is
- * left to do once a storm is over.
+ * in order, up to a deadline. The number under way follows what the service can do, see
+ * `send_window.ts`. A request whose caller has given up, or that has too little time left for an answer,
+ * is not sent. So a service at its limit works at its full rate on requests that somebody still waits
+ * for, and nothing is left to do once a storm is over.
  *
  * @module
  */
-import type { BatcherOptions } from "./batcher_options.ts";
 import { FaultError } from "./fault_error.ts";
-
-/** Batches under way, unless told otherwise: at first and at most; at least it is one. */
-const FIRST_WINDOW = 4;
-const MAX_WINDOW = 8;
-const MIN_WINDOW = 1;
+import { SendWindow } from "./send_window.ts";
 
 /**
  * How long requests wait for a batch that is under way, milliseconds: about what a batch takes. In a
@@ -30,18 +25,18 @@ const GATHER_MS = 3;
  */
 const ATTEMPT_TIMEOUTS_MS: readonly number[] = [500, 1_000, 2_000];
 
+/**
+ * An answer that takes longer, milliseconds, shows that too many batches are under way: the next ones
+ * would exceed the first attempt's timeout, and the service would work on what was given up.
+ */
+const PROMPT_MS = 150;
+
+/** With less time left, milliseconds, or half of the deadline, an answer would come too late. */
+const MIN_REST_MS = 500;
+
 /** Waits before a batch is sent again, milliseconds, doubled each time; half of each is random. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1_000;
-
-/**
- * The share of its deadline that a request may have to wait in the queue. One that waits for longer would
- * be answered when nobody waits for it any more.
- */
-const MAX_WAIT_SHARE = 0.5;
-
-/** The share of the first timeout above which an answer counts as slow. */
-const SLOW_SHARE = 0.3;
 
 /** How often requests with deadlines of their own are looked through, milliseconds. */
 const SWEEP_MS = 100;
@@ -49,6 +44,33 @@ const SWEEP_MS = 100;
 /** Retries are paid from a budget that answered batches fill: one retry for so many answers. */
 const ANSWERS_PER_RETRY = 5;
 const MAX_RETRY_BUDGET = 20;
+
+/** How a {@link Batcher} works. */
+export interface BatcherOptions<Item, Result> {
+  /** Requests in one batch at most. */
+  maxBatch: number;
+  /** Bytes in one batch at most, by `sizeOf`; one item always fits. */
+  maxBytes?: number;
+  /** The bytes that an item takes in a batch. */
+  sizeOf?: (item: Item) => number;
+  /** Requests that may wait. One more is refused. */
+  maxQueue: number;
+  /** How long a request may take in all, milliseconds; `deadlineOf` may say less for some. */
+  deadlineMs: number;
+  /** The deadline of one item, milliseconds. */
+  deadlineOf?: (item: Item) => number;
+  /** Batches under way: at first and at most. */
+  window?: { first: number; max: number };
+  /** Whether an attempt that failed as `unavailable` is repeated; true unless told otherwise. */
+  retry?: boolean;
+  /**
+   * Sends one batch and returns a result or a refusal for each item, in order. A FaultError
+   * `unavailable` that it throws is retried.
+   */
+  send(items: Item[], timeoutMs: number): Promise<(Result | FaultError)[]>;
+  /** Random numbers in [0, 1), for tests. */
+  random?: () => number;
+}
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -68,9 +90,7 @@ export class Batcher<Item, Result> {
   #queue: Waiting<Item, Result>[] = [];
   #first = 0;
   #underWay = 0;
-  readonly #maxWindow: number;
-  #window: number;
-  #answersInWindow = 0;
+  readonly #window: SendWindow;
   #retryBudget = MAX_RETRY_BUDGET;
   #scheduled = false;
   #gather: ReturnType<typeof setTimeout> | undefined;
@@ -83,8 +103,14 @@ export class Batcher<Item, Result> {
   constructor(options: BatcherOptions<Item, Result>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#window = options.window?.first ?? FIRST_WINDOW;
-    this.#maxWindow = options.window?.max ?? MAX_WINDOW;
+    // One attempt that is not repeated may take all the time there is.
+    this.#window = new SendWindow(options.retry === false ? Infinity : PROMPT_MS, options.window);
+  }
+
+  /** See {@link MIN_REST_MS}. */
+  get #minRest(): number {
+    const { retry = true, deadlineMs } = this.#options;
+    return retry ? Math.min(MIN_REST_MS, deadlineMs / 2) : 0;
   }
 
   /** Requests that wait, batches under way, and how many of those there may be. */
@@ -92,7 +118,7 @@ export class Batcher<Item, Result> {
     return {
       waiting: this.#queue.length - this.#first,
       underWay: this.#underWay,
-      window: this.#window,
+      window: this.#window.size,
     };
   }
 
@@ -108,7 +134,7 @@ export class Batcher<Item, Result> {
     const waiting = this.#queue.length - this.#first;
     // At the rate measured, is there any chance? Refused now it costs nothing.
     const wait = this.#rate > 0 ? waiting / this.#rate : 0;
-    if (this.#closed || waiting >= maxQueue || wait > deadlineMs * MAX_WAIT_SHARE) {
+    if (this.#closed || waiting >= maxQueue || wait > deadlineMs - this.#minRest) {
       return Promise.reject(this.#overloaded(wait));
     }
     return new Promise((resolve, reject) => {
@@ -136,7 +162,7 @@ export class Batcher<Item, Result> {
 
   #schedule(): void {
     if (this.#first >= this.#queue.length) return;
-    if (this.#scheduled || this.#underWay >= this.#window) return this.#watchDeadlines();
+    if (this.#scheduled || this.#underWay >= this.#window.size) return this.#watchDeadlines();
     this.#scheduled = true;
     // With nothing under way at the end of this turn: what else arrives in it travels along.
     const full = this.#queue.length - this.#first >= this.#options.maxBatch;
@@ -147,7 +173,7 @@ export class Batcher<Item, Result> {
   readonly #send = (): void => {
     this.#scheduled = false;
     this.#gather = undefined;
-    while (this.#underWay < this.#window && this.#first < this.#queue.length) {
+    while (this.#underWay < this.#window.size && this.#first < this.#queue.length) {
       const batch = this.#take();
       if (batch.length > 0) void this.#run(batch);
     }
@@ -183,7 +209,7 @@ export class Batcher<Item, Result> {
       const size = sizeOf?.(next.item) ?? 0;
       if (batch.length > 0 && bytes + size > maxBytes) break;
       this.#first++;
-      if (next.deadline <= now || !next.wanted()) {
+      if (next.deadline <= now + this.#minRest || !next.wanted()) {
         next.reject(this.#overloaded(0));
         continue;
       }
@@ -216,14 +242,13 @@ export class Batcher<Item, Result> {
   }
 
   async #attempts(batch: Waiting<Item, Result>[]): Promise<void> {
+    const { retry = true } = this.#options;
     let left = batch;
     for (let attempt = 0;; attempt++) {
       const now = performance.now();
       const rest = left.length === 0 ? 0 : left[0]!.deadline - now;
-      const { retry = true } = this.#options;
-      const timeout = !retry
-        ? rest
-        : Math.min(ATTEMPT_TIMEOUTS_MS[attempt] ?? ATTEMPT_TIMEOUTS_MS.at(-1)!, rest);
+      const most = ATTEMPT_TIMEOUTS_MS[attempt] ?? ATTEMPT_TIMEOUTS_MS.at(-1)!;
+      const timeout = retry ? Math.min(most, rest) : rest;
       if (timeout <= 0 || left.length === 0) return this.#refuse(left);
       try {
         const results = await this.#options.send(left.map(({ item }) => item), timeout);
@@ -233,7 +258,7 @@ export class Batcher<Item, Result> {
         const code = error instanceof FaultError ? error.fault.code : undefined;
         const final = !retry || code !== "unavailable";
         if (final && code !== "unavailable" && code !== "timeout") this.#answered(0, 1);
-        else this.#window = Math.max(MIN_WINDOW, this.#window / 2);
+        else this.#window.failed();
         if (final) return left.forEach((one) => settle(one, asFault(error)));
         if (this.#retryBudget < 1) return this.#refuse(left);
         this.#retryBudget--;
@@ -254,13 +279,7 @@ export class Batcher<Item, Result> {
 
   #answered(items: number, took: number): void {
     this.#retryBudget = Math.min(MAX_RETRY_BUDGET, this.#retryBudget + 1 / ANSWERS_PER_RETRY);
-    // A slow answer says that the service is at its limit: more under way would only wait there, and
-    // time out.
-    const slow = took > ATTEMPT_TIMEOUTS_MS[0]! * SLOW_SHARE;
-    if (!slow && ++this.#answersInWindow >= this.#window) {
-      this.#answersInWindow = 0;
-      this.#window = Math.min(this.#maxWindow, Math.floor(this.#window) + 1);
-    }
+    this.#window.answered(took);
     // What one batch got, times the batches side by side.
     const rate = items * this.#underWay / Math.max(1, took);
     // Small batches tell nothing about the limit.
@@ -269,12 +288,9 @@ export class Batcher<Item, Result> {
   }
 }
 
-function settle<Item, Result>(
-  one: Waiting<Item, Result>,
-  result: Result | FaultError | undefined,
-): void {
-  if (result instanceof FaultError) one.reject(result);
-  else if (result === undefined) one.reject(new FaultError("unavailable", undefined, 1_000));
+function settle<Item, Result>(one: Waiting<Item, Result>, result?: Result | FaultError): void {
+  if (result === undefined) one.reject(asFault(result));
+  else if (result instanceof FaultError) one.reject(result);
   else one.resolve(result);
 }
 

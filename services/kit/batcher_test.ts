@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { withVirtualTime } from "../../tests/harness/virtual_time.ts";
-import { Batcher } from "./batcher.ts";
-import type { BatcherOptions } from "./batcher_options.ts";
+import { Batcher, type BatcherOptions } from "./batcher.ts";
 import { FaultError } from "./fault_error.ts";
 
 type Answers = (string | FaultError)[];
@@ -156,12 +155,22 @@ Deno.test("a request that waits up to its deadline is refused then", () =>
     assert.equal(batcher.size.waiting, 0);
   }));
 
+Deno.test("a request that has too little time left for an answer is not sent", () =>
+  withVirtualTime(async (time) => {
+    const { batches, results, submit, sent } = batcherOf({ maxBatch: 1, deadlineMs: 2_000 });
+    submit(ids(5));
+    await time.pass(1_500);
+    batches[0]!.answer();
+    await time.pass(0);
+    assert.deepEqual([sent().length, results.i4], [4, "unavailable 250"]);
+  }));
+
 Deno.test("what the measured rate cannot serve in time is refused at once", () =>
   withVirtualTime(async (time) => {
     const { batcher, batches, results, submit } = batcherOf({ deadlineMs: 1_000 });
     submit(ids(10, "first"));
     await time.pass(100);
-    // Ten in 100 ms, one batch at a time: 50 wait for half of the deadline.
+    // Ten in 100 ms, one batch at a time. Of a second, half is left for the answer.
     batches[0]!.answer();
     await time.pass(0);
     submit(ids(150));

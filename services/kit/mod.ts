@@ -4,7 +4,6 @@
  * @module
  */
 export * from "./batcher.ts";
-export * from "./batcher_options.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
 export * from "./deadline.ts";
