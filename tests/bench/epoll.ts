@@ -11,11 +11,15 @@
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
+const IPPROTO_IP = 0;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const MSG_NOSIGNAL = 0x4000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
+const EPOLLERR = 8;
+const EPOLLHUP = 16;
 
 /** The event flag of a readable socket (EPOLLIN). */
 export const READABLE = 1;
@@ -33,6 +37,7 @@ const EVENTS = 1_024;
 const libc = () =>
   Deno.dlopen("libc.so.6", {
     socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
     connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
     setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
     send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
@@ -47,9 +52,10 @@ const libc = () =>
 export interface Sockets extends Disposable {
   /**
    * Starts connecting to a port of 127.0.0.1 and returns the socket. It is connected once it is
-   * writable.
+   * writable. `source` is the last byte of the address that it connects from: each address has some
+   * 28,000 ports.
    */
-  connect(port: number): number;
+  connect(port: number, source?: number): number;
   /** Sends as much as the socket accepts. Returns the number of bytes; negative if none now. */
   send(fd: number, bytes: Uint8Array): number;
   /**
@@ -60,11 +66,36 @@ export interface Sockets extends Disposable {
   /** Starts or stops watching for writability. */
   watchWritable(fd: number, want: boolean): void;
   close(fd: number): void;
-  /** Waits for events up to this many milliseconds, and reports each. */
+  /**
+   * Waits for events up to this many milliseconds, and reports each. `failed` tells that the
+   * connection has failed or ended.
+   */
   poll(
     milliseconds: number,
-    ready: (fd: number, readable: boolean, writable: boolean) => void,
+    ready: (fd: number, readable: boolean, writable: boolean, failed: boolean) => void,
   ): void;
+}
+
+/** Returns the sockaddr_in of 127.0.0.x. */
+function loopback(last: number, port: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([
+    AF_INET,
+    0,
+    port >> 8,
+    port & 255,
+    127,
+    0,
+    0,
+    last,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+  ]);
 }
 
 /** Opens libc and an epoll instance. */
@@ -84,21 +115,16 @@ export function openSockets(): Sockets {
     if (c.epoll_ctl(epoll, operation, fd, one) !== 0) throw new Error("epoll_ctl failed");
   };
   return {
-    connect(port) {
+    connect(port, source) {
       const fd = c.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
       if (fd < 0) throw new Error("no more sockets: raise the limit of open files (ulimit -n)");
       c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, yes, 4);
-      const address = new Uint8Array([
-        AF_INET,
-        0,
-        port >> 8,
-        port & 255,
-        127,
-        0,
-        0,
-        1,
-        ...new Array(8).fill(0),
-      ]);
+      if (source !== undefined) {
+        // The kernel chooses the port when it knows the destination, so ports can be shared.
+        c.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, yes, 4);
+        if (c.bind(fd, loopback(source, 0), 16) !== 0) throw new Error("bind failed");
+      }
+      const address = loopback(1, port);
       // Usually returns "in progress". A refused connection shows up as an ended socket.
       c.connect(fd, address, address.length);
       watch(EPOLL_CTL_ADD, fd, READABLE | WRITABLE);
@@ -114,7 +140,12 @@ export function openSockets(): Sockets {
         const at = i * EVENT_BYTES / 4;
         const what = eventWords[at]!;
         // The next read reports errors and hang-ups.
-        ready(eventWords[at + EVENT_DATA]!, (what & ~WRITABLE) !== 0, (what & WRITABLE) !== 0);
+        ready(
+          eventWords[at + EVENT_DATA]!,
+          (what & ~WRITABLE) !== 0,
+          (what & WRITABLE) !== 0,
+          (what & (EPOLLERR | EPOLLHUP)) !== 0,
+        );
       }
     },
     [Symbol.dispose]() {

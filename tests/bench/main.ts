@@ -1,17 +1,22 @@
 /**
- * `deno task bench [--scenario A,B] [--seconds N] [--minutes N] [--quick] [--no-baseline] [--json FILE]`.
+ * `deno task bench` with the options of {@link USAGE}.
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { findOnPath } from "../../services/start/nats_server.ts";
-import { bench, type Scenario, SCENARIOS } from "./bench.ts";
+import { bench } from "./bench.ts";
+import { type PeerName, PEERS } from "./peers.ts";
 import { allowedCores } from "./processes.ts";
 import { table } from "./report.ts";
+import { type Scenario, SCENARIOS } from "./runs.ts";
 import { FULL, QUICK } from "./scenarios.ts";
 
 // deno-lint-ignore no-console
 const say = (line: string) => console.log(line);
+
+const USAGE = `usage: deno task bench [--scenario A,B] [--peers A,B] [--seconds N] [--minutes N]
+         [--clients N] [--rate N] [--idle-wait SECONDS] [--quick] [--json FILE]`;
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -20,24 +25,32 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     minutes: { type: "string" },
     quick: { type: "boolean", default: false },
-    "no-baseline": { type: "boolean", default: false },
+    peers: { type: "string", default: PEERS.join(",") },
+    clients: { type: "string" },
+    rate: { type: "string" },
+    "idle-wait": { type: "string" },
     json: { type: "string" },
     "server-core": { type: "string" },
     "load-core": { type: "string" },
   },
 });
 const scenarios = values.scenario.split(",") as Scenario[];
-const unknown = scenarios.filter((name) => !SCENARIOS.includes(name));
+const peers = values.peers.split(",") as PeerName[];
+const unknown = [
+  ...scenarios.filter((name) => !SCENARIOS.includes(name)),
+  ...peers.filter((name) => !PEERS.includes(name)),
+];
 const sizes = { ...(values.quick ? QUICK : FULL) };
 if (values.seconds !== undefined) sizes.seconds = Number(values.seconds);
 if (values.minutes !== undefined) sizes.churn = Number(values.minutes) * 60;
-if (unknown.length > 0 || !(sizes.seconds > 0) || !(sizes.churn > 0)) {
-  say(
-    `usage: deno task bench [--scenario A,B] [--seconds N] [--minutes N] [--quick] [--no-baseline] [--json FILE]`,
-  );
-  say(
-    `scenarios: ${SCENARIOS.join(", ")}${unknown.length > 0 ? `; not ${unknown.join(", ")}` : ""}`,
-  );
+if (values.clients !== undefined) {
+  sizes.joinStorm = sizes.openStorm = Number(values.clients);
+}
+if (values.rate !== undefined) sizes.openRate = Number(values.rate);
+if (values["idle-wait"] !== undefined) sizes.idleWait = Number(values["idle-wait"]);
+if (unknown.length > 0 || Object.values(sizes).some((size) => !(size > 0))) {
+  say(`${USAGE}\nscenarios: ${SCENARIOS.join(", ")}\npeers: ${PEERS.join(", ")}`);
+  if (unknown.length > 0) say(`unknown: ${unknown.join(", ")}`);
   Deno.exit(2);
 }
 if (Deno.build.os !== "linux" || await findOnPath("taskset") === null) {
@@ -52,7 +65,8 @@ if (second === undefined) {
 const results = await bench({
   scenarios,
   sizes,
-  baseline: !values["no-baseline"],
+  peers,
+  install: true,
   serverCore: Number(values["server-core"] ?? first),
   loadCore: Number(values["load-core"] ?? second),
   say,

@@ -23,11 +23,11 @@ export function allowedCores(): number[] {
   });
 }
 
-/** Pins processes, with all their threads, to one core. */
-export async function pin(pids: number[], core: number): Promise<void> {
+/** Pins processes, with all their threads, to cores. */
+export async function pin(pids: number[], cores: number[]): Promise<void> {
   for (const pid of pids) {
     const { success, stderr } = await new Deno.Command("taskset", {
-      args: ["-a", "-p", "-c", String(core), String(pid)],
+      args: ["-a", "-p", "-c", cores.join(","), String(pid)],
       stdout: "null",
       stderr: "piped",
     }).output();
@@ -55,4 +55,11 @@ export function cpuOf(pid: number): number {
 export function rssOf(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1_024;
+}
+
+/** Returns what each group used between two readings, divided by `count`. */
+export function usedPer(before: Usage, after: Usage, count: number): Usage {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, used]) => [name, (used - before[name]!) / count]),
+  );
 }

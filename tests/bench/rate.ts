@@ -9,7 +9,7 @@ import { Histogram } from "./histogram.ts";
 import { cpuOf, type Usage, usageOf } from "./processes.ts";
 import { clock } from "./clock.ts";
 import type { Swarm } from "./swarm.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./target.ts";
 
 /** Most messages sent between two polls of the sockets. */
 const BURST = 64;

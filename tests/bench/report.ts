@@ -4,7 +4,17 @@
  * @module
  */
 import type { Ramp, Step } from "./rate.ts";
-import type { CatchUp, Churn, HotRoom, Idle, Publish, Storm } from "./scenarios.ts";
+import type { Usage } from "./processes.ts";
+import type {
+  CatchUp,
+  Churn,
+  HotRoom,
+  Idle,
+  JoinStorm,
+  OpenStorm,
+  Publish,
+  Storm,
+} from "./scenarios.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** The results of one target. Scenarios that were not run are absent. */
@@ -14,10 +24,14 @@ export interface TargetResults {
   manyRoomsLarge?: Ramp;
   idle?: Idle;
   storm?: Storm;
+  joinStorm?: JoinStorm;
+  openStorm?: OpenStorm;
   publish?: Publish;
   catchUp?: CatchUp;
   churn?: Churn;
   traced?: Tracing;
+  /** The share of a core by group that the idle system used after each scenario. */
+  burn?: Record<string, Usage>;
 }
 
 const whole = (value: number) => Math.round(value).toLocaleString("en-US");
@@ -38,6 +52,25 @@ export function stepLine(step: Step): string {
   ].join("  ").trimEnd();
 }
 
+/** Formats the figures of a scenario as one line. */
+export function summary(result: object): string {
+  return Object.entries(result).map(([name, value]) => `${name} ${figure(value)}`).join("  ");
+}
+
+function figure(value: unknown): string {
+  if (typeof value === "number") {
+    return Math.abs(value) >= 100 ? whole(value) : String(Number(value.toPrecision(3)));
+  }
+  if (value === null || typeof value !== "object") return String(value);
+  return `{ ${summary(value).replaceAll("  ", ", ")} }`;
+}
+
+/** Formats what the idle system uses. */
+export function burnLine(burn: Usage, wait: number): string {
+  const parts = Object.entries(burn).map(([name, share]) => `${name} ${(share * 100).toFixed(1)}`);
+  return `idle ${wait} s later, % of a core: ${parts.join(", ")}`;
+}
+
 /** Formats a Markdown table: one row per measurement, one column per target, and their ratio. */
 export function table(results: Record<string, TargetResults>): string {
   const names = Object.keys(results);
@@ -53,6 +86,13 @@ export function table(results: Record<string, TargetResults>): string {
     ["idle: NATS (Redis) KB a connection", (of) => kilobytes(brokerOf(of)), 1],
     ["idle: other services KB a connection", (of) => kilobytes(of.idle?.groups.services), 1],
     ["connect storm: connections/s", (of) => of.storm?.perSecond, 0],
+    ["join storm: clients/s", (of) => of.joinStorm?.perSecond, 0],
+    ["join storm: p99, ms", (of) => of.joinStorm?.p99, 0],
+    ["join storm: CPU us a client, all processes", (of) => sum(of.joinStorm?.cpu), 0],
+    ["open storm: % joined in 60 s", (of) => percent(of.openStorm?.joined), 1],
+    ["open storm: 95 % joined after, s", (of) => of.openStorm?.until95 ?? undefined, 1],
+    ["open storm: newcomer afterwards, ms", (of) => of.openStorm?.newcomerAfter ?? undefined, 0],
+    ["open storm: idle 10 s later, % of a core", (of) => percent(sum(of.openStorm?.quiet)), 1],
     ["durable publish: acks/s", (of) => of.publish?.perSecond, 0],
     ["durable publish: p99, ms", (of) => of.publish?.p99, 1],
     ["all back: last has caught up after, ms", (of) => of.catchUp?.last, 0],
@@ -87,6 +127,14 @@ function bestIn(ramp: Ramp | undefined): number | undefined {
 
 function brokerOf({ idle }: TargetResults): number | undefined {
   return idle?.groups.nats ?? idle?.groups.redis;
+}
+
+function sum(usage: Usage | undefined): number | undefined {
+  return usage && Object.values(usage).reduce((total, part) => total + part, 0);
+}
+
+function percent(share: number | undefined): number | undefined {
+  return share === undefined ? undefined : share * 100;
 }
 
 function kilobytes(bytes: number | undefined): number | undefined {

@@ -6,9 +6,11 @@
  * @module
  */
 import { clientFrame, CLOSE, concat, PING, PONG, TEXT } from "./client_frame.ts";
-import { clock, TIME_DIGITS, timeAt } from "./clock.ts";
+import { clock, timeAt } from "./clock.ts";
 import type { Histogram } from "./histogram.ts";
 import { openSockets, type Sockets } from "./epoll.ts";
+import type { Connection } from "./connection.ts";
+import type { Ticket, Wire } from "./wire.ts";
 
 /** Size of the receive buffer, bytes. */
 const RECEIVE_BYTES = 1024 * 1024;
@@ -18,28 +20,9 @@ const RECEIVE_BYTES = 1024 * 1024;
  */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
-/** Most connections that open concurrently. */
-const OPENING_AT_A_TIME = 128;
-
-/** Offset of the id in an ack: after `{"type":"ack","id":"`. */
-const ACK_ID = 20;
-
 const NOTHING = new Uint8Array();
 
-const [QUOTE, LETTER_A, LETTER_C, LETTER_M, LETTER_R] = [34, 97, 99, 109, 114];
-
-/** One client. */
-export interface Connection {
-  readonly fd: number;
-  readonly index: number;
-  state: "connecting" | "upgrading" | "open" | "closed";
-  /** The number of messages delivered to this client. */
-  delivered: number;
-  /** The handshake request. */
-  request: string;
-  rest: Uint8Array | null;
-  unsent: Uint8Array | null;
-}
+const NEWLINE = 10;
 
 /** Many clients, driven by one event loop. */
 export class Swarm implements Disposable {
@@ -59,8 +42,16 @@ export class Swarm implements Disposable {
   unsendable = 0;
   /** Called with each frame that is neither a message nor an ack. */
   onText: (connection: Connection, text: string) => void = () => {};
-  /** If set, called with the text of each ack. */
-  onAck: ((text: string) => void) | null = null;
+  /** If set, called with the due time of each acked message. */
+  onAck: ((connection: Connection, due: number) => void) | null = null;
+  /** If set, called with each delivery. */
+  onDelivery: ((connection: Connection, due: number, text: string) => void) | null = null;
+  /**
+   * If set, called for each connection that the server ended: with the close code and null, or with
+   * 0 and the response that refused the handshake. If not set, a refused handshake throws.
+   */
+  onEnd: ((connection: Connection, code: number, refusal: string | null) => void) | null = null;
+  readonly #wire: Wire;
   readonly #sockets: Sockets;
   readonly #byFd: (Connection | undefined)[] = [];
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
@@ -69,20 +60,22 @@ export class Swarm implements Disposable {
   #opened = 0;
   #yielded = 0;
 
-  constructor() {
+  constructor(wire: Wire) {
+    this.#wire = wire;
     this.#sockets = openSockets();
   }
 
-  /** Starts one connection. `request` is the complete handshake request. */
-  open(port: number, request: string): Connection {
-    const fd = this.#sockets.connect(port);
+  /** Starts one connection, from 127.0.0.`source` if given. */
+  open(port: number, ticket: Ticket, source?: number): Connection {
+    const fd = this.#sockets.connect(port, source);
     const index = this.#opened++;
     const connection: Connection = {
       fd,
       index,
       state: "connecting",
       delivered: 0,
-      request,
+      welcome: false,
+      ticket,
       rest: null,
       unsent: null,
     };
@@ -135,49 +128,23 @@ export class Swarm implements Disposable {
     }
   }
 
-  /** Opens connections, a limited number at a time, and runs until all are `ready`. */
-  async openAll(
-    count: number,
-    make: (index: number) => Connection,
-    ready: (connection: Connection) => boolean,
-    deadline: number,
-  ): Promise<void> {
-    const opening = new Set<Connection>();
-    let opened = 0;
-    await this.run(
-      `opening ${count} connections`,
-      () => {
-        for (const connection of opening) {
-          if (connection.state === "closed") throw new Error("a connection was refused");
-          if (ready(connection)) opening.delete(connection);
-        }
-        return opened === count && opening.size === 0;
-      },
-      deadline,
-      () => {
-        while (opened < count && opening.size < OPENING_AT_A_TIME) opening.add(make(opened++));
-        return 1;
-      },
-    );
-  }
-
   [Symbol.dispose](): void {
     for (const connection of this.connections) this.close(connection);
     this.#sockets[Symbol.dispose]();
   }
 
-  readonly #ready = (fd: number, readable: boolean, writable: boolean): void => {
+  readonly #ready = (fd: number, readable: boolean, writable: boolean, failed: boolean): void => {
     const connection = this.#byFd[fd];
     if (connection === undefined) return;
     if (writable) this.#writable(connection);
-    if (readable) this.#readable(connection);
+    if (readable) this.#readable(connection, failed);
   };
 
   #writable(connection: Connection): void {
     this.#sockets.watchWritable(connection.fd, false);
     if (connection.state === "connecting") {
       connection.state = "upgrading";
-      this.#write(connection, this.#encoder.encode(connection.request));
+      this.#write(connection, this.#encoder.encode(connection.ticket.request));
     } else if (connection.unsent !== null) {
       const bytes = connection.unsent;
       connection.unsent = null;
@@ -196,7 +163,7 @@ export class Swarm implements Disposable {
     this.#sockets.watchWritable(connection.fd, true);
   }
 
-  #readable(connection: Connection): void {
+  #readable(connection: Connection, failed: boolean): void {
     let length = 0;
     if (connection.rest !== null) {
       this.#buffer.set(connection.rest);
@@ -204,14 +171,15 @@ export class Swarm implements Disposable {
       connection.rest = null;
     }
     const got = this.#sockets.receive(connection.fd, this.#buffer.subarray(length));
-    if (got === 0) {
-      this.#lose(connection, 0);
+    if (got === 0 || got < 0 && failed) {
+      this.#lose(connection, 0, null);
       return;
     }
     length += Math.max(0, got);
     let at = 0;
     if (connection.state === "upgrading") {
       at = this.#upgraded(connection, length);
+      if (at < 0) return;
       if (at === 0) {
         connection.rest = this.#buffer.slice(0, length);
         return;
@@ -223,19 +191,25 @@ export class Swarm implements Disposable {
     }
   }
 
-  /** Returns the offset after the handshake response, or 0 while it is incomplete. */
+  /** Returns the offset after the handshake response, 0 while it is incomplete, -1 if it refuses. */
   #upgraded(connection: Connection, length: number): number {
     const text = this.#decoder.decode(this.#buffer.subarray(0, length));
     const end = text.indexOf("\r\n\r\n");
     if (end < 0) return 0;
-    if (!text.startsWith("HTTP/1.1 101")) throw new Error(`refused: ${text.split("\r\n")[0]}`);
+    if (!text.startsWith("HTTP/1.1 101")) {
+      if (this.onEnd === null) throw new Error(`refused: ${text.split("\r\n")[0]}`);
+      this.#lose(connection, 0, text);
+      return -1;
+    }
     connection.state = "open";
+    if (connection.ticket.hello !== null) this.send(connection, connection.ticket.hello);
     return end + 4;
   }
 
-  #lose(connection: Connection, code: number): void {
+  #lose(connection: Connection, code: number, refusal: string | null): void {
     this.lost.set(code, (this.lost.get(code) ?? 0) + 1);
     this.close(connection);
+    this.onEnd?.(connection, code, refusal);
   }
 
   #frames(connection: Connection, at: number, length: number): number {
@@ -258,26 +232,58 @@ export class Swarm implements Disposable {
       const opcode = buffer[at]! & 15;
       at = start + size;
       if (opcode === CLOSE) {
-        this.#lose(connection, size < 2 ? 0 : buffer[start]! * 256 + buffer[start + 1]!);
+        this.#lose(connection, size < 2 ? 0 : buffer[start]! * 256 + buffer[start + 1]!, null);
+        break;
       }
       if (opcode === PING) this.#write(connection, clientFrame(PONG, NOTHING));
       if (opcode !== TEXT) continue;
-      const first = buffer[start + 9];
-      if (first === LETTER_R && buffer[start + 14] === LETTER_M) {
-        connection.delivered++;
-        this.delivered++;
-        // The content is the last field and ends with the time: `...0123456789012345"}`.
-        this.latency?.add(now - timeAt(buffer, at - 2 - TIME_DIGITS));
-      } else if (
-        first === LETTER_A && buffer[start + 10] === LETTER_C && buffer[start + 19] === QUOTE
-      ) {
-        this.acked++;
-        this.onAck?.(this.#decoder.decode(buffer.subarray(start, at)));
-        this.ackLatency?.add(now - timeAt(buffer, start + ACK_ID));
-      } else {
-        this.onText(connection, this.#decoder.decode(buffer.subarray(start, at)));
+      if (!this.#wire.lines) {
+        this.#frame(connection, start, at, now);
+        continue;
+      }
+      while (start < at) {
+        const newline = buffer.subarray(start, at).indexOf(NEWLINE);
+        const end = newline < 0 ? at : start + newline;
+        if (end > start) this.#frame(connection, start, end, now);
+        start = end + 1;
       }
     }
     return at;
+  }
+
+  #frame(connection: Connection, start: number, end: number, now: number): void {
+    const buffer = this.#buffer;
+    const wire = this.#wire;
+    const timeOffset = wire.deliveredAt(buffer, start, end);
+    if (timeOffset >= 0) {
+      connection.delivered++;
+      this.delivered++;
+      const due = timeAt(buffer, timeOffset);
+      this.latency?.add(now - due);
+      if (this.onDelivery !== null) {
+        this.onDelivery(connection, due, this.#decoder.decode(buffer.subarray(start, end)));
+      }
+      return;
+    }
+    const acked = wire.acked(buffer, start, end, now);
+    if (acked >= 0) {
+      this.acked++;
+      this.ackLatency?.add(now - acked);
+      this.onAck?.(connection, acked);
+    } else this.#other(connection, this.#decoder.decode(buffer.subarray(start, end)), now);
+  }
+
+  #other(connection: Connection, text: string, now: number): void {
+    if (text === "{}" && this.#wire.pong !== null) {
+      this.send(connection, this.#wire.pong);
+      return;
+    }
+    this.onText(connection, text);
+    for (const { due, text: message } of this.#wire.replayed?.(text) ?? []) {
+      connection.delivered++;
+      this.delivered++;
+      this.latency?.add(now - due);
+      this.onDelivery?.(connection, due, message);
+    }
   }
 }

@@ -7,7 +7,7 @@
 import { runStep, type Step } from "./rate.ts";
 import { connectCrowd, sendInTurn } from "./scenarios/crowd.ts";
 import type { Sizes } from "./scenarios/sizes.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./target.ts";
 
 /** Nothing listens at the exporter's endpoint, which costs the same. */
 const TRACED = {

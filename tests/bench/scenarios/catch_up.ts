@@ -5,8 +5,9 @@
  */
 import { clock, stamp } from "../clock.ts";
 import { Histogram } from "../histogram.ts";
-import type { Connection } from "../swarm.ts";
-import { handshake, type Target } from "../targets.ts";
+import type { Connection } from "../connection.ts";
+import { openAll } from "../open_all.ts";
+import { type Target, ticketsFor } from "../target.ts";
 import { CONNECT_MS, connectCrowd } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
@@ -26,39 +27,42 @@ export async function catchUp(target: Target, sizes: Sizes): Promise<CatchUp> {
   const room = "bench.room-0";
   using crowd = await connectCrowd(target, 1, 2);
   const { swarm, connections } = crowd;
+  const { wire, ports } = target;
   const [publisher] = connections as [Connection];
   const say = async (count: number) => {
     const acked = swarm.acked + count;
     for (let i = 0; i < count; i++) {
       const time = stamp(clock());
-      swarm.send(publisher, target.message(room, `${time}-x`, time));
+      swarm.send(publisher, wire.message(room, `${time}-x`, time));
     }
     await swarm.run("acks", () => swarm.acked >= acked, CONNECT_MS);
   };
-  // The clients resume from the ack of the last message before the gap.
-  let last = "";
-  swarm.onAck = (text) => last = text;
+  // The clients resume from the last message before the gap.
+  let last: string | undefined;
+  swarm.onDelivery = (connection, _due, text) => {
+    if (connection === publisher) last = text;
+  };
   await say(5);
-  swarm.onAck = null;
-  const since = target.positionOf(crowd.subscribed[0]!, last);
+  await swarm.run("deliveries", () => publisher.delivered === 5, CONNECT_MS);
+  swarm.onDelivery = null;
+  const since = wire.positionOf(crowd.subscribed[0]!, last);
   await say(sizes.missed);
 
-  const requests = await Promise.all(
-    Array.from({ length: sizes.returning }, (_, index) => handshake(`back-${index}`)),
-  );
+  const tickets = await ticketsFor(wire, "back", sizes.returning);
   swarm.onText = (connection, text) => {
-    if (text.startsWith('{"type":"authenticated"')) {
-      swarm.send(connection, target.subscribe(room, since));
+    if (wire.read(text).kind === "authenticated") {
+      swarm.send(connection, wire.subscribe(room, since));
     }
   };
   const began = clock();
   const took = new Histogram();
   let longest = 0;
   const back: Connection[] = [];
-  await swarm.openAll(
+  await openAll(
+    swarm,
     sizes.returning,
     (index) => {
-      const connection = swarm.open(target.port, requests[index]!);
+      const connection = swarm.open(ports[index % ports.length]!, tickets[index]!);
       back.push(connection);
       return connection;
     },

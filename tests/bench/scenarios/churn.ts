@@ -5,8 +5,9 @@
  */
 import { clock, stamp } from "../clock.ts";
 import { rssOf } from "../processes.ts";
-import { type Connection, Swarm } from "../swarm.ts";
-import { handshake, type Target } from "../targets.ts";
+import type { Connection } from "../connection.ts";
+import { Swarm } from "../swarm.ts";
+import { type Target, ticketsFor } from "../target.ts";
 import type { Sizes } from "./sizes.ts";
 
 /** What churn leaves behind. */
@@ -25,21 +26,20 @@ const CHURN_ROOMS = 5_000;
 
 /** Measures clients that connect, enter a room, publish once and disconnect, without a pause. */
 export async function churn(target: Target, sizes: Sizes): Promise<Churn> {
-  using swarm = new Swarm();
+  const { wire, ports } = target;
+  using swarm = new Swarm(wire);
   const rss = () => target.groups.gateway!.reduce((sum, pid) => sum + rssOf(pid), 0);
   // There are as many users as tokens. Each returns several times a minute.
-  const requests = await Promise.all(
-    Array.from({ length: sizes.churning * 4 }, (_, index) => handshake(`churn-${index}`)),
-  );
+  const tickets = await ticketsFor(wire, "churn", sizes.churning * 4);
   const roomOf = ({ index }: Connection) => `churn.room-${index % CHURN_ROOMS}`;
   const living: Connection[] = [];
   const done = new Set<Connection>();
   swarm.onText = (connection, text) => {
-    if (text.startsWith('{"type":"authenticated"')) {
-      swarm.send(connection, target.subscribe(roomOf(connection)));
-    } else if (text.startsWith('{"type":"subscribed"')) {
+    const { kind } = wire.read(text);
+    if (kind === "authenticated") swarm.send(connection, wire.subscribe(roomOf(connection)));
+    else if (kind === "subscribed") {
       const time = stamp(clock());
-      swarm.send(connection, target.message(roomOf(connection), `${time}-x`, time));
+      swarm.send(connection, wire.message(roomOf(connection), `${time}-x`, time));
       done.add(connection);
     }
   };
@@ -49,7 +49,7 @@ export async function churn(target: Target, sizes: Sizes): Promise<Churn> {
   const elapsed = () => (clock() - began) / 1_000_000;
   await swarm.run("churning", () => elapsed() >= sizes.churn, sizes.churn * 1_000 + 30_000, () => {
     while (living.length < sizes.churning && living.length - done.size < 64) {
-      living.push(swarm.open(target.port, requests[clients++ % requests.length]!));
+      living.push(swarm.open(ports[0]!, tickets[clients++ % tickets.length]!));
     }
     // Close the oldest clients once they have published.
     while (living.length >= sizes.churning && done.delete(living[0]!)) {

@@ -5,8 +5,10 @@
  */
 import type { Drive } from "../rate.ts";
 import { stamp } from "../clock.ts";
-import { type Connection, Swarm } from "../swarm.ts";
-import { handshake, type Target } from "../targets.ts";
+import type { Connection } from "../connection.ts";
+import { openAll } from "../open_all.ts";
+import { Swarm } from "../swarm.ts";
+import { type Target, ticketsFor } from "../target.ts";
 
 /** How long connecting may take, milliseconds. */
 export const CONNECT_MS = 120_000;
@@ -23,23 +25,23 @@ export interface Crowd extends Disposable {
 
 /** Connects `rooms` times `members` clients. Each enters its room. */
 export async function connectCrowd(target: Target, rooms: number, members: number): Promise<Crowd> {
-  const swarm = new Swarm();
+  const { wire, ports } = target;
+  const swarm = new Swarm(wire);
   const count = rooms * members;
-  const requests = await Promise.all(
-    Array.from({ length: count }, (_, index) => handshake(`user-${index}`)),
-  );
+  const tickets = await ticketsFor(wire, "user", count);
   const roomOf = ({ index }: Connection) => `bench.room-${index % rooms}`;
   const subscribed: string[] = [];
   swarm.onText = (connection, text) => {
-    if (text.startsWith('{"type":"authenticated"')) {
-      swarm.send(connection, target.subscribe(roomOf(connection)));
-    } else if (text.startsWith('{"type":"subscribed"')) subscribed[connection.index] = text;
-    else if (text.startsWith('{"type":"error"')) throw new Error(`the server refused: ${text}`);
+    const { kind } = wire.read(text);
+    if (kind === "authenticated") swarm.send(connection, wire.subscribe(roomOf(connection)));
+    else if (kind === "subscribed") subscribed[connection.index] = text;
+    else if (kind === "error") throw new Error(`the server refused: ${text}`);
   };
   try {
-    await swarm.openAll(
+    await openAll(
+      swarm,
       count,
-      (index) => swarm.open(target.port, requests[index]!),
+      (index) => swarm.open(ports[index % ports.length]!, tickets[index]!),
       ({ index }) => subscribed[index] !== undefined,
       CONNECT_MS,
     );
@@ -74,7 +76,7 @@ export function sendInTurn(crowd: Crowd, senders: number, acks: boolean, seconds
       const id = acks ? `${time}-${n.toString(36)}` : undefined;
       // About as long as a typical chat message.
       const content = `the quick brown fox jumps over the lazy dog, and so on ${time}`;
-      swarm.send(connection, target.message(names[connection.index]!, id, content));
+      swarm.send(connection, target.wire.message(names[connection.index]!, id, content));
     },
   };
 }

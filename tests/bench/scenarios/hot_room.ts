@@ -4,7 +4,7 @@
  * @module
  */
 import { type Ramp, ramp, runStep, type Step } from "../rate.ts";
-import type { Target } from "../targets.ts";
+import type { Target } from "../target.ts";
 import { connectCrowd, sendInTurn } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 

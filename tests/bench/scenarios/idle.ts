@@ -4,7 +4,7 @@
  * @module
  */
 import { rssOf, usageOf } from "../processes.ts";
-import type { Target } from "../targets.ts";
+import type { Target } from "../target.ts";
 import { connectCrowd } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 

@@ -6,7 +6,7 @@
 import { clock, stamp } from "../clock.ts";
 import { Histogram } from "../histogram.ts";
 import { usageOf } from "../processes.ts";
-import type { Target } from "../targets.ts";
+import type { Target } from "../target.ts";
 import { connectCrowd } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
@@ -30,7 +30,7 @@ export async function durablePublish(target: Target, sizes: Sizes): Promise<Publ
       const connection = connections[n % connections.length]!;
       const time = stamp(clock());
       const id = `${time}-${(n++).toString(36)}`;
-      if (!swarm.send(connection, target.message(names[connection.index]!, id, time))) break;
+      if (!swarm.send(connection, target.wire.message(names[connection.index]!, id, time))) break;
     }
     return 1;
   };

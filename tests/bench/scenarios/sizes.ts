@@ -14,6 +14,14 @@ export interface Sizes {
   manyRooms: number;
   idle: number;
   storm: number;
+  joinStorm: number;
+  /** Clients of the open storm, and how many arrive per second. */
+  openStorm: number;
+  openRate: number;
+  /** Seconds from their end to the measurement of the idle system. */
+  openQuiet: number;
+  /** Seconds between the end of a scenario and the measurement of the idle system. */
+  idleWait: number;
   publishers: number;
   returning: number;
   missed: number;
@@ -35,6 +43,11 @@ export const FULL: Sizes = {
   manyRooms: 1_000,
   idle: 10_000,
   storm: 5_000,
+  joinStorm: 10_000,
+  openStorm: 40_000,
+  openRate: 4_000,
+  openQuiet: 10,
+  idleWait: 30,
   publishers: 100,
   returning: 1_000,
   missed: 200,
@@ -53,6 +66,11 @@ export const QUICK: Sizes = {
   manyRooms: 10,
   idle: 100,
   storm: 100,
+  joinStorm: 100,
+  openStorm: 200,
+  openRate: 400,
+  openQuiet: 1,
+  idleWait: 3,
   publishers: 10,
   returning: 20,
   missed: 10,

@@ -5,8 +5,10 @@
  */
 import { clock } from "../clock.ts";
 import { cpuOf, usageOf } from "../processes.ts";
-import { type Connection, Swarm } from "../swarm.ts";
-import { handshake, type Target } from "../targets.ts";
+import type { Connection } from "../connection.ts";
+import { openAll } from "../open_all.ts";
+import { Swarm } from "../swarm.ts";
+import { type Target, ticketsFor } from "../target.ts";
 import { CONNECT_MS } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
@@ -22,18 +24,18 @@ export interface Storm {
 
 /** Measures how fast connections open, each with its own token. */
 export async function connectStorm(target: Target, sizes: Sizes): Promise<Storm> {
-  const requests = await Promise.all(
-    Array.from({ length: sizes.storm }, (_, index) => handshake(`storm-${index}`)),
-  );
-  using swarm = new Swarm();
+  const { wire, ports } = target;
+  const tickets = await ticketsFor(wire, "storm", sizes.storm);
+  using swarm = new Swarm(wire);
   const authenticated = new Set<Connection>();
   swarm.onText = (connection, text) => {
-    if (text.startsWith('{"type":"authenticated"')) authenticated.add(connection);
+    if (wire.read(text).kind === "authenticated") authenticated.add(connection);
   };
   const [began, used, load] = [clock(), usageOf(target.groups), cpuOf(Deno.pid)];
-  await swarm.openAll(
+  await openAll(
+    swarm,
     sizes.storm,
-    (index) => swarm.open(target.port, requests[index]!),
+    (index) => swarm.open(ports[index % ports.length]!, tickets[index]!),
     (connection) => authenticated.has(connection),
     CONNECT_MS,
   );

@@ -23,6 +23,12 @@ function verify(token) {
   return claims.sub;
 }
 
+function leave(ws, { room }) {
+  rooms.get(room)?.delete(ws);
+  ws.rooms.delete(room);
+  ws.send(JSON.stringify({ type: "unsubscribed", room }));
+}
+
 async function join(ws, { room, since }) {
   let members = rooms.get(room);
   if (members === undefined) {
@@ -33,8 +39,8 @@ async function join(ws, { room, since }) {
     });
   }
   if (since) {
-    for (const { message } of await commands.xRange(`log:${room}`, `(${since}`, "+")) {
-      ws.send(message.text);
+    for (const { id, message } of await commands.xRange(`log:${room}`, `(${since}`, "+")) {
+      ws.send(frameOf(id, message.rest));
     }
   }
   members.add(ws);
@@ -42,13 +48,18 @@ async function join(ws, { room, since }) {
   ws.send(JSON.stringify({ type: "subscribed", room }));
 }
 
+/** The frame of a message, from its position in the stream and the rest of its fields. */
+function frameOf(seq, rest) {
+  return `{"type":"room-message","seq":"${seq}",${rest}`;
+}
+
 async function message(ws, { room, id, content }) {
-  const event = { type: "room-message", room, id, user: ws.user, timestamp: Date.now(), content };
-  const text = JSON.stringify(event);
-  const seq = await commands.xAdd(`log:${room}`, "*", { text }, {
+  const event = { room, id, user: ws.user, timestamp: Date.now(), content };
+  const rest = JSON.stringify(event).slice(1);
+  const seq = await commands.xAdd(`log:${room}`, "*", { rest }, {
     TRIM: { strategy: "MAXLEN", strategyModifier: "~", threshold: 100_000 },
   });
-  await commands.publish(`room:${room}`, text);
+  await commands.publish(`room:${room}`, frameOf(seq, rest));
   if (id) ws.send(JSON.stringify({ type: "ack", id, seq }));
 }
 
@@ -65,6 +76,7 @@ wss.on("connection", (ws, request) => {
   ws.send(JSON.stringify({ type: "authenticated", userId: ws.user }));
   ws.on("message", (data) => {
     const frame = JSON.parse(data.toString());
+    if (frame.type === "unsubscribe") return leave(ws, frame);
     const done = frame.type === "subscribe" ? join(ws, frame) : message(ws, frame);
     done.catch((error) => ws.send(JSON.stringify({ type: "error", detail: String(error) })));
   });
