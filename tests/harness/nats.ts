@@ -15,8 +15,11 @@ export interface NatsServer extends AsyncDisposable {
   readonly process: ChildProcess;
   /** Kills the server, as a crash would. */
   kill(): Promise<void>;
-  /** Kills the server and starts it again on the same port with the same data. */
-  restart(): Promise<void>;
+  /**
+   * Kills the server and starts it again on the same port with the same data, or without any if
+   * `newDisk` is set.
+   */
+  restart(options?: { newDisk?: boolean }): Promise<void>;
 }
 
 /**
@@ -55,8 +58,9 @@ export async function startNats(
       return process;
     },
     kill: () => process.kill(),
-    async restart() {
+    async restart({ newDisk = false } = {}) {
       await process.kill();
+      if (newDisk) await Deno.remove(`${folder}/data`, { recursive: true });
       process = await launch();
     },
     async [Symbol.asyncDispose]() {

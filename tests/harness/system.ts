@@ -78,17 +78,18 @@ export function tokenFor(user: string, claims: Record<string, unknown> = {}): Pr
     .sign(new TextEncoder().encode(SECRET));
 }
 
-/** Starts one service. `env` must contain NATS_URL. */
+/** Starts one service. `env` must contain NATS_URL. `main` may be another script that runs it. */
 export function startService(
   name: ServiceName,
   env: Record<string, string>,
+  main = `services/${name}/main.ts`,
 ): TestService {
   const port = Number(env.PORT ?? freePort());
   const variables: Record<string, string> = { HOST: "127.0.0.1", ...env, PORT: String(port) };
   const launch = () =>
     startProcess(
       Deno.execPath(),
-      ["run", "--frozen", ...flagsOf(name, variables), `services/${name}/main.ts`],
+      ["run", "--frozen", ...flagsOf(name, variables), main],
       { env: variables, cwd: ROOT },
     );
   const processes = [launch()];

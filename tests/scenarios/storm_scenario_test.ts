@@ -1,7 +1,9 @@
 /** A crowd that connects, joins and vanishes at once leaves a system that works. */
 import assert from "node:assert/strict";
-import { type Connection, Swarm } from "../bench/swarm.ts";
-import { handshake } from "../bench/targets.ts";
+import type { Connection } from "../bench/connection.ts";
+import { Swarm } from "../bench/swarm.ts";
+import { ticketsFor } from "../bench/target.ts";
+import { HOPWIRE_WIRE } from "../bench/wires/hopwire_wire.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import { readMembers } from "../torture/judge.ts";
@@ -11,11 +13,9 @@ const ROOMS = 400;
 
 Deno.test("2,000 clients join at once and vanish at once, and a newcomer finds the system as before", async () => {
   await using system = await startSystem({ gateways: 2 });
-  const requests = await Promise.all(
-    Array.from({ length: CLIENTS }, (_, i) => handshake(`crowd-${i}`)),
-  );
+  const tickets = await ticketsFor(HOPWIRE_WIRE, "crowd", CLIENTS);
   {
-    using swarm = new Swarm();
+    using swarm = new Swarm(HOPWIRE_WIRE);
     const joined = new Set<Connection>();
     const waiting: { connection: Connection; at: number }[] = [];
     const roomOf = ({ index }: Connection) => `crowd.${index % ROOMS}`;
@@ -30,7 +30,7 @@ Deno.test("2,000 clients join at once and vanish at once, and a newcomer finds t
         waiting.push({ connection, at: performance.now() + retryAfter });
       }
     };
-    const crowd = requests.map((request, i) => swarm.open(system.gateways[i % 2]!.port, request));
+    const crowd = tickets.map((ticket, i) => swarm.open(system.gateways[i % 2]!.port, ticket));
     await swarm.run("the crowd to join", () => joined.size === CLIENTS, 60_000, () => {
       const now = performance.now();
       for (const due of waiting.filter(({ at }) => at <= now)) {
