@@ -133,6 +133,22 @@ Deno.test("a token with fewer rooms removes rights, and leaves rooms it does not
   assert.equal((await ann.take("error")).code, "room_not_found");
 });
 
+Deno.test("a token with fewer rooms ends joins that are under way, too", async () => {
+  await using system = await startSystem();
+  const ann = await system.client({ user: "ann" });
+  const rooms = Array.from({ length: 20 }, (_, i) => `lose${i}`);
+  const token = await tokenFor("ann", { rooms: ["keep"] });
+  for (const room of rooms) ann.send({ type: "subscribe", room });
+  ann.send({ type: "auth", token, id: "new" });
+  for (const room of rooms) {
+    const { code } = await ann.take("error", (frame) => frame.room === room);
+    assert.equal(code, "forbidden");
+    ann.send({ type: "message", room, content: 1, id: room });
+    const answer = await ann.answer(room);
+    assert.equal(answer.type === "error" && answer.code, "room_not_found");
+  }
+});
+
 Deno.test("a room that retention has emptied recovers no earlier position", async () => {
   await using system = await startSystem({
     gateways: 2,

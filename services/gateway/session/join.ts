@@ -78,12 +78,20 @@ export function createJoins(deps: JoinDeps): Joins {
     state: PresenceState | undefined,
     context: Context,
   ): Promise<Membership> => {
-    const grant = await grants.get(name, identity, () => !session.closed, context);
+    let grant = await grants.get(name, identity, () => !session.closed, context);
     if (state !== undefined) requireState(grant, name);
     const room = await rooms.acquire(name, grant);
-    if (session.closed) {
+    try {
+      while (!session.closed && session.identity !== identity) {
+        // The token was renewed meanwhile: the new one decides, as it does for joined rooms.
+        identity = session.identity!;
+        grant = await grants.get(name, identity, () => !session.closed, context);
+        if (state !== undefined) requireState(grant, name);
+      }
+      if (session.closed) throw new FaultError("unavailable");
+    } catch (error) {
       rooms.release(room);
-      throw new FaultError("unavailable");
+      throw error;
     }
     const seesPresence = grant.rights.includes("presence");
     const membership = { session, room, grant, seesPresence, index: -1, feedPosition: 0 };
