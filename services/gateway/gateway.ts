@@ -100,7 +100,7 @@ export async function startGateway(
     rooms.clear();
   });
   const stopCollecting = collectGarbageWhenIdle(stats);
-  health.require("stream", () => log.epoch !== null);
+  health.require("stream", () => log.found);
   onDrain(async () => {
     // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
     // listening, so that health checks see that it drains.

@@ -18,6 +18,8 @@ const CHECK_INTERVAL_MS = 1_000;
 export interface Log {
   /** The log's epoch; null until the stream has been found. */
   readonly epoch: string | null;
+  /** Whether the stream has been found since the last (re)connect to NATS. */
+  readonly found: boolean;
   /** Resolves when the stream has been found, or after `deadline` milliseconds without it. */
   waitUntilFound(deadline: number): Promise<void>;
   /** Registers a callback for each reconnect to NATS that found the same log. */
@@ -40,7 +42,8 @@ export function followLog(bus: Bus, delivered: () => number): Log {
   /** Counts inspections: only the latest one may change anything. */
   let inspections = 0;
   let checkedAt = -Infinity;
-  const first = Promise.withResolvers<void>();
+  let found = false;
+  let finding = Promise.withResolvers<void>();
   const onReconnected: (() => void)[] = [];
   const onReplaced: ((reason: string) => void)[] = [];
 
@@ -53,7 +56,8 @@ export function followLog(bus: Bus, delivered: () => number): Log {
     if (inspection !== inspections) return true;
     const before = epoch;
     epoch = epochOf(String(info.created));
-    first.resolve();
+    found = true;
+    finding.resolve();
     const reason = before !== null && before !== epoch
       ? "the log was replaced"
       : info.state.last_seq < highest
@@ -63,11 +67,19 @@ export function followLog(bus: Bus, delivered: () => number): Log {
     return reason === null;
   };
   const find = async () => {
+    // After a reconnect it may be another one.
+    if (found) finding = Promise.withResolvers();
+    found = false;
     let logged = false;
     while (!stopped) {
       try {
-        if (await inspect()) { for (const callback of onReconnected) callback(); }
-        return;
+        const same = await inspect();
+        if (found) {
+          if (same) { for (const callback of onReconnected) callback(); }
+          return;
+        }
+        // A later inspection is under way, and may fail.
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       } catch (error) {
         if (!logged) bus.log.warn("waiting for the stream", { error: errorText(error) });
         logged = true;
@@ -82,11 +94,14 @@ export function followLog(bus: Bus, delivered: () => number): Log {
     get epoch() {
       return epoch;
     },
+    get found() {
+      return found;
+    },
     async waitUntilFound(deadline) {
-      if (epoch !== null) return;
+      if (found) return;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadline));
-      await Promise.race([first.promise, late]);
+      await Promise.race([finding.promise, late]);
       clearTimeout(timer);
     },
     onReconnected: (callback) => void onReconnected.push(callback),
