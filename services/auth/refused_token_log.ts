@@ -27,7 +27,7 @@ export function createRefusedTokenLog(
 ): (refusal: Fault) => void {
   const throttle = new LogThrottle(now);
   return ({ code, message }) => {
-    // What is unavailable is logged where it fails.
+    // An unavailable key set is logged where the fetch fails.
     if (code !== "unauthorized" && code !== "token_expired") return;
     throttle.run((suppressed) => {
       // The detail stands after the sentence of the code; a claim's value is in none.

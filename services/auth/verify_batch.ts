@@ -10,7 +10,10 @@ import type { VerifyToken } from "./verify.ts";
 type Request = typeof AuthVerify["request"]["_output"];
 type Reply = typeof AuthVerify["reply"]["_output"];
 
-/** Verifies each token of a request. A refused token refuses no other; `refused` is told of it. */
+/**
+ * Verifies each token of a request. A refused token does not affect the others; `refused` receives each
+ * refusal.
+ */
 export async function verifyBatch(
   { tokens }: Request,
   verify: VerifyToken,

@@ -93,7 +93,7 @@ export async function startGateway(
   serveWebSocket(http.server, transportDeps);
   const httpTransport = http.transport = new HttpTransport(transportDeps);
 
-  // What clients know about the old log is void: they reconnect and start anew.
+  // Positions in the old log are void: clients reconnect and start over.
   log.onReplaced((reason) => {
     bus.log.warn(reason, { epoch: log.epoch });
     connections.closeAll("unavailable");

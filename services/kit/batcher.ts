@@ -155,7 +155,7 @@ export class Batcher<Item, Result> {
   }
 
   #overloaded(wait: number): FaultError {
-    // Spread over as long again: those who are refused together must not come back together.
+    // Spread, so that clients that are refused together do not retry together.
     const after = Math.max(500, wait) * (0.5 + this.#random());
     return new FaultError("unavailable", "too many requests are waiting", Math.ceil(after));
   }

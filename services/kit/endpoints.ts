@@ -75,7 +75,7 @@ export function serve<Request, Reply>(
     );
     try {
       if (inFlight >= MAX_REQUESTS_IN_FLIGHT) {
-        // Spread: those who are refused together must not come back together.
+        // Spread, so that clients that are refused together do not retry together.
         throw new FaultError("unavailable", "overloaded", 500 + Math.floor(Math.random() * 1_000));
       }
       inFlight++;

@@ -25,7 +25,7 @@ const WINDOW = { first: 32, max: 128 };
 /** Timeout of a read, milliseconds. Persistence itself waits up to 2 s for the archive to reach `upTo`. */
 const READ_TIMEOUT_MS = 4_000;
 
-/** What is read: one page of a room. */
+/** A read of one page of a room. */
 type Query = { room: string; before?: number; after?: number; limit: number; upTo?: number };
 
 /** A page of messages as frames, ready to send. */
@@ -78,7 +78,7 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
     maxQueue: MAX_READS,
     deadlineMs: READ_TIMEOUT_MS,
     window: WINDOW,
-    // Whoever asked comes again by itself; a read that failed for want of time would fail again.
+    // The caller retries by itself. A read that ran out of time would run out of time again.
     retry: false,
     send: async ([read], timeout) => {
       const { query, context } = read!;

@@ -59,7 +59,7 @@ export interface PresenceOptions {
   gateway: string;
   /** How long the facts hold after the last heartbeat, milliseconds. */
   leaseMs: number;
-  /** How long a user whose connection was lost may come back without having left, milliseconds. */
+  /** How long a user stays present after its connection was lost, milliseconds. */
   lingerMs: number;
 }
 
@@ -154,7 +154,7 @@ export class Presence {
     return { roster, subscription };
   }
 
-  /** What others state about an opening room is known. */
+  /** Applies the roster of a room that is being opened. */
   opened(room: string, parts: readonly RosterPart[]): void {
     this.#follower.opened(room, parts);
   }

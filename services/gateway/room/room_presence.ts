@@ -1,7 +1,8 @@
 /**
- * Presence of one room on this gateway: its roster, and what its members here are told of it. Members
- * get each join, leave and change of state while they are few. They get only the number, once a second
- * at most, when they are many or the namespace says so.
+ * Presence of one room on this gateway: the roster, and the frames that members here receive about it.
+ * In a small room, members receive each join, leave and change of state. In a room of more than 1,000
+ * members, or where the namespace says `counts`, they receive the number of members, at most once a
+ * second.
  *
  * @module
  */

@@ -34,7 +34,7 @@ const DEADLINE_MS = 4_000;
 /** Bytes of claims in one request; one claim has at most 64 patterns. */
 const MAX_BYTES = 256 * 1024;
 
-/** What is requested of rooms. */
+/** A request for one grant. */
 interface Join {
   room: string;
   claim: Identity["rooms"];

@@ -53,7 +53,7 @@ export interface Joins {
    * leaves each room that it may no longer be in, with an `error` frame.
    */
   renewGrants(session: Session, identity: Identity): Promise<void>;
-  /** Takes a session out of a room. `linger`: the connection was lost, the user may come back. */
+  /** Takes a session out of a room. `linger`: the connection was lost and the user may return. */
   leave(session: Session, membership: Membership, linger: boolean): void;
 }
 

@@ -78,7 +78,8 @@ export async function replay(
     const page = await history.frames(room.name, cursor, upTo);
     if (page.epoch !== epoch || page.trimmedTo > cursor) {
       if (!answered) return start(false);
-      // Retention has overtaken the replay. The client was told `recovered: true`, so it must start anew.
+      // Retention has overtaken the replay. The client has received `recovered: true`, so it must
+      // reconnect and start over.
       return session.close("unavailable");
     }
     if (!answered) answer(true);

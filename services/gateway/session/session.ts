@@ -264,7 +264,7 @@ export class Session {
     this.disconnected();
   }
 
-  /** The connection is gone, whichever side closed it: the session leaves every room. */
+  /** Ends the session, whichever side closed the connection: it leaves every room. */
   disconnected(): void {
     if (this.closed) return;
     this.closed = true;

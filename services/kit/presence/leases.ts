@@ -28,8 +28,8 @@ export class Leases {
   }
 
   /**
-   * A gateway was heard. With `lease` it says how long its facts hold from now on; otherwise its last
-   * lease begins anew.
+   * Renews the lease of a gateway that sent something. `lease` is how long its facts hold from now on;
+   * without it, the last lease is renewed.
    *
    * @returns whether it was not known before, or its lease had ended
    */
@@ -60,7 +60,7 @@ export class Leases {
   }
 
   /**
-   * Every lease begins anew: this process was paused or cut off, so that silence proves nothing.
+   * Renews every lease: this process was paused or disconnected, so silence proves nothing.
    */
   renewAll(now: number): void {
     for (const gateway of this.#gateways.keys()) this.heard(gateway, now);

@@ -136,7 +136,7 @@ export class LocalFacts {
       const { room, user, until } = one;
       if (until > now) return until;
       this.#lingering.delete(one);
-      // A user that has come back meanwhile, and maybe gone again, has another end.
+      // A user that returned meanwhile, and perhaps left again, has another deadline.
       if (user.lingersUntil === until) this.#release(room, user.fact.userId, user);
     }
     return undefined;

@@ -21,10 +21,10 @@ import { Roster, type RosterListener } from "./roster.ts";
 /** Statements that wait for one state at most; more are read with the state. */
 const MAX_WAITING = 4_096;
 
-/** States that may be requested at a time. What is not requested is found by the next check. */
+/** The most states that may be requested at a time. The next comparison finds the others. */
 const MAX_LOADS = 10_000;
 
-/** Asks for what is missing. What comes of it goes to `loaded`, `digests` or `bulkLoaded`. */
+/** Requests missing state. The answers go to `loaded`, `digests` or `bulkLoaded`. */
 export interface ViewHost {
   /** Requests what a gateway states about one room. */
   requestRoom(gateway: string, room: string): void;
@@ -32,7 +32,7 @@ export interface ViewHost {
   requestDigests(gateway: string): void;
   /** Requests all that a gateway states about the rooms of some buckets. Likewise. */
   requestBuckets(gateway: string, buckets: number[]): void;
-  /** A gateway with facts was heard of for the first time, or again after its lease had ended. */
+  /** A gateway with facts appeared: it is new, or its lease had ended. */
   appeared(gateway: string): void;
   /** A gateway's lease has ended: its facts were dropped. `stopped`: it had said that it stops. */
   expired(gateway: string, facts: number, stopped: boolean): void;
@@ -240,7 +240,7 @@ export class PresenceView {
     }
   }
 
-  /** Every lease begins anew: this process was paused or cut off, so that silence proves nothing. */
+  /** Renews every lease: this process was paused or disconnected, so silence proves nothing. */
   grace(now: number): void {
     this.#leases.renewAll(now);
   }

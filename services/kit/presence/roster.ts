@@ -48,7 +48,7 @@ export class Roster {
   #sorted: string[] | null = null;
   #changesSinceSorted = 0;
 
-  /** Both listeners are optional; `room` is told to the second. */
+  /** Both listeners are optional; the second receives `room` with each fact. */
   constructor(onChange?: RosterListener, onFact?: FactListener, room = "") {
     this.#onChange = onChange;
     this.#onFact = onFact;
