@@ -34,7 +34,7 @@ function check(name: string, results: TargetResults, lines: string[]): void {
   assert.ok(hotRoom!.quiet.deliveries > 0, text);
   assert.deepEqual(hotRoom!.quiet.lost, {}, name);
   assert.ok(hotRoom!.quiet.p99 > 0 && hotRoom!.quiet.p50 <= hotRoom!.quiet.p99, name);
-  assert.ok(manyRooms!.best.deliveries > 0 && manyRoomsLarge!.best.deliveries > 0, text);
+  assert.ok(manyRooms!.ramp.best.deliveries > 0 && manyRoomsLarge!.best.deliveries > 0, text);
   assert.equal(idle!.connections, QUICK.idle);
   assert.ok(storm!.perSecond > 0 && joinStorm!.perSecond > 0, name);
   assert.equal(openStorm!.joined, 1, text);

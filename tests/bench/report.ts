@@ -11,6 +11,7 @@ import type {
   HotRoom,
   Idle,
   JoinStorm,
+  ManyRooms,
   OpenStorm,
   Publish,
   Storm,
@@ -20,7 +21,7 @@ import type { Tracing } from "./tracing.ts";
 /** The results of one target. Scenarios that were not run are absent. */
 export interface TargetResults {
   hotRoom?: HotRoom;
-  manyRooms?: Ramp;
+  manyRooms?: ManyRooms;
   manyRoomsLarge?: Ramp;
   idle?: Idle;
   storm?: Storm;
@@ -71,16 +72,27 @@ export function burnLine(burn: Usage, wait: number): string {
   return `idle ${wait} s later, % of a core: ${parts.join(", ")}`;
 }
 
+/** A row of the table: its name, its value for a target, and the number of decimals. */
+type Row = [what: string, read: (of: TargetResults) => number | undefined, digits: number];
+
 /** Formats a Markdown table: one row per measurement, one column per target, and their ratio. */
 export function table(results: Record<string, TargetResults>): string {
   const names = Object.keys(results);
-  const rows: [what: string, read: (of: TargetResults) => number | undefined, digits: number][] = [
+  const rows: Row[] = [
     ["hot room: most deliveries/s", (of) => of.hotRoom?.ramp.best.deliveries, 0],
     ["hot room: deliveries/s with p99 < 50 ms", (of) => of.hotRoom?.ramp.within?.deliveries, 0],
     ["hot room: p99 there, ms", (of) => of.hotRoom?.ramp.within?.p99, 1],
     ["hot room: p99 at 50 msg/s, ms", (of) => of.hotRoom?.quiet.p99, 1],
-    ["many rooms: most messages/s in", (of) => bestIn(of.manyRooms), 0],
-    ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.within?.sent, 0],
+    ...[0, 1].flatMap((index): Row[] => {
+      const step = (of: TargetResults) => of.manyRooms?.steady[index];
+      const rate = whole(Object.values(results).map(step).find(Boolean)?.rate ?? 0);
+      return [
+        [`many rooms, ${rate} msg/s: CPU us a delivery`, (of) => sum(step(of)?.cpu), 1],
+        [`many rooms, ${rate} msg/s: p99, ms`, (of) => step(of)?.p99, 1],
+      ];
+    }),
+    ["many rooms: most messages/s in", (of) => bestIn(of.manyRooms?.ramp), 0],
+    ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.ramp.within?.sent, 0],
     ["1,000 rooms of 10: most messages/s in", (of) => bestIn(of.manyRoomsLarge), 0],
     ["idle: gateway KB a connection", (of) => kilobytes(of.idle?.perConnection), 1],
     ["idle: NATS (Redis) KB a connection", (of) => kilobytes(brokerOf(of)), 1],

@@ -6,14 +6,14 @@
 import { TIME_DIGITS } from "../clock.ts";
 import { type Delivery, type Reply, upgradeRequest, type Wire } from "../wire.ts";
 
-/** Numbers of the commands that are not acked messages. */
-const [CONNECT, SUBSCRIBE, UNSUBSCRIBE] = [1, 2, 3];
+/** Numbers of the commands that are not acked messages. Every command needs one. */
+const [CONNECT, SUBSCRIBE, UNSUBSCRIBE, PUBLISH] = [1, 2, 3, 4];
 
 /** Offset of the channel in a push: after `{"push":{"channel":"`. */
 const CHANNEL = 20;
 
 /** Bytes between the channel and the data of a publication: `","pub":{"data":"`. */
-const BEFORE_DATA = 16;
+const BEFORE_DATA = 17;
 
 /** Offset of the number in a reply: after `{"id":`. */
 const REPLY_ID = 6;
@@ -41,8 +41,8 @@ export const CENTRIFUGO_WIRE: Wire = {
     // The time goes first, because other fields may follow the data. A number holds its low 32 bits.
     const time = content.slice(-TIME_DIGITS);
     const data = time + content.slice(0, -TIME_DIGITS);
-    const own = id === undefined ? "" : `"id":${Number(id.slice(0, TIME_DIGITS)) % 2 ** 32},`;
-    return `{${own}"publish":{"channel":"${channel}","data":"${data}"}}`;
+    const number = id === undefined ? PUBLISH : Number(id.slice(0, TIME_DIGITS)) % 2 ** 32;
+    return `{"id":${number},"publish":{"channel":"${channel}","data":"${data}"}}`;
   },
   positionOf(subscribed, last) {
     const { epoch, offset = 0 } = JSON.parse(subscribed).subscribe;
