@@ -10,9 +10,12 @@ import type {
   Churn,
   HotRoom,
   Idle,
+  Jitter,
   JoinStorm,
+  LeaveReturn,
   ManyRooms,
   OpenStorm,
+  Overload,
   Publish,
   Storm,
 } from "./scenarios.ts";
@@ -27,6 +30,10 @@ export interface TargetResults {
   storm?: Storm;
   joinStorm?: JoinStorm;
   openStorm?: OpenStorm;
+  leaveReturn?: LeaveReturn;
+  overloadJoins?: Overload;
+  overloadMessages?: Overload;
+  jitter?: Jitter;
   publish?: Publish;
   catchUp?: CatchUp;
   churn?: Churn;
@@ -105,6 +112,20 @@ export function table(results: Record<string, TargetResults>): string {
     ["open storm: 95 % joined after, s", (of) => of.openStorm?.until95 ?? undefined, 1],
     ["open storm: newcomer afterwards, ms", (of) => of.openStorm?.newcomerAfter ?? undefined, 0],
     ["open storm: idle 10 s later, % of a core", (of) => percent(sum(of.openStorm?.quiet)), 1],
+    ["leave and return: refusals", (of) => of.leaveReturn?.refusals, 0],
+    ["leave and return: p99, ms", (of) => of.leaveReturn?.p99, 0],
+    ["joins: capacity/s", (of) => of.overloadJoins?.capacity, 0],
+    ["joins overloaded: goodput, % of that", (of) => percent(of.overloadJoins?.share), 0],
+    ["joins overloaded: normal again after, s", (of) => of.overloadJoins?.recovery ?? undefined, 1],
+    ["messages: capacity/s", (of) => of.overloadMessages?.capacity, 0],
+    ["messages overloaded: goodput, % of that", (of) => percent(of.overloadMessages?.share), 0],
+    [
+      "messages overloaded: normal again after, s",
+      (of) => of.overloadMessages?.recovery ?? undefined,
+      1,
+    ],
+    ["jitter: % delivered", (of) => percent(of.jitter?.delivered), 2],
+    ["jitter: p99 of the replay, ms", (of) => of.jitter?.p99, 0],
     ["durable publish: acks/s", (of) => of.publish?.perSecond, 0],
     ["durable publish: p99, ms", (of) => of.publish?.p99, 1],
     ["all back: last has caught up after, ms", (of) => of.catchUp?.last, 0],
@@ -123,7 +144,7 @@ export function table(results: Record<string, TargetResults>): string {
     const [first, second] = values;
     const ratio = names.length !== 2
       ? ""
-      : first === undefined || second === undefined
+      : first === undefined || second === undefined || second === 0
       ? " - |"
       : ` ${(first / second).toFixed(2)} |`;
     lines.push(`| ${what} | ${texts.join(" | ")} |${ratio}`);

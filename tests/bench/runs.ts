@@ -18,6 +18,10 @@ export const SCENARIOS = [
   "storm",
   "join-storm",
   "open-storm",
+  "leave-return",
+  "overload-joins",
+  "overload-messages",
+  "jitter",
   "publish",
   "catch-up",
   "tracing",
@@ -114,6 +118,26 @@ export const RUNS: Record<Scenario, Run> = {
         : `one process cannot hold ${openStorm} clients, and it has no other`,
     async on({ target, results, sizes, say }) {
       say(summary(results.openStorm = await run.openStorm(target, sizes)));
+    },
+  },
+  "leave-return": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.leaveReturn = await run.leaveReturn(target, sizes)));
+    },
+  },
+  "overload-joins": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.overloadJoins = await run.overloadJoins(target, sizes)));
+    },
+  },
+  "overload-messages": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.overloadMessages = await run.overloadMessages(target, sizes)));
+    },
+  },
+  "jitter": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.jitter = await run.jitter(target, sizes)));
     },
   },
   "publish": {

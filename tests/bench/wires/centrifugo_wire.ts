@@ -49,6 +49,8 @@ export const CENTRIFUGO_WIRE: Wire = {
     return { epoch, offset: last === undefined ? offset : JSON.parse(last).push.pub.offset };
   },
   deliveredAt(buffer, start, end) {
+    // A ping, `{}`, ends before these bytes.
+    if (end - start < CHANNEL) return -1;
     if (buffer[start + 2] !== LETTER_P || buffer[start + 3] !== LETTER_U) return -1;
     let at = start + CHANNEL;
     while (at < end && buffer[at] !== QUOTE) at++;
@@ -56,8 +58,8 @@ export const CENTRIFUGO_WIRE: Wire = {
     if (buffer[at + 3] !== LETTER_P || buffer[at + 4] !== LETTER_U) return -1;
     return at + BEFORE_DATA;
   },
-  acked(buffer, start, _end, now) {
-    if (buffer[start + 2] !== LETTER_I) return -1;
+  acked(buffer, start, end, now) {
+    if (end - start < REPLY_ID || buffer[start + 2] !== LETTER_I) return -1;
     let id = 0;
     for (let at = start + REPLY_ID; buffer[at] !== COMMA; at++) {
       id = id * 10 + buffer[at]! - DIGIT_0;

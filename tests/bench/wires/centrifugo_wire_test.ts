@@ -38,3 +38,13 @@ Deno.test("replayed publications are deliveries of their own", () => {
   assert.deepEqual(wire.replayed!(text).map(({ due }) => due), [5, 6]);
   assert.equal(wire.read(text).kind, "subscribed");
 });
+
+Deno.test("a ping is neither, whatever the buffer held before", () => {
+  for (
+    const stale of ['{"push":{"channel":"r","pub":{"data":"x"}}}', '{"id":123456789,"publish":{}}']
+  ) {
+    const buffer = bytes(stale);
+    assert.equal(wire.deliveredAt(buffer, 0, 2), -1);
+    assert.equal(wire.acked(buffer, 0, 2, 1_000_000), -1);
+  }
+});
