@@ -139,12 +139,16 @@ export function table(results: Record<string, TargetResults>): string {
     const values = names.map((name) => read(results[name]!));
     if (values.every((value) => value === undefined)) continue;
     const texts = values.map((value) =>
-      value === undefined ? "-" : digits === 0 ? whole(value) : value.toFixed(digits)
+      value === undefined || Number.isNaN(value)
+        ? "-"
+        : digits === 0
+        ? whole(value)
+        : value.toFixed(digits)
     );
     const [first, second] = values;
     const ratio = names.length !== 2
       ? ""
-      : first === undefined || second === undefined || second === 0
+      : first === undefined || !second
       ? " - |"
       : ` ${(first / second).toFixed(2)} |`;
     lines.push(`| ${what} | ${texts.join(" | ")} |${ratio}`);
