@@ -7,7 +7,8 @@ import { table, type TargetResults } from "./report.ts";
 import { SCENARIOS } from "./runs.ts";
 import { QUICK } from "./scenarios.ts";
 
-const OF_HOPWIRE_ONLY = ["tracing"];
+/** Scenarios in which every part of a peer's wire protocol is used. */
+const OF_PEERS = ["many-rooms", "join-storm", "open-storm", "leave-return", "jitter", "catch-up"];
 
 /** Runs a small bench, and gives all cores back to the tests that follow. */
 async function smallBench(options: Pick<BenchOptions, "peers" | "scenarios" | "sizes">) {
@@ -28,18 +29,17 @@ async function smallBench(options: Pick<BenchOptions, "peers" | "scenarios" | "s
   }
 }
 
+/** Checks what holds for every target. */
 function check(name: string, results: TargetResults, lines: string[]): void {
-  const { hotRoom, manyRooms, manyRoomsLarge, idle, storm, churn, joinStorm, openStorm } = results;
+  const { manyRooms, joinStorm, openStorm, leaveReturn, jitter } = results;
   const text = `${name}\n${lines.join("\n")}`;
-  assert.ok(hotRoom!.quiet.deliveries > 0, text);
-  assert.deepEqual(hotRoom!.quiet.lost, {}, name);
-  assert.ok(hotRoom!.quiet.p99 > 0 && hotRoom!.quiet.p50 <= hotRoom!.quiet.p99, name);
-  assert.ok(manyRooms!.best.deliveries > 0 && manyRoomsLarge!.best.deliveries > 0, text);
-  assert.equal(idle!.connections, QUICK.idle);
-  assert.ok(storm!.perSecond > 0 && joinStorm!.perSecond > 0, name);
+  assert.ok(manyRooms!.ramp.best.deliveries > 0, text);
+  assert.ok(manyRooms!.steady.every(({ p50, p99 }) => p50 > 0 && p50 <= p99), text);
+  assert.ok(joinStorm!.perSecond > 0, text);
   assert.equal(openStorm!.joined, 1, text);
   assert.notEqual(openStorm!.newcomerAfter, null, text);
-  assert.ok(churn!.clients > QUICK.churning && churn!.rss.length > 10, text);
+  assert.equal(leaveReturn!.back, 1, text);
+  assert.ok(jitter!.cuts > 0 && jitter!.delivered > 0, text);
 }
 
 Deno.test("a short bench runs every scenario on Hopwire", async () => {
@@ -50,11 +50,19 @@ Deno.test("a short bench runs every scenario on Hopwire", async () => {
   });
   const hopwire = results.hopwire!;
   check("hopwire", hopwire, lines);
+  const { hotRoom, manyRoomsLarge, storm, churn, overloadJoins, overloadMessages } = hopwire;
+  assert.ok(hotRoom!.quiet.deliveries > 0, lines.join("\n"));
+  assert.deepEqual(hotRoom!.quiet.lost, {});
+  assert.ok(hotRoom!.quiet.p99 > 0 && hotRoom!.quiet.p50 <= hotRoom!.quiet.p99);
+  assert.ok(manyRoomsLarge!.best.deliveries > 0 && storm!.perSecond > 0);
+  assert.equal(hopwire.idle!.connections, QUICK.idle);
+  assert.ok(overloadJoins!.capacity > 0 && overloadMessages!.capacity > 0);
+  assert.equal(hopwire.jitter!.delivered, 1, lines.join("\n"));
+  assert.ok(churn!.clients > QUICK.churning && churn!.rss.length > 10);
   assert.deepEqual(Object.keys(hopwire.idle!.groups).sort(), ["gateway", "nats", "services"]);
   assert.ok(hopwire.publish!.perSecond > 0);
   assert.equal(hopwire.catchUp!.wrong, 0);
-  const { hotRoom, manyRooms } = hopwire.traced!;
-  for (const { turns, cost, throughput } of [hotRoom, manyRooms]) {
+  for (const { turns, cost, throughput } of Object.values(hopwire.traced!)) {
     assert.equal(turns.length, QUICK.tracingTurns);
     assert.ok(cost > 0 && throughput > 0);
   }
@@ -64,7 +72,7 @@ Deno.test("a short bench runs every scenario on Hopwire", async () => {
 Deno.test("a short bench runs its scenarios on the peers whose programs are there", async () => {
   const { results, lines } = await smallBench({
     peers: PEERS.filter((name) => name !== "hopwire"),
-    scenarios: SCENARIOS.filter((name) => !OF_HOPWIRE_ONLY.includes(name)),
+    scenarios: SCENARIOS.filter((name) => OF_PEERS.includes(name)),
     sizes: { ...QUICK, idleWait: 0.2 },
   });
   for (const [name, of] of Object.entries(results)) {

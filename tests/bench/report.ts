@@ -10,8 +10,12 @@ import type {
   Churn,
   HotRoom,
   Idle,
+  Jitter,
   JoinStorm,
+  LeaveReturn,
+  ManyRooms,
   OpenStorm,
+  Overload,
   Publish,
   Storm,
 } from "./scenarios.ts";
@@ -20,12 +24,16 @@ import type { Tracing } from "./tracing.ts";
 /** The results of one target. Scenarios that were not run are absent. */
 export interface TargetResults {
   hotRoom?: HotRoom;
-  manyRooms?: Ramp;
+  manyRooms?: ManyRooms;
   manyRoomsLarge?: Ramp;
   idle?: Idle;
   storm?: Storm;
   joinStorm?: JoinStorm;
   openStorm?: OpenStorm;
+  leaveReturn?: LeaveReturn;
+  overloadJoins?: Overload;
+  overloadMessages?: Overload;
+  jitter?: Jitter;
   publish?: Publish;
   catchUp?: CatchUp;
   churn?: Churn;
@@ -71,16 +79,27 @@ export function burnLine(burn: Usage, wait: number): string {
   return `idle ${wait} s later, % of a core: ${parts.join(", ")}`;
 }
 
+/** A row of the table: its name, its value for a target, and the number of decimals. */
+type Row = [what: string, read: (of: TargetResults) => number | undefined, digits: number];
+
 /** Formats a Markdown table: one row per measurement, one column per target, and their ratio. */
 export function table(results: Record<string, TargetResults>): string {
   const names = Object.keys(results);
-  const rows: [what: string, read: (of: TargetResults) => number | undefined, digits: number][] = [
+  const rows: Row[] = [
     ["hot room: most deliveries/s", (of) => of.hotRoom?.ramp.best.deliveries, 0],
     ["hot room: deliveries/s with p99 < 50 ms", (of) => of.hotRoom?.ramp.within?.deliveries, 0],
     ["hot room: p99 there, ms", (of) => of.hotRoom?.ramp.within?.p99, 1],
     ["hot room: p99 at 50 msg/s, ms", (of) => of.hotRoom?.quiet.p99, 1],
-    ["many rooms: most messages/s in", (of) => bestIn(of.manyRooms), 0],
-    ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.within?.sent, 0],
+    ...[0, 1].flatMap((index): Row[] => {
+      const step = (of: TargetResults) => of.manyRooms?.steady[index];
+      const rate = whole(Object.values(results).map(step).find(Boolean)?.rate ?? 0);
+      return [
+        [`many rooms, ${rate} msg/s: CPU us a delivery`, (of) => sum(step(of)?.cpu), 1],
+        [`many rooms, ${rate} msg/s: p99, ms`, (of) => step(of)?.p99, 1],
+      ];
+    }),
+    ["many rooms: most messages/s in", (of) => bestIn(of.manyRooms?.ramp), 0],
+    ["many rooms: messages/s with p99 < 50 ms", (of) => of.manyRooms?.ramp.within?.sent, 0],
     ["1,000 rooms of 10: most messages/s in", (of) => bestIn(of.manyRoomsLarge), 0],
     ["idle: gateway KB a connection", (of) => kilobytes(of.idle?.perConnection), 1],
     ["idle: NATS (Redis) KB a connection", (of) => kilobytes(brokerOf(of)), 1],
@@ -93,6 +112,20 @@ export function table(results: Record<string, TargetResults>): string {
     ["open storm: 95 % joined after, s", (of) => of.openStorm?.until95 ?? undefined, 1],
     ["open storm: newcomer afterwards, ms", (of) => of.openStorm?.newcomerAfter ?? undefined, 0],
     ["open storm: idle 10 s later, % of a core", (of) => percent(sum(of.openStorm?.quiet)), 1],
+    ["leave and return: refusals", (of) => of.leaveReturn?.refusals, 0],
+    ["leave and return: p99, ms", (of) => of.leaveReturn?.p99, 0],
+    ["joins: capacity/s", (of) => of.overloadJoins?.capacity, 0],
+    ["joins overloaded: goodput, % of that", (of) => percent(of.overloadJoins?.share), 0],
+    ["joins overloaded: normal again after, s", (of) => of.overloadJoins?.recovery ?? undefined, 1],
+    ["messages: capacity/s", (of) => of.overloadMessages?.capacity, 0],
+    ["messages overloaded: goodput, % of that", (of) => percent(of.overloadMessages?.share), 0],
+    [
+      "messages overloaded: normal again after, s",
+      (of) => of.overloadMessages?.recovery ?? undefined,
+      1,
+    ],
+    ["jitter: % delivered", (of) => percent(of.jitter?.delivered), 2],
+    ["jitter: p99 of the replay, ms", (of) => of.jitter?.p99, 0],
     ["durable publish: acks/s", (of) => of.publish?.perSecond, 0],
     ["durable publish: p99, ms", (of) => of.publish?.p99, 1],
     ["all back: last has caught up after, ms", (of) => of.catchUp?.last, 0],
@@ -106,12 +139,16 @@ export function table(results: Record<string, TargetResults>): string {
     const values = names.map((name) => read(results[name]!));
     if (values.every((value) => value === undefined)) continue;
     const texts = values.map((value) =>
-      value === undefined ? "-" : digits === 0 ? whole(value) : value.toFixed(digits)
+      value === undefined || Number.isNaN(value)
+        ? "-"
+        : digits === 0
+        ? whole(value)
+        : value.toFixed(digits)
     );
     const [first, second] = values;
     const ratio = names.length !== 2
       ? ""
-      : first === undefined || second === undefined
+      : first === undefined || !second
       ? " - |"
       : ` ${(first / second).toFixed(2)} |`;
     lines.push(`| ${what} | ${texts.join(" | ")} |${ratio}`);

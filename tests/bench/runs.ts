@@ -18,6 +18,10 @@ export const SCENARIOS = [
   "storm",
   "join-storm",
   "open-storm",
+  "leave-return",
+  "overload-joins",
+  "overload-messages",
+  "jitter",
   "publish",
   "catch-up",
   "tracing",
@@ -54,7 +58,9 @@ const PROCESS_CLIENTS = 18_000;
 /** The rate at which the hot room's ramp starts, messages per second: the limits are far apart. */
 const hotStart = (target: Target) => target.name === "hopwire" ? 500 : 75;
 
-const MANY_START = 4_000;
+/** The rates of many rooms, messages per second: two to compare, and where the ramp starts. */
+const [MANY_STEADY, MANY_START] = [[500, 4_000], 5_000];
+const LARGE_START = 1_000;
 
 const storesNothing = (peer: Peer) => peer.stores ? null : "it stores nothing";
 
@@ -71,15 +77,21 @@ export const RUNS: Record<Scenario, Run> = {
   "many-rooms": {
     async on({ target, results, sizes, say }) {
       const { rooms, roomMembers: members } = sizes;
-      const options = { rooms, members, from: MANY_START, say: sayStep(say) };
+      const [steady, from] = [MANY_STEADY, MANY_START];
+      const options = { rooms, members, steady, from, say: sayStep(say) };
       results.manyRooms = await run.manyRooms(target, sizes, options);
     },
   },
   "many-rooms-large": {
     async on({ target, results, sizes, say }) {
-      const from = MANY_START / 2;
-      const options = { rooms: sizes.manyRooms, members: 10, from, say: sayStep(say) };
-      results.manyRoomsLarge = await run.manyRooms(target, sizes, options);
+      const { ramp } = await run.manyRooms(target, sizes, {
+        rooms: sizes.manyRooms,
+        members: 10,
+        steady: [],
+        from: LARGE_START,
+        say: sayStep(say),
+      });
+      results.manyRoomsLarge = ramp;
     },
   },
   "idle": {
@@ -106,6 +118,26 @@ export const RUNS: Record<Scenario, Run> = {
         : `one process cannot hold ${openStorm} clients, and it has no other`,
     async on({ target, results, sizes, say }) {
       say(summary(results.openStorm = await run.openStorm(target, sizes)));
+    },
+  },
+  "leave-return": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.leaveReturn = await run.leaveReturn(target, sizes)));
+    },
+  },
+  "overload-joins": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.overloadJoins = await run.overloadJoins(target, sizes)));
+    },
+  },
+  "overload-messages": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.overloadMessages = await run.overloadMessages(target, sizes)));
+    },
+  },
+  "jitter": {
+    async on({ target, results, sizes, say }) {
+      say(summary(results.jitter = await run.jitter(target, sizes)));
     },
   },
   "publish": {

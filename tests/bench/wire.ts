@@ -16,6 +16,8 @@ export interface Ticket {
 /** What a frame from the server means to a client that joins. */
 export interface Reply {
   kind: "authenticated" | "subscribed" | "error" | "other";
+  /** The room that it is about, if the protocol says so. */
+  room?: string;
   /** The code of an error. */
   code?: string;
   /** How long a refused client is to wait, milliseconds. */

@@ -4,12 +4,9 @@
  * @module
  */
 import { clock } from "../clock.ts";
-import { Joiners } from "../joiners.ts";
-import { OPENING_AT_A_TIME } from "../open_all.ts";
+import { joinAll } from "../join_all.ts";
 import { cpuOf, type Usage, usageOf, usedPer } from "../processes.ts";
-import { Swarm } from "../swarm.ts";
 import { type Target, ticketsFor } from "../target.ts";
-import { CONNECT_MS } from "./crowd.ts";
 import type { Sizes } from "./sizes.ts";
 
 /** The cost of joining. */
@@ -30,31 +27,18 @@ export interface JoinStorm {
 /** Measures how fast clients join, with a limited number on the way at a time. */
 export async function joinStorm(target: Target, sizes: Sizes): Promise<JoinStorm> {
   const count = sizes.joinStorm;
-  const rooms = Math.max(1, count / 5);
   const tickets = await ticketsFor(target.wire, "join", count);
-  using swarm = new Swarm(target.wire);
-  const joiners = new Joiners(
-    swarm,
-    target,
-    tickets.map((ticket, index) => ({ ticket, room: `bench.room-${index % rooms}` })),
-  );
-  let started = 0;
   const [began, used, load] = [clock(), usageOf(target.groups), cpuOf(Deno.pid)];
-  await swarm.run("a join storm", () => joiners.joined === count, CONNECT_MS, () => {
-    joiners.work();
-    while (started < count && joiners.joining < OPENING_AT_A_TIME) {
-      joiners.join(joiners.joiners[started++]!);
-    }
-    return 1;
-  });
+  using joined = await joinAll(target, tickets, 5);
   const elapsed = (clock() - began) / 1_000_000;
+  const { took, refused } = joined.joiners;
   return {
     clients: count,
     perSecond: count / elapsed,
-    p50: joiners.took.quantile(0.5) / 1_000,
-    p99: joiners.took.quantile(0.99) / 1_000,
+    p50: took.quantile(0.5) / 1_000,
+    p99: took.quantile(0.99) / 1_000,
     cpu: usedPer(used, usageOf(target.groups), count),
-    refused: joiners.refused,
+    refused,
     loadCore: (cpuOf(Deno.pid) - load) / elapsed / 1_000_000,
   };
 }

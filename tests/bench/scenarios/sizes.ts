@@ -20,6 +20,20 @@ export interface Sizes {
   openRate: number;
   /** Seconds from their end to the measurement of the idle system. */
   openQuiet: number;
+  /** Clients that leave and return, and how many per second. */
+  returns: number;
+  returnRate: number;
+  overloadClients: number;
+  overloadSeconds: number;
+  /** Newcomers after an overload, ten per second. */
+  overloadProbes: number;
+  jitterClients: number;
+  /** Seconds between two cuts of a client, seconds that it is away, and seconds of jitter. */
+  jitterEvery: number;
+  jitterAway: number;
+  jitterSeconds: number;
+  /** Messages per second during jitter. */
+  jitterRate: number;
   /** Seconds between the end of a scenario and the measurement of the idle system. */
   idleWait: number;
   publishers: number;
@@ -47,6 +61,16 @@ export const FULL: Sizes = {
   openStorm: 40_000,
   openRate: 4_000,
   openQuiet: 10,
+  returns: 10_000,
+  returnRate: 2_000,
+  overloadClients: 1_000,
+  overloadSeconds: 10,
+  overloadProbes: 150,
+  jitterClients: 1_000,
+  jitterEvery: 15,
+  jitterAway: 2,
+  jitterSeconds: 30,
+  jitterRate: 400,
   idleWait: 30,
   publishers: 100,
   returning: 1_000,
@@ -70,7 +94,17 @@ export const QUICK: Sizes = {
   openStorm: 200,
   openRate: 400,
   openQuiet: 1,
-  idleWait: 3,
+  returns: 100,
+  returnRate: 100,
+  overloadClients: 50,
+  overloadSeconds: 1,
+  overloadProbes: 20,
+  jitterClients: 50,
+  jitterEvery: 3,
+  jitterAway: 1,
+  jitterSeconds: 4,
+  jitterRate: 50,
+  idleWait: 1,
   publishers: 10,
   returning: 20,
   missed: 10,

@@ -6,14 +6,14 @@
 import { TIME_DIGITS } from "../clock.ts";
 import { type Delivery, type Reply, upgradeRequest, type Wire } from "../wire.ts";
 
-/** Numbers of the commands that are not acked messages. */
-const [CONNECT, SUBSCRIBE, UNSUBSCRIBE] = [1, 2, 3];
+/** Numbers of the commands that are not acked messages. Every command needs one. */
+const [CONNECT, SUBSCRIBE, UNSUBSCRIBE, PUBLISH] = [1, 2, 3, 4];
 
 /** Offset of the channel in a push: after `{"push":{"channel":"`. */
 const CHANNEL = 20;
 
 /** Bytes between the channel and the data of a publication: `","pub":{"data":"`. */
-const BEFORE_DATA = 16;
+const BEFORE_DATA = 17;
 
 /** Offset of the number in a reply: after `{"id":`. */
 const REPLY_ID = 6;
@@ -41,14 +41,16 @@ export const CENTRIFUGO_WIRE: Wire = {
     // The time goes first, because other fields may follow the data. A number holds its low 32 bits.
     const time = content.slice(-TIME_DIGITS);
     const data = time + content.slice(0, -TIME_DIGITS);
-    const own = id === undefined ? "" : `"id":${Number(id.slice(0, TIME_DIGITS)) % 2 ** 32},`;
-    return `{${own}"publish":{"channel":"${channel}","data":"${data}"}}`;
+    const number = id === undefined ? PUBLISH : Number(id.slice(0, TIME_DIGITS)) % 2 ** 32;
+    return `{"id":${number},"publish":{"channel":"${channel}","data":"${data}"}}`;
   },
   positionOf(subscribed, last) {
     const { epoch, offset = 0 } = JSON.parse(subscribed).subscribe;
     return { epoch, offset: last === undefined ? offset : JSON.parse(last).push.pub.offset };
   },
   deliveredAt(buffer, start, end) {
+    // A ping, `{}`, ends before these bytes.
+    if (end - start < CHANNEL) return -1;
     if (buffer[start + 2] !== LETTER_P || buffer[start + 3] !== LETTER_U) return -1;
     let at = start + CHANNEL;
     while (at < end && buffer[at] !== QUOTE) at++;
@@ -56,8 +58,8 @@ export const CENTRIFUGO_WIRE: Wire = {
     if (buffer[at + 3] !== LETTER_P || buffer[at + 4] !== LETTER_U) return -1;
     return at + BEFORE_DATA;
   },
-  acked(buffer, start, _end, now) {
-    if (buffer[start + 2] !== LETTER_I) return -1;
+  acked(buffer, start, end, now) {
+    if (end - start < REPLY_ID || buffer[start + 2] !== LETTER_I) return -1;
     let id = 0;
     for (let at = start + REPLY_ID; buffer[at] !== COMMA; at++) {
       id = id * 10 + buffer[at]! - DIGIT_0;

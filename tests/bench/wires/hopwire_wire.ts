@@ -48,10 +48,12 @@ export const HOPWIRE_WIRE: Wire = {
   },
   read(text): Reply {
     if (text.startsWith('{"type":"authenticated"')) return { kind: "authenticated" };
-    if (text.startsWith('{"type":"subscribed"')) return { kind: "subscribed" };
+    if (text.startsWith('{"type":"subscribed"')) {
+      return { kind: "subscribed", room: JSON.parse(text).room };
+    }
     if (!text.startsWith('{"type":"error"')) return { kind: "other" };
-    const { code, retryAfter } = JSON.parse(text);
-    return { kind: "error", code, retryAfter };
+    const { code, retryAfter, room } = JSON.parse(text);
+    return { kind: "error", code, retryAfter, room };
   },
   replayed: null,
 };
