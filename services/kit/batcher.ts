@@ -12,6 +12,7 @@
  */
 import { FaultError } from "./fault_error.ts";
 import { SendWindow } from "./send_window.ts";
+import { type Waiting, WaitingQueue } from "./waiting_queue.ts";
 
 /**
  * How long requests wait for a batch that is under way, milliseconds: about what a batch takes. In a
@@ -37,6 +38,9 @@ const MIN_REST_MS = 500;
 /** Waits before a batch is sent again, milliseconds, doubled each time; half of each is random. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1_000;
+
+/** A single attempt that failed sooner says nothing about the service's load, milliseconds. */
+const TELLING_MS = 1_000;
 
 /** How often requests with deadlines of their own are looked through, milliseconds. */
 const SWEEP_MS = 100;
@@ -72,23 +76,13 @@ export interface BatcherOptions<Item, Result> {
   random?: () => number;
 }
 
-interface Waiting<Item, Result> {
-  item: Item;
-  deadline: number;
-  /** Whether somebody still waits for the result. */
-  wanted: () => boolean;
-  resolve(result: Result): void;
-  reject(error: FaultError): void;
-}
-
 const always = () => true;
 
 /** See the module's doc. */
 export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
   readonly #random: () => number;
-  #queue: Waiting<Item, Result>[] = [];
-  #first = 0;
+  readonly #queue = new WaitingQueue<Item, Result>();
   #underWay = 0;
   readonly #window: SendWindow;
   #retryBudget = MAX_RETRY_BUDGET;
@@ -116,7 +110,7 @@ export class Batcher<Item, Result> {
   /** Requests that wait, batches under way, and how many of those there may be. */
   get size(): { waiting: number; underWay: number; window: number } {
     return {
-      waiting: this.#queue.length - this.#first,
+      waiting: this.#queue.size,
       underWay: this.#underWay,
       window: this.#window.size,
     };
@@ -131,9 +125,12 @@ export class Batcher<Item, Result> {
   submit(item: Item, wanted: () => boolean = always): Promise<Result> {
     const { maxQueue, deadlineOf } = this.#options;
     const deadlineMs = deadlineOf?.(item) ?? this.#options.deadlineMs;
-    const waiting = this.#queue.length - this.#first;
-    // At the rate measured, is there any chance? Refused now it costs nothing.
-    const wait = this.#rate > 0 ? waiting / this.#rate : 0;
+    const waiting = this.#queue.size;
+    // Can it be served in time at the measured rate? A refusal now costs nothing. What fits into the free
+    // part of the window does not wait.
+    const free = Math.max(0, Math.floor(this.#window.size) - this.#underWay) *
+      this.#options.maxBatch;
+    const wait = this.#rate > 0 ? Math.max(0, waiting - free) / this.#rate : 0;
     if (this.#closed || waiting >= maxQueue || wait > deadlineMs - this.#minRest) {
       return Promise.reject(this.#overloaded(wait));
     }
@@ -149,9 +146,7 @@ export class Batcher<Item, Result> {
     this.#closed = true;
     clearTimeout(this.#sweep);
     clearTimeout(this.#gather);
-    for (const one of this.#queue.splice(this.#first)) one.reject(this.#overloaded(0));
-    this.#queue = [];
-    this.#first = 0;
+    for (const one of this.#queue.clear()) one.reject(this.#overloaded(0));
   }
 
   #overloaded(wait: number): FaultError {
@@ -161,11 +156,11 @@ export class Batcher<Item, Result> {
   }
 
   #schedule(): void {
-    if (this.#first >= this.#queue.length) return;
+    if (this.#queue.size === 0) return;
     if (this.#scheduled || this.#underWay >= this.#window.size) return this.#watchDeadlines();
     this.#scheduled = true;
     // With nothing under way at the end of this turn: what else arrives in it travels along.
-    const full = this.#queue.length - this.#first >= this.#options.maxBatch;
+    const full = this.#queue.size >= this.#options.maxBatch;
     if (this.#underWay === 0 || full) setImmediate(this.#send);
     else this.#gather = setTimeout(this.#send, GATHER_MS);
   }
@@ -173,7 +168,7 @@ export class Batcher<Item, Result> {
   readonly #send = (): void => {
     this.#scheduled = false;
     this.#gather = undefined;
-    while (this.#underWay < this.#window.size && this.#first < this.#queue.length) {
+    while (this.#underWay < this.#window.size && this.#queue.size > 0) {
       const batch = this.#take();
       if (batch.length > 0) void this.#run(batch);
     }
@@ -182,48 +177,25 @@ export class Batcher<Item, Result> {
 
   /** While nothing can be sent, requests whose deadline passes are refused in time. */
   #watchDeadlines(): void {
-    if (this.#first >= this.#queue.length || this.#sweep !== undefined || this.#closed) return;
+    if (this.#queue.size === 0 || this.#sweep !== undefined || this.#closed) return;
     const { deadlineOf, deadlineMs } = this.#options;
-    const first = this.#queue[this.#first]!.deadline - performance.now();
+    const first = this.#queue.firstDeadline - performance.now();
     // With deadlines of their own, requests behind the first may be due before it.
     const wait = Math.max(10, deadlineOf === undefined ? first : Math.min(first, SWEEP_MS));
     this.#sweep = setTimeout(() => {
       this.#sweep = undefined;
-      const now = performance.now();
-      const rest = this.#queue.slice(this.#first);
-      this.#queue = rest.filter(({ deadline }) => deadline > now);
-      this.#first = 0;
-      for (const one of rest) if (one.deadline <= now) one.reject(this.#overloaded(deadlineMs));
+      const late = this.#queue.takeLate(performance.now(), deadlineOf !== undefined);
+      for (const one of late) one.reject(this.#overloaded(deadlineMs));
       this.#watchDeadlines();
     }, wait);
   }
 
   /** Takes the next batch: requests in order that somebody still waits for. */
   #take(): Waiting<Item, Result>[] {
-    const { maxBatch, maxBytes = Infinity, sizeOf } = this.#options;
-    const batch: Waiting<Item, Result>[] = [];
-    const now = performance.now();
-    let bytes = 0;
-    while (this.#first < this.#queue.length && batch.length < maxBatch) {
-      const next = this.#queue[this.#first]!;
-      const size = sizeOf?.(next.item) ?? 0;
-      if (batch.length > 0 && bytes + size > maxBytes) break;
-      this.#first++;
-      if (next.deadline <= now + this.#minRest || !next.wanted()) {
-        next.reject(this.#overloaded(0));
-        continue;
-      }
-      bytes += size;
-      batch.push(next);
-    }
-    this.#compact();
-    return batch;
-  }
-
-  #compact(): void {
-    if (this.#first < 1_024 && this.#first < this.#queue.length) return;
-    this.#queue = this.#queue.slice(this.#first);
-    this.#first = 0;
+    const { maxBatch, maxBytes = Infinity, sizeOf = () => 0 } = this.#options;
+    const latest = performance.now() + this.#minRest;
+    const refuse = (one: Waiting<Item, Result>) => one.reject(this.#overloaded(0));
+    return this.#queue.take({ maxBatch, maxBytes, sizeOf, latest, refuse });
   }
 
   async #run(batch: Waiting<Item, Result>[]): Promise<void> {
@@ -249,7 +221,7 @@ export class Batcher<Item, Result> {
       const rest = left.length === 0 ? 0 : left[0]!.deadline - now;
       const most = ATTEMPT_TIMEOUTS_MS[attempt] ?? ATTEMPT_TIMEOUTS_MS.at(-1)!;
       const timeout = retry ? Math.min(most, rest) : rest;
-      if (timeout <= 0 || left.length === 0) return this.#refuse(left);
+      if (timeout <= 0 || left.length === 0 || this.#closed) return this.#refuse(left);
       try {
         const results = await this.#options.send(left.map(({ item }) => item), timeout);
         this.#answered(left.length, performance.now() - now);
@@ -257,8 +229,10 @@ export class Batcher<Item, Result> {
       } catch (error) {
         const code = error instanceof FaultError ? error.fault.code : undefined;
         const final = !retry || code !== "unavailable";
+        const waited = performance.now() - now;
         if (final && code !== "unavailable" && code !== "timeout") this.#answered(0, 1);
-        else this.#window.failed();
+        // A caller that allows very little time says nothing about the service.
+        else if (retry || waited >= TELLING_MS) this.#window.failed();
         if (final) return left.forEach((one) => settle(one, asFault(error)));
         if (this.#retryBudget < 1) return this.#refuse(left);
         this.#retryBudget--;
@@ -280,10 +254,17 @@ export class Batcher<Item, Result> {
   #answered(items: number, took: number): void {
     this.#retryBudget = Math.min(MAX_RETRY_BUDGET, this.#retryBudget + 1 / ANSWERS_PER_RETRY);
     this.#window.answered(took);
+    if (this.#queue.size === 0) {
+      // Nobody waits: what was measured under load is no longer true.
+      this.#rate = 0;
+      return;
+    }
+    // Only full batches in a full window tell what the service can do.
+    if (items < this.#options.maxBatch / 2 || this.#underWay < Math.floor(this.#window.size)) {
+      return;
+    }
     // What one batch got, times the batches side by side.
     const rate = items * this.#underWay / Math.max(1, took);
-    // Small batches tell nothing about the limit.
-    if (items < this.#options.maxBatch / 2) return;
     this.#rate = this.#rate === 0 ? rate : this.#rate * 0.8 + rate * 0.2;
   }
 }

@@ -18,4 +18,5 @@ export * from "./namespaces.ts";
 export * from "./presence/mod.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";
+export * from "./waiting_queue.ts";
 export * from "./wire_headers.ts";

@@ -1,6 +1,6 @@
 /**
- * How many batches may be under way to a service: as many as it answers promptly. It grows by one with
- * each window of prompt answers, and is halved by a slow one or a timeout.
+ * How many batches may be under way to a service: as many as it answers promptly. The number grows by
+ * one with each window of prompt answers. A window with a slow answer, and each timeout, halves it.
  *
  * @module
  */
@@ -16,6 +16,7 @@ export class SendWindow {
   readonly #promptMs: number;
   #size: number;
   #answers = 0;
+  #slowest = 0;
 
   /** `promptMs`: a slower answer shows that too many are under way; none does if it is infinite. */
   constructor(promptMs: number, { first, max } = { first: FIRST, max: MAX }) {
@@ -31,9 +32,12 @@ export class SendWindow {
 
   /** A batch was answered after so many milliseconds. */
   answered(took: number): void {
+    this.#slowest = Math.max(this.#slowest, took);
     if (++this.#answers < this.#size) return;
+    const slow = this.#slowest > this.#promptMs;
     this.#answers = 0;
-    if (took > this.#promptMs) this.failed();
+    this.#slowest = 0;
+    if (slow) this.failed();
     else this.#size = Math.min(this.#max, Math.floor(this.#size) + 1);
   }
 

@@ -200,3 +200,15 @@ Deno.test("renewing a token with other rooms and leaving leaves no ghost members
   await watcher.take("unsubscribed");
   assert.equal((await join(watcher, "hall")).count, 1);
 });
+
+Deno.test("a renewed token with another name shows the new name to members on both gateways", async () => {
+  await using system = await startSystem({ gateways: 2 });
+  const ann = await system.client({ user: "ann", gateway: 0 });
+  const far = await system.client({ user: "far", gateway: 1 });
+  for (const client of [far, ann]) await join(client, "hall");
+  await far.take("user-joined", ({ userId }) => userId === "ann");
+  ann.send({ type: "auth", token: await tokenFor("ann", { name: "Ann B." }), id: "t" });
+  await ann.take("authenticated", ({ id }) => id === "t");
+  const { username } = await far.take("user-updated", ({ userId }) => userId === "ann");
+  assert.equal(username, "Ann B.");
+});

@@ -41,8 +41,8 @@ const BATCH_MS = 10;
 /** Wait before statements that the bus did not take are sent again, milliseconds. */
 const RETRY_MS = 250;
 
-/** How often users whose grace period is over are released, milliseconds. */
-const LINGER_TICK_MS = 100;
+/** Shortest time between two releases of users whose grace period is over, milliseconds. */
+const LINGER_TICK_MS = 50;
 
 /** How often all rosters are compared with rooms: spread over this time, milliseconds. */
 const VERIFY_MS = 30_000;
@@ -73,6 +73,7 @@ export class Presence {
   readonly #timers: ReturnType<typeof setInterval>[];
   #flushedAt = -Infinity;
   #flushing: ReturnType<typeof setTimeout> | undefined;
+  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
   #lateTimers = new Set<ReturnType<typeof setTimeout>>();
   /** Rooms still to be compared in this round. */
   #unverified: string[] = [];
@@ -110,7 +111,6 @@ export class Presence {
     this.#beat();
     this.#timers = [
       setInterval(() => this.#beat(), ALIVE_MS),
-      setInterval(() => this.#facts.tick(performance.now()), LINGER_TICK_MS),
       setInterval(() => void this.#verifyNext(), VERIFY_MS / 30),
     ];
     bus.onReconnect(() => {
@@ -135,6 +135,7 @@ export class Presence {
     const { lingerMs } = this.#options;
     const until = linger && lingerMs > 0 ? performance.now() + lingerMs : undefined;
     this.#facts.exit(room, userId, until);
+    if (until !== undefined) this.#releaseAt(until);
   }
 
   /** Changes the name or the state of a user who is in a room. `presence: null` clears the state. */
@@ -170,11 +171,23 @@ export class Presence {
     for (const timer of this.#timers) clearInterval(timer);
     for (const timer of this.#lateTimers) clearTimeout(timer);
     clearTimeout(this.#flushing);
+    clearTimeout(this.#lingerTimer);
     this.#flush();
     const lease = Math.max(1, this.#options.lingerMs);
     this.#publishAlive({ ...this.#alive(), lease, stopping: true });
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#follower.stop();
+  }
+
+  /** Releases lingering users when their grace period ends. No timer runs while nobody lingers. */
+  #releaseAt(until: number): void {
+    if (this.#lingerTimer !== undefined || this.#stopped) return;
+    const wait = Math.max(LINGER_TICK_MS, until - performance.now());
+    this.#lingerTimer = setTimeout(() => {
+      this.#lingerTimer = undefined;
+      const next = this.#facts.tick(performance.now());
+      if (next !== undefined) this.#releaseAt(next);
+    }, wait);
   }
 
   #stateSoon(): void {

@@ -51,7 +51,7 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Sess
         else session.refuse(refusal, referenceOf(frame));
       }
     },
-    renewGrants: joins.renewGrants,
+    identityRenewed: joins.identityRenewed,
     disconnected: (session, membership) => joins.leave(session, membership, true),
   };
 }

@@ -49,10 +49,11 @@ export interface Joins {
   /** Leaves a room. Throws a FaultError `room_not_found` if the session is not in it. */
   unsubscribe(session: Session, frame: ClientFrameOf<"unsubscribe">): void;
   /**
-   * Requests the grants of all rooms again, for a token with another `rooms` claim. The session
-   * leaves each room that it may no longer be in, with an `error` frame.
+   * Applies a renewed token. Another name is shown to the members of all rooms. With another `rooms`
+   * claim all grants are requested again, and the session leaves each room that it may no longer be in,
+   * with an `error` frame.
    */
-  renewGrants(session: Session, identity: Identity): Promise<void>;
+  identityRenewed(session: Session, before: Identity): Promise<void>;
   /** Takes a session out of a room. `linger`: the connection was lost and the user may return. */
   leave(session: Session, membership: Membership, linger: boolean): void;
 }
@@ -153,8 +154,17 @@ export function createJoins(deps: JoinDeps): Joins {
       presence.update(name, userId, { presence: state });
     },
 
-    async renewGrants(session, identity) {
-      for (const membership of [...session.rooms.values()]) {
+    async identityRenewed(session, before) {
+      const identity = session.identity!;
+      const { userId, username } = identity;
+      if (username !== before.username) {
+        for (const { room } of session.rooms.values()) {
+          if (room.presence !== null) presence.update(room.name, userId, { username });
+        }
+      }
+      if (JSON.stringify(before.rooms) === JSON.stringify(identity.rooms)) return;
+      // Together, so that they travel in one request.
+      await Promise.all([...session.rooms.values()].map(async (membership) => {
         const { room } = membership;
         try {
           const grant = await grants.get(room.name, identity, () => !session.closed);
@@ -165,7 +175,7 @@ export function createJoins(deps: JoinDeps): Joins {
           leave(session, membership, false);
           session.refuse(faultOf(error), { room: room.name });
         }
-      }
+      }));
     },
   };
 }

@@ -43,8 +43,8 @@ export interface SessionLimits {
 export interface SessionCommands {
   /** Executes one frame. Never throws. */
   run(session: Session, identity: Identity, frame: ClientFrame): void;
-  /** The session's token was renewed and its `rooms` claim differs. */
-  renewGrants(session: Session, identity: Identity): Promise<void>;
+  /** Applies a renewed token to the rooms that the session is in. `before` is the old identity. */
+  identityRenewed(session: Session, before: Identity): Promise<void>;
   /** The session has ended: it leaves this room. */
   disconnected(session: Session, membership: Membership): void;
 }
@@ -157,8 +157,7 @@ export class Session {
     const rate = { perSecond, burst };
     const connectionId = this.id;
     this.send({ type: "authenticated", userId, username, connectionId, expiresAt, rate, id });
-    const sameRooms = JSON.stringify(before?.rooms) === JSON.stringify(identity.rooms);
-    if (before !== null && !sameRooms) await this.#deps.commands.renewGrants(this, identity);
+    if (before !== null) await this.#deps.commands.identityRenewed(this, before);
   }
 
   #tokenRefused(refusal: Fault, first: boolean, id: string | undefined): void {
