@@ -111,9 +111,12 @@ export const GatewayAlive = z.object({
   gateway: GatewayId,
   /** How long the gateway's facts hold without another word from it, milliseconds. */
   lease: z.number().int().min(1).max(600_000),
-  /** How many facts the gateway states, and their digest; see the kit's `digest.ts`. */
-  facts: z.number().int().min(0),
-  digest: z.number().int(),
+  /**
+   * How many facts the gateway states, and their digest; see the kit's `digest.ts`. Absent while not all
+   * of them have been published.
+   */
+  facts: z.number().int().min(0).optional(),
+  digest: z.number().int().optional(),
   /** The gateway stops: this is its last heartbeat. */
   stopping: z.literal(true).optional(),
 });

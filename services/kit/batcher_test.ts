@@ -1,54 +1,7 @@
 import assert from "node:assert/strict";
 import { withVirtualTime } from "../../tests/harness/virtual_time.ts";
-import { Batcher, type BatcherOptions } from "./batcher.ts";
+import { batcherOf, ids } from "./batcher_suite.ts";
 import { FaultError } from "./fault_error.ts";
-
-type Answers = (string | FaultError)[];
-
-/** A batcher whose batches the test answers, and what was sent. */
-function batcherOf(options: Partial<BatcherOptions<string, string>> = {}) {
-  const batches: {
-    items: string[];
-    timeout: number;
-    answer: (answers?: Answers) => void;
-    fail: (error?: Error) => void;
-  }[] = [];
-  const batcher = new Batcher<string, string>({
-    maxBatch: 10,
-    maxQueue: 1_000,
-    deadlineMs: 4_000,
-    random: () => 0,
-    send: (items, timeout) =>
-      new Promise((resolve, reject) =>
-        batches.push({
-          items,
-          timeout,
-          answer: (answers = items.map((item) => item.toUpperCase())) => resolve(answers),
-          fail: (error = new FaultError("unavailable")) => reject(error),
-        })
-      ),
-    ...options,
-  });
-  /** Submits items and keeps what becomes of each. */
-  const results: Record<string, string> = {};
-  const submit = (items: string[], wanted?: () => boolean) => {
-    for (const item of items) {
-      batcher.submit(item, wanted).then(
-        (result) => results[item] = result,
-        ({ fault }) => results[item] = `${fault.code} ${fault.retryAfter}`,
-      );
-    }
-  };
-  return {
-    batcher,
-    batches,
-    results,
-    submit,
-    sent: () => batches.map(({ items }) => items.join()),
-  };
-}
-
-const ids = (count: number, prefix = "i") => Array.from({ length: count }, (_, i) => prefix + i);
 
 Deno.test("requests of one turn travel together, up to the size of a batch", () =>
   withVirtualTime(async (time) => {
@@ -163,58 +116,6 @@ Deno.test("a request that has too little time left for an answer is not sent", (
     batches[0]!.answer();
     await time.pass(0);
     assert.deepEqual([sent().length, results.i4], [4, "unavailable 250"]);
-  }));
-
-Deno.test("what the measured rate cannot serve in time is refused at once", () =>
-  withVirtualTime(async (time) => {
-    const { batcher, batches, results, submit } = batcherOf({
-      deadlineMs: 1_000,
-      window: { first: 1, max: 1 },
-    });
-    submit(ids(20, "first"));
-    await time.pass(100);
-    // Ten in 100 ms, one batch at a time. Of a second, half is left for the answer.
-    batches[0]!.answer();
-    await time.pass(0);
-    submit(ids(150));
-    assert.equal(batcher.size.waiting, 51);
-    await time.pass(0);
-    assert.equal(Object.values(results).filter((one) => /^unavailable/.test(one)).length, 99);
-    batcher.close();
-  }));
-
-Deno.test("what fits into the free part of the window is never refused, however slow the last answer", () =>
-  withVirtualTime(async (time) => {
-    const { batcher, batches, submit, sent } = batcherOf({
-      deadlineMs: 500,
-      retry: false,
-      window: { first: 256, max: 256 },
-      maxBatch: 1,
-    });
-    submit(["slow"]);
-    await time.pass(400);
-    batches[0]!.answer();
-    await time.pass(0);
-    submit(ids(5));
-    await time.pass(0);
-    assert.equal(sent().length, 6);
-    batcher.close();
-  }));
-
-Deno.test("a caller that allows very little time does not shrink the window for others", () =>
-  withVirtualTime(async (time) => {
-    const { batcher, batches, submit } = batcherOf({
-      deadlineMs: 50,
-      retry: false,
-      window: { first: 8, max: 8 },
-      maxBatch: 1,
-    });
-    submit(ids(8));
-    await time.pass(40);
-    for (const batch of batches) batch.fail();
-    await time.pass(0);
-    assert.equal(batcher.size.window, 8);
-    batcher.close();
   }));
 
 Deno.test("only unavailable is retried, with growing waits and timeouts", () =>

@@ -13,10 +13,9 @@ import { serveRooms } from "./serve_rooms.ts";
 await runService({
   name: "rooms",
   config: ROOMS_CONFIG,
-  async start({ bus, health, onDrain }, config) {
+  async start({ bus, onDrain }, config) {
     const rules = rulesOf(await readNamespaces(config.NAMESPACES_FILE));
     const rosters = await followRosters(bus);
-    health.require("rosters", () => rosters.complete);
     onDrain(() => rosters.stop());
     onDrain(serveRooms(bus, rules, rosters.follower));
     await deleteOldBucket(bus);

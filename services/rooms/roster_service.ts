@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Msg } from "@nats-io/transport-node";
 import {
   GATEWAY_PING,
   GatewayAlive,
@@ -27,8 +28,6 @@ const CHECK_MS = 25;
 /** The view, and how it is stopped. */
 export interface RosterService {
   readonly follower: PresenceFollower;
-  /** Whether every gateway that was alive at the start has been heard. */
-  readonly complete: boolean;
   stop(): void;
 }
 
@@ -36,19 +35,11 @@ export interface RosterService {
 export async function followRosters(bus: Bus): Promise<RosterService> {
   const follower = new PresenceFollower(bus, { all: true });
   const changes = follower.listen(PRESENCE_CHANGES, roomOfPresenceSubject);
-  const service = {
-    follower,
-    complete: false,
-    stop() {
-      changes.unsubscribe();
-      follower.stop();
-    },
-  };
   const alive = await ping(bus);
   for (const one of alive) follower.heard(one);
   const end = performance.now() + FIRST_STATES_MS;
   // A gateway's facts change while they are read: that it was read once is what counts.
-  const waiting = new Set(alive.filter(({ facts }) => facts > 0).map(({ gateway }) => gateway));
+  const waiting = new Set(alive.filter(({ facts }) => facts !== 0).map(({ gateway }) => gateway));
   while (waiting.size > 0 && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
     for (const gateway of waiting) if (follower.compared(gateway)) waiting.delete(gateway);
@@ -56,8 +47,13 @@ export async function followRosters(bus: Bus): Promise<RosterService> {
   if (waiting.size > 0) {
     bus.log.warn("some gateways did not tell their state", { count: waiting.size });
   }
-  service.complete = true;
-  return service;
+  return {
+    follower,
+    stop() {
+      changes.unsubscribe();
+      follower.stop();
+    },
+  };
 }
 
 /** The heartbeats of all living gateways. */
@@ -70,12 +66,22 @@ async function ping(bus: Bus): Promise<GatewayAlive[]> {
     });
     for await (const reply of replies) {
       if (reply instanceof Error) break;
-      const parsed = GatewayAlive.safeParse(reply.json());
-      if (parsed.success) found.push(parsed.data);
+      const alive = aliveOf(reply);
+      if (alive === undefined) bus.log.warn("ignored an invalid heartbeat");
+      else found.push(alive);
     }
   } catch (error) {
     // Nobody answers: there is no gateway yet.
     bus.log.debug("no gateway answers", { error: errorText(error) });
   }
   return found;
+}
+
+/** The heartbeat in a reply; undefined if it is none. */
+function aliveOf(reply: Msg): GatewayAlive | undefined {
+  try {
+    return GatewayAlive.parse(reply.json());
+  } catch {
+    return undefined;
+  }
 }

@@ -11,26 +11,22 @@ import {
   GATEWAY_PING,
   type GatewayAlive,
   type Identity,
-  MAX_VERIFIED_ROOMS,
   presenceChangeSubject,
   type PresenceState,
   PresenceStatePage,
   PresenceStateRequest,
   presenceStateSubject,
-  RoomsVerify,
   type RosterPart,
 } from "../../contract/mod.ts";
 import {
   type Bus,
-  errorText,
-  fingerprintOf,
   LocalFacts,
   PresenceFollower,
-  request,
   type Roster,
   type RosterListener,
   serve,
 } from "../../kit/mod.ts";
+import { RosterVerifier } from "./roster_verifier.ts";
 
 /**
  * The shortest time between two rounds of statements, milliseconds. The first change after a pause is
@@ -38,20 +34,20 @@ import {
  */
 const BATCH_MS = 10;
 
+/**
+ * Rooms that are stated at a time. After a mass disconnect the others follow in turns, so that statements
+ * do not use up what may be under way to NATS.
+ */
+const MAX_ROOMS_AT_ONCE = 500;
+
+/** Rounds of statements before the last heartbeat at most. */
+const MAX_LAST_TURNS = 100;
+
 /** Wait before statements that the bus did not take are sent again, milliseconds. */
 const RETRY_MS = 250;
 
 /** Shortest time between two releases of users whose grace period is over, milliseconds. */
 const LINGER_TICK_MS = 50;
-
-/** How often all rosters are compared with rooms: spread over this time, milliseconds. */
-const VERIFY_MS = 30_000;
-
-/**
- * When rosters are compared after something may have been missed, milliseconds: rooms needs about a
- * second to notice by itself, and is asked once more in case it was late.
- */
-const VERIFY_SOON_MS = [2_000, 6_000];
 
 /** How it works. */
 export interface PresenceOptions {
@@ -69,15 +65,12 @@ export class Presence {
   readonly #options: PresenceOptions;
   readonly #facts: LocalFacts;
   readonly #follower: PresenceFollower;
+  readonly #verifier: RosterVerifier;
   readonly #subscriptions: Subscription[];
   readonly #timers: ReturnType<typeof setInterval>[];
   #flushedAt = -Infinity;
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
-  #lateTimers = new Set<ReturnType<typeof setTimeout>>();
-  /** Rooms still to be compared in this round. */
-  #unverified: string[] = [];
-  #verifying = false;
   #stopped = false;
 
   constructor(bus: Bus, options: PresenceOptions) {
@@ -93,8 +86,9 @@ export class Presence {
     this.#follower = new PresenceFollower(bus, {
       own: gateway,
       all: false,
-      appeared: () => this.#verifySoon(),
+      appeared: () => this.#verifier.verifySoon(),
     });
+    this.#verifier = new RosterVerifier(bus, gateway, this.#follower);
     const state = {
       subject: presenceStateSubject(gateway),
       request: PresenceStateRequest,
@@ -111,12 +105,11 @@ export class Presence {
     this.#beat();
     this.#timers = [
       setInterval(() => this.#beat(), ALIVE_MS),
-      setInterval(() => void this.#verifyNext(), VERIFY_MS / 30),
     ];
     bus.onReconnect(() => {
       this.#beat();
       this.#flushIn(0);
-      this.#verifySoon();
+      this.#verifier.verifySoon();
     });
   }
 
@@ -169,10 +162,10 @@ export class Presence {
   stop(): void {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
-    for (const timer of this.#lateTimers) clearTimeout(timer);
+    this.#verifier.stop();
     clearTimeout(this.#flushing);
     clearTimeout(this.#lingerTimer);
-    this.#flush();
+    for (let turns = 0; this.#facts.pending && turns < MAX_LAST_TURNS; turns++) this.#flush();
     const lease = Math.max(1, this.#options.lingerMs);
     this.#publishAlive({ ...this.#alive(), lease, stopping: true });
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
@@ -208,20 +201,23 @@ export class Presence {
   #flush(): void {
     this.#flushedAt = performance.now();
     if (!this.#bus.connected) return this.#flushIn(RETRY_MS);
-    const failed: string[] = [];
-    for (const { room, change } of this.#facts.statements()) {
-      const sent = this.#bus.sendSoon(presenceChangeSubject(room), JSON.stringify(change));
-      if (!sent) failed.push(room);
+    let failed: string | undefined;
+    for (const { room, change } of this.#facts.statements(MAX_ROOMS_AT_ONCE)) {
+      if (this.#bus.sendSoon(presenceChangeSubject(room), JSON.stringify(change))) continue;
+      failed = room;
+      break;
     }
-    if (failed.length === 0) return;
+    if (failed !== undefined) this.#facts.failed(failed);
+    if (!this.#facts.pending) return;
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
-    this.#flushIn(RETRY_MS);
-    for (const room of failed) this.#facts.failed(room);
+    this.#flushIn(failed === undefined ? BATCH_MS : RETRY_MS);
   }
 
   #alive(): GatewayAlive {
     const { gateway, leaseMs: lease } = this.#options;
+    // Listeners could not have what is not stated yet: they compare with a later heartbeat.
+    if (this.#facts.pending) return { gateway, lease };
     const { facts, total: digest } = this.#facts.digest;
     return { gateway, lease, facts, digest };
   }
@@ -235,54 +231,5 @@ export class Presence {
   #publishAlive(alive: GatewayAlive): void {
     // In the order of the statements, and even when the bus refuses anything else for want of room.
     this.#bus.sendFirst(GATEWAY_ALIVE, JSON.stringify(alive));
-  }
-
-  #verifySoon(): void {
-    if (this.#lateTimers.size > 0 || this.#stopped) return;
-    for (const wait of VERIFY_SOON_MS) {
-      const timer = setTimeout(() => {
-        this.#lateTimers.delete(timer);
-        this.#unverified = [...this.#follower.rooms()];
-        void this.#verifyAll();
-      }, wait * (1 + Math.random() / 4));
-      this.#lateTimers.add(timer);
-    }
-  }
-
-  async #verifyAll(): Promise<void> {
-    while (this.#unverified.length > 0 && !this.#stopped) {
-      if (!await this.#verify(MAX_VERIFIED_ROOMS)) return;
-    }
-  }
-
-  /** Compares the next few rooms, so that a round takes {@link VERIFY_MS}. */
-  async #verifyNext(): Promise<void> {
-    if (this.#unverified.length === 0) this.#unverified = [...this.#follower.rooms()];
-    await this.#verify(Math.min(MAX_VERIFIED_ROOMS, Math.ceil(this.#follower.size.rooms / 30)));
-  }
-
-  /** Compares up to `count` rosters with rooms. Returns false if that failed. */
-  async #verify(count: number): Promise<boolean> {
-    const asked = this.#unverified.splice(0, count).map((room) => ({
-      room,
-      fingerprint: fingerprintOf(this.#follower.roster(room), this.#options.gateway),
-    }));
-    if (asked.length === 0 || this.#verifying || !this.#bus.connected) return false;
-    this.#verifying = true;
-    try {
-      const { gateway } = this.#options;
-      const { differ } = await request(this.#bus, RoomsVerify, { gateway, rooms: asked });
-      const before = new Map(asked.map(({ room, fingerprint }) => [room, fingerprint]));
-      for (const { room, gateways } of differ) {
-        const numbers = new Map(gateways.map(({ gateway, n }) => [gateway, n]));
-        this.#follower.reconcile(room, before.get(room) ?? 0, numbers);
-      }
-      return true;
-    } catch (error) {
-      this.#bus.log.debug("could not compare rosters with rooms", { error: errorText(error) });
-      return false;
-    } finally {
-      this.#verifying = false;
-    }
   }
 }

@@ -23,6 +23,13 @@ import type { Session } from "./session.ts";
 /** How long a join waits for a gateway that has just started to find the log, milliseconds. */
 const FIND_LOG_MS = 2_000;
 
+/**
+ * How often the grant of a renewed token is requested, and the longest wait in between, milliseconds.
+ * Then the session leaves the room: what nobody can confirm is not allowed.
+ */
+const RENEW_TRIES = 3;
+const RENEW_WAIT_MS = 2_000;
+
 /** What joining needs from the gateway. */
 export interface JoinDeps extends ReplayDeps {
   limits: { MAX_ROOMS: number };
@@ -101,6 +108,20 @@ export function createJoins(deps: JoinDeps): Joins {
     return membership;
   };
 
+  /** The grant of a renewed token. While rooms is overloaded the old grant stays for a few seconds. */
+  const renewedGrant = async (session: Session, room: string, identity: Identity) => {
+    const wanted = () => !session.closed && session.identity === identity;
+    for (let tries = 1;; tries++) {
+      try {
+        return await grants.get(room, identity, wanted);
+      } catch (error) {
+        const { code, retryAfter = 1_000 } = faultOf(error);
+        if (code !== "unavailable" || tries >= RENEW_TRIES || !wanted()) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(retryAfter, RENEW_WAIT_MS)));
+      }
+    }
+  };
+
   return {
     leave,
 
@@ -167,11 +188,13 @@ export function createJoins(deps: JoinDeps): Joins {
       await Promise.all([...session.rooms.values()].map(async (membership) => {
         const { room } = membership;
         try {
-          const grant = await grants.get(room.name, identity, () => !session.closed);
+          const grant = await renewedGrant(session, room.name, identity);
+          // A later token decides for itself.
+          if (session.identity !== identity) return;
           membership.grant = grant;
           membership.seesPresence = grant.rights.includes("presence");
         } catch (error) {
-          if (session.closed) return;
+          if (session.closed || session.identity !== identity) return;
           leave(session, membership, false);
           session.refuse(faultOf(error), { room: room.name });
         }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Since } from "../../contract/mod.ts";
+import { FaultError } from "../../kit/mod.ts";
 import type { HistoryReader } from "../room/history_reader.ts";
 import type { Delivered } from "../room/window.ts";
 import type { Membership } from "./membership.ts";
@@ -21,7 +22,8 @@ export interface ReplayDeps {
 /**
  * Answers `subscribed`, replays the messages after `since`, and adds the member to its room.
  *
- * @throws {FaultError} `unavailable` if the log or the archive cannot be reached in time
+ * @throws {FaultError} `unavailable` if the log or the archive cannot be reached in time; `forbidden` if
+ * a renewed token took the room away meanwhile
  */
 export async function replay(
   { history, log }: ReplayDeps,
@@ -33,6 +35,11 @@ export async function replay(
   const { room, grant } = membership;
   const { peer } = session;
   const epoch = log.epoch!;
+  /** A token that was renewed meanwhile may have taken the session out of the room. */
+  const requireMember = () => {
+    if (session.closed || session.rooms.get(room.name) === membership) return;
+    throw new FaultError("forbidden", `no longer a member of ${room.name}`);
+  };
   const answer = (recovered: boolean) =>
     session.send({
       type: "subscribed",
@@ -44,6 +51,7 @@ export async function replay(
       id,
     });
   const start = (recovered: boolean) => {
+    requireMember();
     answer(recovered);
     room.add(membership);
   };
@@ -59,6 +67,7 @@ export async function replay(
   let cursor = since.seq;
   let answered = false;
   while (!session.closed) {
+    requireMember();
     // Several rooms replay side by side. None may fill the socket for the others.
     if (peer.congested) {
       await peer.drained();
@@ -76,6 +85,7 @@ export async function replay(
     }
     const upTo = room.window.floor;
     const page = await history.frames(room.name, cursor, upTo);
+    requireMember();
     if (page.epoch !== epoch || page.trimmedTo > cursor) {
       if (!answered) return start(false);
       // Retention has overtaken the replay. The client has received `recovered: true`, so it must
@@ -86,8 +96,10 @@ export async function replay(
     answered = true;
     const last = page.frames.at(-1)?.seq ?? cursor;
     while (cursor < last && !session.closed) {
-      if (peer.congested) await peer.drained();
-      else cursor = sendChunk(session, page.frames, cursor);
+      if (peer.congested) {
+        await peer.drained();
+        requireMember();
+      } else cursor = sendChunk(session, page.frames, cursor);
     }
     if (page.more) continue;
     cursor = Math.max(cursor, upTo);

@@ -44,7 +44,9 @@ export class Comparisons {
       comparison.answered = true;
       return false;
     }
-    if (comparison.running || now - comparison.at < COMPARE_MS) return false;
+    if (alive.facts === undefined || comparison.running || now - comparison.at < COMPARE_MS) {
+      return false;
+    }
     comparison.running = true;
     comparison.at = now;
     return true;

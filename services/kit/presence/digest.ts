@@ -7,15 +7,20 @@
 import { bucketOf, type PresenceFact, ROOM_BUCKETS } from "../../contract/mod.ts";
 
 /**
- * The hash of one fact: FNV-1a (32 bit) over the room, the user and the version, then the finalizer of
+ * The hash of one fact: FNV-1a (32 bit) over the room, the user, its name, state and version, then the finalizer of
  * MurmurHash3. Without it texts that differ in their last characters have hashes whose sums collide.
  */
-export function hashFact(room: string, { userId, v }: Pick<PresenceFact, "userId" | "v">): number {
+export function hashFact(room: string, { userId, username, presence, v }: PresenceFact): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < room.length; i++) hash = Math.imul(hash ^ room.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ 0x0a, 0x01000193);
   for (let i = 0; i < userId.length; i++) {
     hash = Math.imul(hash ^ userId.charCodeAt(i), 0x01000193);
+  }
+  // A user that left and returned has version 0 again, perhaps under another name.
+  const shown = presence === undefined ? username : username + JSON.stringify(presence);
+  for (let i = 0; i < shown.length; i++) {
+    hash = Math.imul(hash ^ shown.charCodeAt(i), 0x01000193);
   }
   hash = Math.imul(hash ^ v, 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

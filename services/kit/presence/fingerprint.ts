@@ -15,7 +15,7 @@ export function fingerprintOf(roster: Roster | undefined, without: string): numb
   let sum = 0;
   for (const [gateway, n] of roster?.numbers() ?? []) {
     if (gateway === without) continue;
-    sum = (sum + hashFact("", { userId: gateway, v: n })) >>> 0;
+    sum = (sum + hashFact("", { userId: gateway, username: "", v: n })) >>> 0;
   }
   return sum;
 }

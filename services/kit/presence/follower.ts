@@ -182,9 +182,13 @@ export class PresenceFollower {
     query: PresenceStateRequest,
     done: (state: PresenceStatePage | null) => void,
   ): void {
-    this.#waiting.push(async () => {
-      done(await readState(query, (page) => this.#page(gateway, page)));
-    });
+    const work = async () => {
+      const alive = this.#view.isAlive(gateway);
+      done(alive ? await readState(query, (page) => this.#page(gateway, page)) : null);
+    };
+    // One comparison mends what many requests for single rooms would.
+    if (query.room === undefined) this.#waiting.unshift(work);
+    else this.#waiting.push(work);
     this.#next();
   }
 
@@ -206,6 +210,11 @@ export class PresenceFollower {
       reply: PresenceStatePage,
     };
     for (let tries = 0; tries < PAGE_TRIES && !this.#stopped; tries++) {
+      if (tries > 0) {
+        const wait = PAGE_RETRY_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        if (!this.#view.isAlive(gateway)) return null;
+      }
       try {
         return await request(this.#bus, endpoint, query, { timeout: PAGE_TIMEOUT_MS });
       } catch (error) {
@@ -214,8 +223,6 @@ export class PresenceFollower {
           error: errorText(error),
         });
       }
-      const wait = PAGE_RETRY_MS * 2 ** tries * (0.5 + Math.random() / 2);
-      await new Promise((resolve) => setTimeout(resolve, wait));
     }
     return null;
   }

@@ -6,18 +6,14 @@
  * @module
  */
 import {
-  bucketOf,
   type PresenceChange,
   type PresenceFact,
   type PresenceStatePage,
   type PresenceStateRequest,
-  type RoomFacts,
 } from "../../contract/mod.ts";
 import { Digest } from "./digest.ts";
-import { FACT_OVERHEAD, sizeOfFact, splitStatement } from "./statement.ts";
-
-/** Bytes of facts that one page of state carries at most, about. */
-const MAX_PAGE_BYTES = 384 * 1024;
+import { StatePages } from "./state_pages.ts";
+import { splitStatement } from "./statement.ts";
 
 /** A user that this gateway holds in a room. */
 interface LocalUser {
@@ -60,6 +56,7 @@ export class LocalFacts {
   /** In the order in which their grace periods end: all are equally long. */
   readonly #lingering = new Set<{ room: LocalRoom; user: LocalUser; until: number }>();
   readonly #digest = new Digest();
+  readonly #pages = new StatePages(this.#rooms);
   #n = 0;
   #announced = false;
 
@@ -72,6 +69,11 @@ export class LocalFacts {
   /** How many facts there are, and their digest, unstated changes included. */
   get digest(): Digest {
     return this.#digest;
+  }
+
+  /** Whether anything is left to state. */
+  get pending(): boolean {
+    return this.#dirty.size > 0;
   }
 
   /** The facts of one room. */
@@ -148,6 +150,7 @@ export class LocalFacts {
    */
   *statements(limit = Infinity): Iterable<{ room: string; change: PresenceChange }> {
     for (const local of this.#dirty) {
+      // `pending()` stays announced: the caller sees that something is left.
       if (limit-- <= 0) return;
       this.#dirty.delete(local);
       for (const change of this.#changesOf(local)) yield { room: local.name, change };
@@ -168,31 +171,11 @@ export class LocalFacts {
   }
 
   /** One page of what this gateway holds, for whoever has missed statements. */
-  page({ room, buckets, after }: PresenceStateRequest): PresenceStatePage {
-    const asOf = this.#n;
-    if (buckets?.length === 0) return { asOf, rooms: [], digests: this.#digest.buckets };
-    const wanted = buckets === undefined ? null : new Set(buckets);
-    const names = room !== undefined
-      ? [room]
-      : [...this.#rooms.keys()].filter((name) => wanted === null || wanted.has(bucketOf(name)));
-    const rooms: RoomFacts[] = [];
-    let bytes = 0;
-    for (const name of names.sort()) {
-      if (after !== undefined && name < after.room) continue;
-      const local = this.#rooms.get(name);
-      if (local === undefined) continue;
-      const users: PresenceFact[] = [];
-      rooms.push({ room: name, n: local.n, users });
-      for (const userId of [...local.users.keys()].sort()) {
-        if (after?.room === name && userId <= after.userId) continue;
-        const { fact } = local.users.get(userId)!;
-        users.push(fact);
-        bytes += sizeOfFact(fact);
-        if (bytes > MAX_PAGE_BYTES) return { asOf, rooms, next: { room: name, userId } };
-      }
-      bytes += FACT_OVERHEAD;
+  page(query: PresenceStateRequest): PresenceStatePage {
+    if (query.buckets?.length === 0) {
+      return { asOf: this.#n, rooms: [], digests: this.#digest.buckets };
     }
-    return { asOf, rooms };
+    return { asOf: this.#n, ...this.#pages.page(query) };
   }
 
   #put(local: LocalRoom, user: LocalUser): void {
@@ -209,7 +192,8 @@ export class LocalFacts {
     username: string,
     presence: PresenceFact["presence"],
   ): void {
-    const { userId, v } = user.fact;
+    const { userId, v, username: name, presence: state } = user.fact;
+    if (name === username && JSON.stringify(state) === JSON.stringify(presence)) return;
     this.#note(local, userId);
     this.#digest.remove(local.name, user.fact);
     const fact: PresenceFact = {

@@ -163,3 +163,27 @@ Deno.test("a state of some buckets has their rooms; of none, the digests", () =>
   assert.deepEqual([digests, rooms], [facts.digest.buckets, []]);
   assert.deepEqual(facts.page({}).rooms.map(({ room }) => room), ["lobby", "r1", "r2"]);
 });
+
+Deno.test("who was on a page and goes before the next statement is stated to have gone", () => {
+  const { facts, state } = gateway();
+  facts.enter("a", "ann", "Ann");
+  assert.deepEqual(facts.page({ room: "a" }).rooms[0]!.users.map(({ userId }) => userId), ["ann"]);
+  facts.exit("a", "ann");
+  assert.deepEqual(state(), [{ gateway: "g", n: 1, prev: 0, went: ["ann"] }]);
+});
+
+Deno.test("statements come in turns of a limit, and what is left stays pending", () => {
+  const { facts } = gateway();
+  for (const room of ["a", "b", "c"]) facts.enter(room, "ann", "Ann");
+  const rooms = (limit: number) => [...facts.statements(limit)].map(({ room }) => room);
+  assert.deepEqual([rooms(2), facts.pending], [["a", "b"], true]);
+  assert.deepEqual([rooms(2), facts.pending], [["c"], false]);
+});
+
+Deno.test("an update that changes nothing is not stated", () => {
+  const { facts, state } = gateway();
+  facts.enter("a", "ann", "Ann", { status: "here" });
+  state();
+  facts.update("a", "ann", { username: "Ann", presence: { status: "here" } });
+  assert.deepEqual(state(), []);
+});

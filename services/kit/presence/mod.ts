@@ -12,5 +12,7 @@ export * from "./leases.ts";
 export * from "./local_facts.ts";
 export * from "./presence_view.ts";
 export * from "./roster.ts";
+export * from "./state_pages.ts";
 export * from "./state_reader.ts";
 export * from "./statement.ts";
+export * from "./view_host.ts";

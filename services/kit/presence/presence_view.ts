@@ -17,6 +17,7 @@ import { Comparisons } from "./comparisons.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { Leases } from "./leases.ts";
 import { Roster, type RosterListener } from "./roster.ts";
+import type { ViewHost, ViewOptions } from "./view_host.ts";
 
 /** Statements that wait for one state at most; more are read with the state. */
 const MAX_WAITING = 4_096;
@@ -24,27 +25,8 @@ const MAX_WAITING = 4_096;
 /** The most states that may be requested at a time. The next comparison finds the others. */
 const MAX_LOADS = 10_000;
 
-/** Requests missing state. The answers go to `loaded`, `digests` or `bulkLoaded`. */
-export interface ViewHost {
-  /** Requests what a gateway states about one room. */
-  requestRoom(gateway: string, room: string): void;
-  /** Requests a gateway's digests by bucket. Only in a view that follows all rooms. */
-  requestDigests(gateway: string): void;
-  /** Requests all that a gateway states about the rooms of some buckets. Likewise. */
-  requestBuckets(gateway: string, buckets: number[]): void;
-  /** A gateway with facts appeared: it is new, or its lease had ended. */
-  appeared(gateway: string): void;
-  /** A gateway's lease has ended: its facts were dropped. `stopped`: it had said that it stops. */
-  expired(gateway: string, facts: number, stopped: boolean): void;
-}
-
-/** How a view is made. */
-export interface ViewOptions {
-  /** The listener's own gateway: what it states is known already. */
-  own?: string;
-  /** Whether all rooms are followed, or only those that are opened. */
-  all: boolean;
-}
+/** The lease of a gateway that only rooms has told of: a heartbeat and a half, milliseconds. */
+const UNCONFIRMED_LEASE_MS = 1_500;
 
 /** See the module's doc. As large as there are facts in the rooms that it follows. */
 export class PresenceView {
@@ -86,6 +68,11 @@ export class PresenceView {
     return this.#rosters.get(room);
   }
 
+  /** Whether a gateway's lease has not ended. */
+  isAlive(gateway: string): boolean {
+    return this.#leases.has(gateway);
+  }
+
   /** The rooms that have a roster. */
   rooms(): Iterable<string> {
     return this.#rosters.keys();
@@ -109,7 +96,11 @@ export class PresenceView {
     this.#opening.delete(room);
     for (const { gateway, n, users } of parts) {
       if (gateway === this.#own) continue;
-      this.#leases.heard(gateway, now);
+      // Another's word renews no lease. If the gateway lives, its next heartbeat does.
+      if (!this.#leases.has(gateway)) {
+        this.#leases.heard(gateway, now, UNCONFIRMED_LEASE_MS);
+        this.#host.appeared(gateway);
+      }
       if (users === undefined) this.#load(gateway, room, []);
       else roster.load(gateway, { n, users });
     }
@@ -129,7 +120,8 @@ export class PresenceView {
   change(room: string, change: PresenceChange, now: number): void {
     const { gateway } = change;
     if (gateway === this.#own) return;
-    this.#leases.heard(gateway, now);
+    // With its first statement it is new, and nothing of it can have been missed.
+    if (this.#leases.heard(gateway, now) && change.n > 1) this.#host.appeared(gateway);
     const roster = this.#rosters.get(room) ?? (this.#all ? this.#rosterOf(room) : undefined);
     if (roster === undefined) return;
     const opening = this.#opening.get(room);
@@ -143,7 +135,7 @@ export class PresenceView {
     const { gateway, lease, facts, stopping } = alive;
     if (gateway === this.#own) return;
     if (stopping === true) this.#stopping.add(gateway);
-    if (this.#leases.heard(gateway, now, lease) && facts > 0) this.#host.appeared(gateway);
+    if (this.#leases.heard(gateway, now, lease) && facts !== 0) this.#host.appeared(gateway);
     if (this.#all && this.#comparisons.begin(alive, now)) this.#host.requestDigests(gateway);
   }
 

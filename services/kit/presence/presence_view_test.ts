@@ -8,12 +8,13 @@ const fact = (userId: string, v = 0): PresenceFact => ({ userId, username: "", v
 
 function viewOf(all: boolean) {
   const asked: string[] = [];
+  const appeared: string[] = [];
   const told: string[] = [];
   const view = new PresenceView({
     requestRoom: (gateway, room) => void asked.push(`room ${gateway} ${room}`),
     requestDigests: (gateway) => void asked.push(`digests ${gateway}`),
     requestBuckets: (gateway, buckets) => void asked.push(`buckets ${gateway} ${buckets}`),
-    appeared: (gateway) => void asked.push(`appeared ${gateway}`),
+    appeared: (gateway) => void appeared.push(gateway),
     expired: (gateway, facts, stopped) => void asked.push(`expired ${gateway} ${facts} ${stopped}`),
   }, { own: all ? undefined : "own", all });
   const open = (room: string) =>
@@ -22,6 +23,7 @@ function viewOf(all: boolean) {
     view,
     open,
     asked: () => asked.splice(0),
+    appeared: () => appeared.splice(0).join(),
     told: () => told.splice(0),
     listed: (room: string) =>
       view.roster(room)?.page(undefined, 100).members.map(({ userId }) => userId).join(),
@@ -99,19 +101,19 @@ Deno.test("a state that is older than what is included changes nothing", () => {
 });
 
 Deno.test("a silent gateway's users leave when its lease ends, and it may come back", () => {
-  const { view, open, asked, told } = viewOf(false);
+  const { view, open, asked, appeared, told } = viewOf(false);
   open("lobby");
   view.opened("lobby", [], 0);
   view.alive(alive("g", ["ann"]), 0);
   view.change("lobby", { gateway: "g", n: 1, prev: 0, came: [fact("ann")] }, 100);
-  assert.deepEqual([asked(), told()], [["appeared g"], ["joined ann"]]);
+  assert.deepEqual([asked(), appeared(), told()], [[], "g", ["joined ann"]]);
   view.tick(3_599);
   assert.deepEqual(told(), []);
   view.tick(3_600);
   assert.deepEqual([asked(), told(), view.gateways], [["expired g 1 false"], ["left ann"], []]);
   view.alive(alive("g", ["ann"]), 9_000);
   view.change("lobby", { gateway: "g", n: 2, prev: 1, came: [fact("bob")] }, 9_000);
-  assert.deepEqual(asked(), ["appeared g", "room g lobby"]);
+  assert.deepEqual([asked(), appeared()], [["room g lobby"], "g"]);
   view.tick(60_000);
   // The answer of a gateway that is dropped meanwhile does not bring it back.
   view.loaded("g", "lobby", { room: "lobby", n: 2, users: [fact("ann")], asOf: 2 });
@@ -168,9 +170,9 @@ Deno.test("its own statements and rooms that it does not follow are ignored", ()
 });
 
 Deno.test("a view of all rooms compares digests and reads what differs", () => {
-  const { view, asked, listed } = viewOf(true);
+  const { view, asked, appeared, listed } = viewOf(true);
   view.alive(alive("g", ["ann"]), 0);
-  assert.deepEqual(asked(), ["appeared g", "digests g"]);
+  assert.deepEqual([asked(), appeared()], [["digests g"], "g"]);
   const digests = Array.from({ length: 64 }, (_, i) => i === 19 ? alive("g", ["ann"]).digest : 0);
   view.digests("g", digests);
   assert.deepEqual([asked(), view.compared("g")], [["buckets g 19"], false]);
@@ -226,4 +228,29 @@ Deno.test("a view that has heard all that a gateway states need not ask it", () 
   assert.equal(view.compared("g"), false);
   view.alive(alive("g", ["ann"]), 10);
   assert.deepEqual([asked(), view.compared("g")], [[], true]);
+});
+
+Deno.test("a gateway appears whatever of it is heard first, but not with its very first statement", () => {
+  const { view, open, appeared } = viewOf(false);
+  open("lobby");
+  view.change("lobby", { gateway: "new", n: 1, prev: 0, came: [fact("ann")] }, 0);
+  assert.equal(appeared(), "");
+  view.change("lobby", { gateway: "back", n: 9, prev: 8, came: [fact("bob")] }, 0);
+  assert.equal(appeared(), "back");
+  view.opened("lobby", [{ gateway: "listed", n: 3, users: [fact("cid")] }], 0);
+  assert.equal(appeared(), "listed");
+});
+
+Deno.test("another's word gives a gateway a short lease, and renews none", () => {
+  const { view, open, asked, listed } = viewOf(false);
+  const part = [{ gateway: "g", n: 1, users: [fact("ann")] }];
+  open("a");
+  view.opened("a", part, 0);
+  view.tick(1_400);
+  open("b");
+  view.opened("b", part, 1_400);
+  assert.equal(listed("b"), "ann");
+  view.tick(1_600);
+  assert.deepEqual([listed("a"), listed("b")], ["", ""]);
+  assert.deepEqual(asked(), ["expired g 2 false"]);
 });
