@@ -15,6 +15,8 @@ import { createCalls } from "./session/calls.ts";
 import { createCommands } from "./session/commands.ts";
 import { createGrants } from "./session/grants.ts";
 import type { Peer } from "./session/peer.ts";
+import { createInboxBudget } from "./session/inbox.ts";
+import { PublishPressure } from "./session/publish_pressure.ts";
 import { Session, type SessionDeps } from "./session/session.ts";
 import { TokenCache } from "./session/token_cache.ts";
 import { createVerifier } from "./session/verifier.ts";
@@ -67,6 +69,7 @@ export async function startGateway(
   const users = new UserTable(bus, (user) => tokens.revoke(user));
   const sessionDeps: SessionDeps = {
     limits: config,
+    inboxes: createInboxBudget(),
     stats,
     flushes,
     users,
@@ -75,6 +78,7 @@ export async function startGateway(
       limits: config,
       bus,
       publisher,
+      pressure: new PublishPressure(publisher),
       log,
       rooms,
       presence,

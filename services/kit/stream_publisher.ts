@@ -73,6 +73,11 @@ export class StreamPublisher {
     return this.#next - this.#oldest;
   }
 
+  /** The most publishes that may be pending. */
+  get capacity(): number {
+    return this.#ring.length;
+  }
+
   /**
    * Publishes a message. Calls `done` once, possibly before this method returns. After
    * `unavailable` the message may or may not be stored. Resending it with the same Nats-Msg-Id
@@ -171,6 +176,8 @@ export class StreamPublisher {
     const slot = number % this.#ring.length;
     const pending = this.#ring[slot];
     this.#ring[slot] = undefined;
+    // Before the callback: it may look at `pending`.
+    this.#advance();
     pending?.done(null, fault("unavailable", why, 1_000));
   }
 }

@@ -27,6 +27,7 @@ import {
   type StreamPublisher,
   traceparentOf,
 } from "../../kit/mod.ts";
+import type { PublishPressure } from "./publish_pressure.ts";
 import { requireRight } from "./rights.ts";
 import type { Session } from "./session.ts";
 
@@ -34,6 +35,8 @@ import type { Session } from "./session.ts";
 export interface PublishDeps {
   bus: Bus;
   publisher: StreamPublisher;
+  /** Slows publishers down while too much waits to be stored. */
+  pressure: PublishPressure;
   /** Counts messages accepted from clients. */
   stats: { messagesIn: number };
   /** Returns an id that no other message has, for a message whose sender gave none. */
@@ -78,7 +81,7 @@ export function createPublish(deps: PublishDeps): Publish {
 }
 
 function publishMessage(
-  { bus, publisher, stats, messageId }: PublishDeps,
+  { bus, publisher, pressure, stats, messageId }: PublishDeps,
   session: Session,
   { userId, username }: Identity,
   { room, id, content }: ClientFrameOf<"message">,
@@ -108,11 +111,13 @@ function publishMessage(
   if (stored) {
     publisher.publish(subject, payload, headers, (done, failure) => {
       hop.end(failure?.code);
+      pressure.settled();
       if (failure !== null) return session.refuse(failure, { id, room });
       if (id === undefined) return;
       const { seq, duplicate } = done!;
       session.send({ type: "ack", id, room, seq, ...(duplicate ? { duplicate } : {}) });
     });
+    pressure.published(session);
   } else {
     const sent = bus.sendSoon(subject, payload, { headers });
     hop.end(sent ? undefined : "unavailable");

@@ -16,28 +16,21 @@ import {
 } from "../../contract/mod.ts";
 import { faultOf } from "../../kit/mod.ts";
 import { encodeFrame, type Frame } from "../wire/frame.ts";
+import type { InboxBudget } from "./inbox.ts";
 import { JoinQueue } from "./join_queue.ts";
 import type { Membership } from "./membership.ts";
 import type { Peer } from "./peer.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { Reading } from "./reading.ts";
 import { referenceOf } from "./refusals.ts";
+import type { SessionLimits } from "./session_limits.ts";
+import { Violations } from "./violations.ts";
 
-/** Refused frames within {@link VIOLATION_WINDOW_MS} after which a client is closed with 4005. */
-const MAX_VIOLATIONS = 100;
-const VIOLATION_WINDOW_MS = 60_000;
+/** Joins under way at which a session is not read from until one of them has ended. */
+const MAX_JOINS = 32;
 
 /** How long before its token expires a client gets `token-expiring`, milliseconds. */
 const EXPIRY_NOTICE_MS = 60_000;
-
-/** The limits of a session, named as the gateway's variables are. */
-export interface SessionLimits {
-  /** Frames a second, and frames at once after a pause. */
-  RATE_FRAMES_PER_SECOND: number;
-  RATE_BURST: number;
-  /** Time to authenticate, and time without a frame before closing (0: no limit), milliseconds. */
-  AUTH_DEADLINE_MS: number;
-  IDLE_TIMEOUT_MS: number;
-}
 
 /** What executes the frames of authenticated sessions; see `commands.ts`. */
 export interface SessionCommands {
@@ -53,6 +46,8 @@ export interface SessionCommands {
 export interface SessionDeps {
   limits: SessionLimits;
   commands: SessionCommands;
+  /** What frames that wait may take. */
+  inboxes: InboxBudget;
   /** Counts every frame received. */
   stats: { framesIn: number };
   /** Whether any room has frames queued that its members do not have yet. */
@@ -72,6 +67,8 @@ export class Session {
   /** Null until the client has authenticated. */
   identity: Identity | null = null;
   closed = false;
+  /** Whether and why the client is not read from. */
+  readonly reading: Reading;
   /** Requests under way; see `MAX_PENDING_ANSWERS`. */
   pendingAnswers = 0;
   readonly #deps: SessionDeps;
@@ -82,18 +79,18 @@ export class Session {
   #verifying = false;
   #earlyFrames: ClientFrame[] | null = null;
   #expiryAnnounced = false;
-  #violations = 0;
-  #violationsSince: number;
+  readonly #violations: Violations;
   readonly #rate: RateLimit;
 
   /** `now` is a monotonic time in milliseconds. */
   constructor(id: string, peer: Peer, deps: SessionDeps, now: number) {
     this.id = id;
     this.peer = peer;
+    this.reading = new Reading(this, deps.inboxes);
     this.#deps = deps;
     this.#openedAt = now;
     this.#lastFrameAt = now;
-    this.#violationsSince = now;
+    this.#violations = new Violations(now);
     const { RATE_FRAMES_PER_SECOND, RATE_BURST } = deps.limits;
     this.#rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
   }
@@ -105,6 +102,11 @@ export class Session {
 
   /** Takes the text of one frame. */
   receive(text: string): void {
+    this.reading.receive(text);
+  }
+
+  /** Runs the text of one frame. */
+  run(text: string): void {
     if (this.closed) return;
     const now = performance.now();
     this.#lastFrameAt = now;
@@ -193,12 +195,7 @@ export class Session {
   /** Refuses a frame that the client should not have sent. Too many of them end with close 4005. */
   refuseViolation(refusal: Fault, frame: { id?: string; room?: string }): void {
     this.refuse(refusal, frame);
-    const now = performance.now();
-    if (now - this.#violationsSince > VIOLATION_WINDOW_MS) {
-      this.#violationsSince = now;
-      this.#violations = 0;
-    }
-    if (++this.#violations >= MAX_VIOLATIONS) this.close("too_many_violations");
+    if (this.#violations.add(performance.now())) this.close("too_many_violations");
   }
 
   /** Whether the session is joining a room. Frames for that room wait; see {@link holdFrame}. */
@@ -208,7 +205,9 @@ export class Session {
 
   /** Marks a room as being joined, until {@link joinEnded}. */
   joinBegan(room: string): void {
-    (this.#joins ??= new JoinQueue()).begin(room);
+    const joins = this.#joins ??= new JoinQueue();
+    joins.begin(room);
+    if (joins.size >= MAX_JOINS) this.reading.pause("joins");
   }
 
   /** Holds a frame until its room has been joined. The socket is not read while any frame waits. */
@@ -216,7 +215,7 @@ export class Session {
     if (!this.#joins!.hold(room, frame)) {
       return this.refuse(fault("rate_limited", "too many frames wait", 100), referenceOf(frame));
     }
-    if (this.#joins!.held === 1) this.peer.pause();
+    this.reading.pause("frames");
   }
 
   /** Runs the frames that waited for a room, in order. The join has succeeded or failed. */
@@ -225,7 +224,8 @@ export class Session {
     const held = joins.end(room);
     if (joins.size === 0) this.#joins = null;
     for (const frame of held) this.#accept(frame);
-    if (held.length > 0 && (this.#joins?.held ?? 0) === 0) this.peer.resume();
+    if ((this.#joins?.held ?? 0) === 0) this.reading.resume("frames");
+    if ((this.#joins?.size ?? 0) < MAX_JOINS) this.reading.resume("joins");
   }
 
   /** Checks deadlines. Called about once a second with a monotonic and a wall-clock time. */
@@ -268,6 +268,7 @@ export class Session {
     if (this.closed) return;
     this.closed = true;
     this.#earlyFrames = null;
+    this.reading.end();
     for (const membership of [...this.rooms.values()]) {
       this.#deps.commands.disconnected(this, membership);
     }

@@ -82,7 +82,7 @@ export class Connections {
   /** Refuses new connections and stops reading from the present ones, so that pending work can end. */
   stopReading(): void {
     this.#draining = true;
-    for (const { session } of this.#all) session.peer.pause();
+    for (const { session } of this.#all) session.reading.pause("drain");
   }
 
   /**

@@ -1,0 +1,61 @@
+/**
+ * Frames that were read before their session was paused: unparsed, in order, until it goes on. One read
+ * carries up to 64 KiB, so a few hundred small frames may follow the one that was too much.
+ *
+ * @module
+ */
+
+/** Characters that all inboxes of a gateway may hold. */
+const MAX_TOTAL = 64 * 1024 * 1024;
+
+/** What the inboxes of a gateway hold together. */
+export interface InboxBudget {
+  used: number;
+  readonly max: number;
+}
+
+/** Makes the budget of one gateway. */
+export function createInboxBudget(max = MAX_TOTAL): InboxBudget {
+  return { used: 0, max };
+}
+
+/** See the module's doc. */
+export class Inbox {
+  readonly #budget: InboxBudget;
+  #frames: string[] = [];
+  #first = 0;
+
+  /** Takes its share of `budget` as frames come. */
+  constructor(budget: InboxBudget) {
+    this.#budget = budget;
+  }
+
+  /** Whether nothing waits. */
+  get empty(): boolean {
+    return this.#first >= this.#frames.length;
+  }
+
+  /** Keeps a frame. Returns false, and keeps nothing, where the budget is used up. */
+  push(text: string): boolean {
+    if (this.#budget.used + text.length > this.#budget.max) return false;
+    this.#budget.used += text.length;
+    this.#frames.push(text);
+    return true;
+  }
+
+  /** Takes the oldest frame. Only while there is one. */
+  shift(): string {
+    const text = this.#frames[this.#first++]!;
+    this.#budget.used -= text.length;
+    if (this.empty) {
+      this.#frames = [];
+      this.#first = 0;
+    }
+    return text;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    while (!this.empty) this.shift();
+  }
+}

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { createInboxBudget, Inbox } from "./inbox.ts";
+
+Deno.test("frames come out in order, and give their share back", () => {
+  const budget = createInboxBudget(10);
+  const inbox = new Inbox(budget);
+  for (const text of ["abc", "de", "f"]) assert.ok(inbox.push(text));
+  assert.equal(budget.used, 6);
+  assert.deepEqual([inbox.shift(), inbox.shift(), inbox.shift()], ["abc", "de", "f"]);
+  assert.deepEqual([inbox.empty, budget.used], [true, 0]);
+});
+
+Deno.test("all inboxes together are bounded", () => {
+  const budget = createInboxBudget(10);
+  const [one, other] = [new Inbox(budget), new Inbox(budget)];
+  assert.ok(one.push("12345678"));
+  assert.equal(other.push("abc"), false);
+  assert.ok(other.empty);
+  one.clear();
+  assert.ok(other.push("abc"));
+  assert.equal(budget.used, 3);
+});

@@ -1,0 +1,64 @@
+/**
+ * Back-pressure on one client: pauses its transport for a reason, and keeps frames that were read already
+ * until the reason is gone.
+ *
+ * @module
+ */
+import { type Fault, fault, parseClientFrame } from "../../contract/mod.ts";
+import { Inbox, type InboxBudget } from "./inbox.ts";
+import { type PauseReason, ReadPauses } from "./read_pauses.ts";
+import { referenceOf } from "./refusals.ts";
+
+/** A session, as its reading needs it. */
+export interface Reader {
+  /** The transport. */
+  readonly peer: { pause(): void; resume(): void };
+  /** Runs the text of one frame. */
+  run(text: string): void;
+  /** Refuses a frame. */
+  refuse(refusal: Fault, frame: { id?: string; room?: string }): void;
+}
+
+/** See the module's doc. */
+export class Reading {
+  readonly #session: Reader;
+  readonly #budget: InboxBudget;
+  readonly #pauses = new ReadPauses();
+  /** Made when frames first have to wait. */
+  #inbox: Inbox | null = null;
+
+  /** `budget` bounds the frames of all sessions that wait. */
+  constructor(session: Reader, budget: InboxBudget) {
+    this.#session = session;
+    this.#budget = budget;
+  }
+
+  /** Stops reading from the client, which has to wait. */
+  pause(reason: PauseReason): void {
+    if (this.#pauses.add(reason)) this.#session.peer.pause();
+  }
+
+  /** A reason is gone. Frames that waited run first. */
+  resume(reason: PauseReason): void {
+    if (!this.#pauses.remove(reason)) return;
+    while (this.#inbox?.empty === false && !this.#pauses.holding) {
+      this.#session.run(this.#inbox.shift());
+    }
+    if (!this.#pauses.active) this.#session.peer.resume();
+  }
+
+  /** Takes the text of one frame: runs it, keeps it, or refuses it where nothing more can be kept. */
+  receive(text: string): void {
+    if (!this.#pauses.holding && this.#inbox?.empty !== false) return this.#session.run(text);
+    this.#inbox ??= new Inbox(this.#budget);
+    if (this.#inbox.push(text)) return;
+    const parsed = parseClientFrame(text);
+    const frame = parsed.ok ? referenceOf(parsed.frame) : parsed.error;
+    this.#session.refuse(fault("unavailable", "too many frames wait", 1_000), frame);
+  }
+
+  /** The session has ended: nothing waits any more. */
+  end(): void {
+    this.#inbox?.clear();
+  }
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { createInboxBudget } from "./inbox.ts";
+import { Reading } from "./reading.ts";
+
+function readingOf(budget = createInboxBudget()) {
+  const told: string[] = [];
+  const reading: Reading = new Reading({
+    peer: { pause: () => told.push("pause"), resume: () => told.push("resume") },
+    run(text) {
+      told.push(text);
+      if (text === "stop") reading.pause("publishes");
+    },
+    refuse: ({ code }, { id }) => void told.push(`${code} ${id}`),
+  }, budget);
+  return { reading, told: () => told.splice(0) };
+}
+
+Deno.test("frames that were read already wait in order, and run before the client is read again", () => {
+  const { reading, told } = readingOf();
+  for (const text of ["1", "stop", "2", "stop", "3"]) reading.receive(text);
+  assert.deepEqual(told(), ["1", "stop", "pause"]);
+  reading.resume("publishes");
+  assert.deepEqual(told(), ["2", "stop", "pause"]);
+  reading.resume("publishes");
+  assert.deepEqual(told(), ["3", "resume"]);
+  reading.receive("4");
+  assert.deepEqual(told(), ["4"]);
+});
+
+Deno.test("a room that is being joined stops the reading, and holds no other frame back", () => {
+  const { reading, told } = readingOf();
+  reading.pause("frames");
+  reading.receive("1");
+  reading.resume("frames");
+  assert.deepEqual(told(), ["pause", "1", "resume"]);
+});
+
+Deno.test("what cannot be kept is refused, and nothing overtakes what waits", () => {
+  const budget = createInboxBudget(8);
+  const { reading, told } = readingOf(budget);
+  reading.pause("joins");
+  reading.receive("12345");
+  reading.receive('{"type":"ping","id":"p"}');
+  assert.deepEqual(told(), ["pause", "unavailable p"]);
+  reading.end();
+  assert.equal(budget.used, 0);
+});
