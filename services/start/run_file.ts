@@ -34,10 +34,20 @@ export type PidsFile = z.infer<typeof PidsFile>;
 /** How long leftover processes may take to exit, milliseconds. */
 const LEFTOVERS_MS = 10_000;
 
+/** The variable that every child of a run has; its value is the data folder. */
+const MARK = "HOPWIRE_RUN";
+
+/** The environment by which the next start command knows a child of a run with this data folder. */
+function markOf(folder: string): Record<string, string> {
+  return { [MARK]: Deno.realPathSync(folder) };
+}
+
 /** The files of one run. */
 export interface RunFiles {
   /** The path of `run.json`. */
   readonly path: string;
+  /** Variables that every child must get, so that the next start command finds it. */
+  readonly mark: Record<string, string>;
   /** Records a child's process id; a restarted child replaces its old one. */
   setPid(name: string, pid: number): void;
   /** Writes `run.json`. */
@@ -53,8 +63,7 @@ export function createRunFiles(folder: string, url: string): RunFiles {
   const pids: Record<string, number> = {};
   let ready: Pick<RunFile, "websocket" | "natsUrl" | "token"> | undefined;
   let removed = false;
-  // Synchronous: no process may be killed between the start of a child and its record, and two
-  // writes may not overtake each other.
+  // Synchronous, so that two writes cannot overtake each other.
   const save = () => {
     if (removed) return;
     writeFile(pidsPath, { url, pid: Deno.pid, pids } satisfies PidsFile);
@@ -64,6 +73,7 @@ export function createRunFiles(folder: string, url: string): RunFiles {
   save();
   return {
     path,
+    mark: markOf(folder),
     setPid(name, pid) {
       pids[name] = pid;
       save();
@@ -114,7 +124,9 @@ export async function stopLeftovers(folder: string): Promise<number> {
     );
   }
   const stopped: number[] = [];
-  for (const pid of Object.values(file.pids)) {
+  // A run may have been killed while it started a child: that one is recorded nowhere.
+  const candidates = new Set([...Object.values(file.pids), ...await markedProcesses(folder)]);
+  for (const pid of candidates) {
     if (!await isHopwire(pid)) continue;
     Deno.kill(pid, "SIGTERM");
     stopped.push(pid);
@@ -126,6 +138,23 @@ export async function stopLeftovers(folder: string): Promise<number> {
     }
   }
   return stopped.length;
+}
+
+/** The processes that carry the mark of a run with this data folder. Works on Linux only. */
+async function markedProcesses(folder: string): Promise<number[]> {
+  const [entry] = Object.entries(markOf(folder)).map(([name, value]) => `${name}=${value}`);
+  const found: number[] = [];
+  try {
+    for await (const { name } of Deno.readDir("/proc")) {
+      const pid = Number(name);
+      if (!Number.isInteger(pid) || pid === Deno.pid) continue;
+      const environment = await Deno.readTextFile(`/proc/${pid}/environ`).catch(() => "");
+      if (environment.split("\0").includes(entry!)) found.push(pid);
+    }
+  } catch {
+    // There is no /proc: only recorded processes are found.
+  }
+  return found;
 }
 
 /** Whether a process belongs to a start command, judged by its command line. Works on Linux only. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/wait.ts";
 import { createRunFiles, PidsFile, RunFile, stopLeftovers } from "./run_file.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
@@ -71,5 +72,26 @@ Deno.test("the next start stops what a run left that was killed before it was re
     createRunFiles(folder, URL).setPid("rooms", child.pid);
     assert.equal(await stopLeftovers(folder), 1);
     assert.equal((await child.status).signal, "SIGTERM");
+  });
+});
+
+Deno.test("a child that was started but never recorded is found by its mark", async () => {
+  await withFolder(async (folder) => {
+    const { mark } = createRunFiles(folder, URL);
+    const command = (env: Record<string, string>) =>
+      new Deno.Command(Deno.execPath(), {
+        args: ["eval", "setInterval(() => {}, 1_000)", "services/auth/main.ts"],
+        env,
+        stdin: "null",
+      }).spawn();
+    const [ours, other] = [command(mark), command({ HOPWIRE_RUN: `${folder}-other` })];
+    await until("the child to run", async () => {
+      const line = await Deno.readTextFile(`/proc/${ours.pid}/cmdline`);
+      return line.includes("services/auth/main.ts");
+    });
+    assert.equal(await stopLeftovers(folder), 1);
+    assert.equal((await ours.status).signal, "SIGTERM");
+    other.kill("SIGKILL");
+    assert.equal((await other.status).signal, "SIGKILL");
   });
 });

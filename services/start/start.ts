@@ -142,6 +142,7 @@ class System {
     if (this.#stopping) return;
     this.#children.push(keepRunning({
       ...options,
+      env: { ...options.env, ...this.#files!.mark },
       onSpawn: (pid) => this.#files!.setPid(name, pid),
       onRestart: (reason, wait) => log.warn(`${name} ${reason}, restarting it in ${wait} ms`),
       // The service has logged the error itself.
