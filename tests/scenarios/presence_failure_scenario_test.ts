@@ -174,7 +174,8 @@ Deno.test("members of a gateway whose clock is ten seconds behind join, are seen
   const ann = await connectClient(`ws://127.0.0.1:${late.port}/ws`);
   ann.send({ type: "auth", token: await tokenFor("ann") });
   await ann.take("authenticated");
-  assert.equal((await join(ann, "hall")).count, 2);
+  await join(ann, "hall");
+  await untilListed(ann, "hall", "ann,watcher");
   await watcher!.take("user-joined", ({ userId }) => userId === "ann");
   ann.send({ type: "message", room: "hall", content: 1, id: "m" });
   const { timestamp } = await ann.take("room-message");

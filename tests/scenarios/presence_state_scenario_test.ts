@@ -130,6 +130,7 @@ Deno.test("two tabs on two gateways are one member, and moving tells nobody anyt
     await system.client({ user: "far", gateway: 1 }),
   ];
   for (const client of watchers) await join(client, "hall");
+  for (const client of watchers) await untilListed(client, "hall", "far,near");
   const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
   /** How often gateways have stated that ann left. */
   let released = 0;
@@ -145,13 +146,14 @@ Deno.test("two tabs on two gateways are one member, and moving tells nobody anyt
     await system.client({ user: "ann", gateway: 1 }),
   ];
   for (const tab of tabs) assert.equal((await join(tab, "hall")).count, 3);
-  await untilListed(watchers[0]!, "hall", "ann,far,near");
+  // Whoever is told of Eve has heard of the tab on gateway 1 too.
+  await passBy(await system.client({ user: "eve", gateway: 1 }), "hall", watchers, "eve");
   tabs[0]!.send({ type: "unsubscribe", room: "hall" });
   await until("gateway 0 to state it", () => released === 1);
   // Her connection to gateway 1 is lost, and she comes back to gateway 0.
   tabs[1]!.close();
   const moved = await system.client({ user: "ann", gateway: 0 });
-  assert.equal((await join(moved, "hall")).count, 3);
+  assert.equal((await join(moved, "hall")).count, 4);
   await until("the grace period to end", () => released === 2);
   await passBy(await system.client({ user: "bob", gateway: 1 }), "hall", watchers, "bob");
   for (const client of watchers) {

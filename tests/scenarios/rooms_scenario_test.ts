@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import WebSocket from "ws";
 import { startSystem, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
+import { untilListed } from "./presence_members.ts";
 
 Deno.test("clients on two gateways", async (t) => {
   await using system = await startSystem({ gateways: 2 });
@@ -22,7 +23,8 @@ Deno.test("clients on two gateways", async (t) => {
       id: "s",
     });
     bob.send({ type: "subscribe", room: "chat.lobby" });
-    assert.equal((await bob.take("subscribed")).count, 2);
+    await bob.take("subscribed");
+    await untilListed(bob, "chat.lobby", "ann,bob");
     assert.equal((await ann.take("user-joined")).userId, "bob");
 
     ann.send({ type: "message", room: "chat.lobby", content: { text: "hello" }, id: "m1" });
@@ -172,6 +174,7 @@ Deno.test("clients on two gateways", async (t) => {
       await client.take("subscribed");
     }
     const [one, two, three] = clients as [typeof clients[0], typeof clients[0], typeof clients[0]];
+    await untilListed(three, "who", "p1,p2,p3");
     three.send({ type: "presence", room: "who", id: "1", limit: 2 });
     const first = await three.take("presence");
     assert.deepEqual([first.count, first.more], [3, true]);
