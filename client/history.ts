@@ -26,6 +26,7 @@ export async function* readHistory(
     for (const message of page.messages) yield decodeMessage(message);
     const last = page.messages.at(-1);
     if (!page.more || last === undefined) return;
-    cursor = after === undefined ? { before: last.seq } : { after: last.seq };
+    const { epoch } = page;
+    cursor = after === undefined ? { before: last.seq, epoch } : { after: last.seq, epoch };
   }
 }

@@ -6,7 +6,7 @@
  */
 import * as z from "zod";
 import { type ErrorCode, ERRORS } from "./codes.ts";
-import { Seq } from "./frame_fields.ts";
+import { Epoch, Seq } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { GatewayId, PresenceFact } from "./presence.ts";
 import { Right, RoomName, RoomsClaim } from "./rooms.ts";
@@ -213,7 +213,9 @@ export type ArchivedMessage = z.infer<typeof ArchivedMessage>;
 /**
  * Reads one page of a room's history from the archive. Served by persistence. With `after`, the
  * page holds the oldest messages above it, in ascending order. Otherwise it holds the newest
- * messages (below `before`, if given), newest first. With `upTo`, persistence waits until it has
+ * messages (below `before`, if given), newest first. A page holds messages of one epoch, `epoch` in the
+ * reply; the next page goes on in the epoch before or after. To get every message of every epoch, pass
+ * it on with the next cursor. With `upTo`, persistence waits until it has
  * archived everything up to that seq. If that takes too long, it refuses with `unavailable`.
  */
 export const HistoryRead = endpoint(
@@ -224,6 +226,13 @@ export const HistoryRead = endpoint(
     after: Seq.optional(),
     limit: z.number().int().min(1).max(limits.MAX_HISTORY_LIMIT),
     upTo: Seq.optional(),
+    /** The epoch that `before` or `after` belongs to; by default the newest that reaches so far. */
+    epoch: Epoch.optional(),
+    /**
+     * True for a gateway that repairs or replays a room. If messages are missing and nobody knows why,
+     * its page has what remains and a higher `trimmedTo`. Without it, such a page is refused.
+     */
+    repair: z.boolean().optional(),
   }),
   z.object({
     messages: z.array(ArchivedMessage),
@@ -239,6 +248,27 @@ export const HistoryRead = endpoint(
 );
 /** The parsed reply of {@link HistoryRead}. */
 export type HistoryPage = z.infer<typeof HistoryRead["reply"]>;
+
+/**
+ * Asks the instance of persistence that archives whether a log is the one that it archives, and has
+ * compared with the archive since its last connect to NATS. Until it says so, a log may have been
+ * restored from an older copy, and no gateway may claim that a client has recovered. A gateway that has
+ * received a message which the log no longer has names its seq as `lost`: then a new epoch begins.
+ * Served by persistence; `unavailable` while no instance archives.
+ */
+export const LogConfirm = endpoint(
+  "log.confirm",
+  z.object({ epoch: Epoch, lost: Seq.optional() }),
+  z.object({
+    /** The log that is archived. */
+    epoch: Epoch,
+  }),
+);
+
+/** The event that says that the log has another epoch now. Published by persistence. */
+export const LOG_CHANGED = "log.changed";
+/** The payload of {@link LOG_CHANGED}. */
+export const LogChanged = z.object({ epoch: Epoch });
 
 /**
  * Requests the seqs of the last archived messages of rooms, for gateways that open rooms whose messages

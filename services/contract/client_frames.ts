@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { type ErrorCode, type Fault, fault } from "./codes.ts";
 import { describeIssue } from "./describe_issue.ts";
-import { FrameId, PresenceState, Seq, Since } from "./frame_fields.ts";
+import { Epoch, FrameId, PresenceState, Seq, Since } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
@@ -83,6 +83,8 @@ export const HistoryFrame = z.object({
   room: RoomName,
   before: Seq.optional(),
   after: Seq.optional(),
+  /** The epoch of `before` or `after`: that of the page they come from. */
+  epoch: Epoch.optional(),
   limit: z.number().int().min(1).max(limits.MAX_HISTORY_LIMIT).default(
     limits.DEFAULT_HISTORY_LIMIT,
   ),

@@ -21,8 +21,11 @@ export const FrameId = z.string().regex(
  */
 export const Seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+/** The name of one incarnation of the log. Seqs of different epochs must not be compared. */
+export const Epoch = z.string().min(1).max(64);
+
 /** A position to resume from: the last `seq` received, and the epoch of its log. */
-export const Since = z.object({ seq: Seq, epoch: z.string().min(1).max(64) });
+export const Since = z.object({ seq: Seq, epoch: Epoch });
 /** The parsed form of {@link Since}. */
 export type Since = z.infer<typeof Since>;
 

@@ -17,6 +17,8 @@ import {
   HistoryHeads,
   HistoryRead,
   liveSubject,
+  LOG_CHANGED,
+  LogConfirm,
   MAX_ANNOUNCED_MEMBERS,
   MAX_CALL_TIMEOUT_MS,
   MAX_CONTENT_BYTES,
@@ -144,6 +146,8 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
     RoomsPresence.subject,
     HistoryRead.subject,
     HistoryHeads.subject,
+    LogConfirm.subject,
+    LOG_CHANGED,
     callSubject("dice", "roll"),
   ].map((subject) =>
     subject

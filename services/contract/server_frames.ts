@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { type ErrorCode, ERRORS } from "./codes.ts";
-import { FrameId, PresenceState, Seq } from "./frame_fields.ts";
+import { Epoch, FrameId, PresenceState, Seq } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
@@ -87,6 +87,8 @@ export const ServerFrame = z.discriminatedUnion("type", [
     room: RoomName,
     messages: z.array(RoomMessageFrame),
     more: z.boolean(),
+    /** The epoch of these messages, for the cursor of the next page. */
+    epoch: Epoch,
     id: FrameId,
   }),
   z.object({

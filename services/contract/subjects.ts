@@ -18,9 +18,6 @@ export const ROOMS_STREAM_SUBJECT = "room.message.>";
  */
 export const ROOMS_STREAM_REPUBLISHED = "room.live.>";
 
-/** The durable consumer of {@link ROOMS_STREAM} that fills the archive. */
-export const ARCHIVE_CONSUMER = "archive";
-
 /** Header names. The NATS server sets the first two on republished messages. */
 export const HEADERS = {
   sequence: "Nats-Sequence",

@@ -7,7 +7,8 @@ import { type ServiceContext, StreamPublisher } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
 import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createHistoryReader } from "./room/history_reader.ts";
-import { followLog, type Log } from "./room/log_identity.ts";
+import { Anchors } from "./room/anchors.ts";
+import { followLog } from "./room/log_identity.ts";
 import { createLookups } from "./room/lookups.ts";
 import { Presence } from "./room/presence.ts";
 import { RoomTable } from "./room/room_table.ts";
@@ -46,7 +47,8 @@ export async function startGateway(
   const stats = createStats();
   const flushes = new FlushSchedule(config.FLUSH_WINDOW_MS);
   const publisher = new StreamPublisher(bus);
-  const log: Log = followLog(bus, () => rooms.head);
+  const anchors = new Anchors();
+  const log = followLog(bus, anchors);
   const history = createHistoryReader(bus, () => log.epoch);
   const presence = new Presence(bus, {
     gateway: id,
@@ -57,7 +59,7 @@ export async function startGateway(
   const grants = createGrants(bus);
   const calls = createCalls(bus);
   const rooms: RoomTable = new RoomTable(
-    { bus, history, stats, flushes, presence, lookups },
+    { bus, history, stats, flushes, presence, lookups, anchors },
     log,
     config.MAX_ROOMS_SERVED,
   );

@@ -21,6 +21,7 @@ import {
   isErrorCode,
 } from "../contract/mod.ts";
 import { type Bus, createHeaders } from "./bus.ts";
+import { EncodedReply } from "./encoded_reply.ts";
 import { FaultError, faultOf } from "./fault_error.ts";
 import {
   type Context,
@@ -63,7 +64,10 @@ export function serve<Request, Reply>(
   bus: Bus,
   endpoint: Endpoint<Request, Reply>,
   queue: string,
-  handle: (request: Request, info: MessageInfo) => Reply | Promise<Reply>,
+  handle: (
+    request: Request,
+    info: MessageInfo,
+  ) => Reply | EncodedReply | Promise<Reply | EncodedReply>,
 ): Subscription {
   let inFlight = 0;
   const answer = async (message: Msg) => {
@@ -83,7 +87,7 @@ export function serve<Request, Reply>(
         const request = parsePayload(endpoint.request, message);
         const { subject } = message;
         const reply = await handle(request, { context: hop.context, subject, sequence: 0 });
-        message.respond(JSON.stringify(reply));
+        message.respond(reply instanceof EncodedReply ? reply.json : JSON.stringify(reply));
       } finally {
         inFlight--;
       }

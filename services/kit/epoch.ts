@@ -21,3 +21,40 @@ export function epochOf(created: string): string {
   const [seconds = "", fraction = ""] = created.replace(/Z$/, "").split(".");
   return BigInt(seconds.replace(/\D/g, "") + fraction.padEnd(9, "0").slice(0, 9)).toString(36);
 }
+
+/** The purpose of the stream of messages, for whoever lists streams. */
+const DESCRIPTION = "Hopwire: the messages of all rooms";
+
+/** What the description says after a change of generation: the epoch follows. */
+const GENERATION = "generation ";
+
+/**
+ * Returns the description of the stream of messages, with the epoch that persistence has given it,
+ * if any.
+ */
+export function descriptionOfStream(epoch?: string): string {
+  return epoch === undefined ? DESCRIPTION : `${DESCRIPTION}; ${GENERATION}${epoch}`;
+}
+
+/**
+ * Returns the epoch of the stream of messages, from its info. It is that of the stream's creation,
+ * unless persistence has found that the log was cut or restored from an older copy: then the stream
+ * keeps its time of creation, and persistence writes a new epoch into its description.
+ *
+ * @example
+ * ```ts
+ * import { descriptionOfStream, epochOfStream } from "./epoch.ts";
+ * import assert from "node:assert/strict";
+ * const created = "2026-11-24T12:00:00.123456789Z";
+ * assert.equal(epochOfStream({ created, config: {} }), "3aryit1ndz5mpsl");
+ * const description = descriptionOfStream("r7k2");
+ * assert.equal(epochOfStream({ created, config: { description } }), "r7k2");
+ * ```
+ */
+export function epochOfStream(
+  info: { created: string | Date; config: { description?: string } },
+): string {
+  const { description = "" } = info.config;
+  const at = description.lastIndexOf(GENERATION);
+  return at < 0 ? epochOf(String(info.created)) : description.slice(at + GENERATION.length).trim();
+}

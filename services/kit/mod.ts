@@ -7,6 +7,7 @@ export * from "./batcher.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
 export * from "./deadline.ts";
+export * from "./encoded_reply.ts";
 export * from "./endpoints.ts";
 export * from "./epoch.ts";
 export * from "./fault_error.ts";

@@ -6,7 +6,7 @@
  */
 import { readNamespaces, runService } from "../kit/mod.ts";
 import { PERSISTENCE_CONFIG } from "./config.ts";
-import { openArchive } from "./open_archive.ts";
+import { openArchive } from "./archive/open_archive.ts";
 import { runPersistence } from "./persistence.ts";
 
 await runService({

@@ -3,17 +3,20 @@
  *
  * @module
  */
-import { jetstreamManager } from "@nats-io/jetstream";
-import type { ServiceContext } from "../kit/mod.ts";
-import type { Archive, RoomKey } from "./archive.ts";
-import { ArchiveProgress } from "./archive_progress.ts";
-import { API_TIMEOUT_MS, Archiver } from "./archiver.ts";
-import { serveHistory } from "./history.ts";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { ROOMS_STREAM } from "../contract/mod.ts";
+import { epochOfStream, type ServiceContext } from "../kit/mod.ts";
+import type { Archive } from "./archive/archive.ts";
+import { monitorArchive } from "./archive/monitored_archive.ts";
+import { ArchiveState } from "./history/archive_state.ts";
+import { serveHistory } from "./history/history.ts";
+import { limitStreamSize } from "./log/limit_stream_size.ts";
+import type { LogLimits } from "./log/stream.ts";
 import { repeat } from "./repeat.ts";
-import { applyRetention, type RetentionRule } from "./retention.ts";
-import { type LogLimits, purgeRoom, readProgress } from "./stream.ts";
-import { limitStreamSize } from "./limit_stream_size.ts";
-import { monitorArchive } from "./monitored_archive.ts";
+import { applyRetention, dueAt, type RetentionRule } from "./retention/retention.ts";
+import { API_TIMEOUT_MS, Archiver } from "./writer/archiver.ts";
+import { LogAuthority } from "./writer/log_authority.ts";
+import { keepLease } from "./writer/lease_keeper.ts";
 
 /**
  * How often the size of the log is checked, milliseconds. At 50 MB/s a twentieth of 1 GiB arrives
@@ -21,8 +24,8 @@ import { monitorArchive } from "./monitored_archive.ts";
  */
 const STREAM_CHECK_MS = 1_000;
 
-/** How often the database is probed, milliseconds. Keeps readiness current without traffic. */
-const PROBE_MS = 2_000;
+/** Most unexplained holes that readers are told about. */
+const MAX_UNEXPLAINED = 1_000;
 
 /** Options of {@link runPersistence}. */
 export interface PersistenceOptions {
@@ -39,44 +42,72 @@ export interface PersistenceOptions {
 
 /**
  * Starts the service. The context's drain stops it. The caller keeps ownership of the archive and
- * closes it.
+ * closes it. `manager` is that of a test; by default it is made here.
  */
 export async function runPersistence(
   { bus, health, log, onDrain }: Omit<ServiceContext, "name">,
   database: Archive,
   options: PersistenceOptions,
+  manager?: JetStreamManager,
 ): Promise<void> {
+  const { limits, batch, batchMs, retention, retentionMs } = options;
   const archive = monitorArchive(database, log);
-  const manager = await jetstreamManager(bus.nats, { checkAPI: false, timeout: API_TIMEOUT_MS });
-  const archiveProgress: ArchiveProgress = new ArchiveProgress({
-    read: () => readProgress(manager),
-    onLogReplaced: () => archiver.interrupt("another log has replaced the previous one"),
+  manager ??= await jetstreamManager(bus.nats, { checkAPI: false, timeout: API_TIMEOUT_MS });
+  const state = new ArchiveState({
+    async read() {
+      const [generations, unexplained] = await Promise.all([
+        archive.generations(),
+        archive.unexplained(MAX_UNEXPLAINED),
+      ]);
+      return { generations, unexplained };
+    },
+    async readLogEnd() {
+      const stream = await manager.streams.info(ROOMS_STREAM);
+      return { epoch: epochOfStream(stream), last: stream.state.last_seq };
+    },
   });
-  const { limits, batch, batchMs, retention } = options;
-  const archiver = new Archiver({ bus, manager, archive, archiveProgress, limits, batch, batchMs });
+  const lease = keepLease(archive, log, () => archiver.interrupt("the lease is lost"));
+  const archiver: Archiver = new Archiver({
+    bus,
+    manager,
+    archive,
+    state,
+    lease,
+    limits,
+    batch,
+    batchMs,
+    dueOf: (room, storedAt) => dueAt(retention, room, storedAt),
+    onAttached: (epoch) => authority.attached(epoch),
+    onReleased: () => void authority.released(),
+    verify: async () => {},
+  });
+  const authority = new LogAuthority(bus, archiver);
   health.require("archive", () => archive.available);
-  health.require("stream", () => archiver.attached);
+  // An instance that waits for the lease serves history, while another one archives.
+  health.require("stream", () => archiver.attached || (lease.held && lease.term === null));
 
   let draining = false;
   const tasks = [
     repeat(STREAM_CHECK_MS, "limiting the size of the log", log, async () => {
-      if (archiver.attached) await limitStreamSize(manager, log);
+      const current = state.current;
+      if (archiver.attached && current !== null) await limitStreamSize(manager, log, current);
     }),
-    repeat(PROBE_MS, "probing the archive", log, () => archive.lastSeq("")),
-    repeat(options.retentionMs, "retention", log, async () => {
-      const purge = async ({ epoch, room }: RoomKey, upTo: number) => {
-        if (epoch === archiveProgress.position?.epoch) await purgeRoom(manager, room, upTo);
-      };
-      const removed = await applyRetention(archive, retention, Date.now(), () => draining, purge);
+    repeat(retentionMs, "retention", log, async () => {
+      const { term } = lease;
+      if (term === null || !archiver.attached) return;
+      const stopped = () => draining || lease.term !== term;
+      const removed = await applyRetention(archive, term, retention, Date.now(), stopped);
       if (removed > 0) log.debug("retention deleted messages", { removed });
     }),
   ];
   archiver.start();
-  const stopServing = serveHistory({ bus, archive, archiveProgress });
+  const stopServing = serveHistory({ bus, archive, state, rules: retention });
   onDrain(async () => {
     draining = true;
-    archiveProgress.close();
-    await Promise.all([archiver.stop(), ...tasks.map((stop) => stop())]);
+    state.close();
+    lease.giveUp();
+    await Promise.all([...tasks.map((stop) => stop()), archiver.stop()]);
+    await lease.stop();
   });
   onDrain(stopServing);
 }

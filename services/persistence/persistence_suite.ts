@@ -5,12 +5,17 @@
  * @module
  */
 import { headers as createHeaders } from "@nats-io/transport-node";
-import { jetstream, jetstreamManager, type PubAck } from "@nats-io/jetstream";
+import {
+  jetstream,
+  type JetStreamManager,
+  jetstreamManager,
+  type PubAck,
+} from "@nats-io/jetstream";
 import { HEADERS, messageSubject, type RoomEvent } from "../contract/mod.ts";
 import { type Bus, connectBus, createHealth, createLogger, type Health } from "../kit/mod.ts";
 import type { NatsServer } from "../../tests/harness/nats.ts";
 import { until } from "../../tests/harness/wait.ts";
-import type { Archive } from "./archive.ts";
+import type { Archive } from "./archive/archive.ts";
 import { type PersistenceOptions, runPersistence } from "./persistence.ts";
 
 /** A connection that keeps its log lines. */
@@ -72,6 +77,7 @@ export async function startPersistence(
   bus: Bus,
   archive: Archive,
   options: Partial<PersistenceOptions> = {},
+  manager?: JetStreamManager,
 ): Promise<TestPersistence> {
   const health = createHealth();
   const parts: (() => void | Promise<void>)[] = [];
@@ -79,6 +85,7 @@ export async function startPersistence(
     { bus, log: bus.log, health, onDrain: (part) => void parts.push(part) },
     archive,
     { limits: LIMITS, batch: 500, batchMs: 5, retention: [], retentionMs: 60_000, ...options },
+    manager,
   );
   return {
     health,

@@ -11,6 +11,8 @@ import { until } from "./wait.ts";
 export interface NatsServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** The folder with the streams. A test may replace it while the server is killed. */
+  readonly data: string;
   /** The current process. */
   readonly process: ChildProcess;
   /** Kills the server, as a crash would. */
@@ -54,6 +56,7 @@ export async function startNats(
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
+    data: `${folder}/data`,
     get process() {
       return process;
     },

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import postgres from "postgres";
+import pg from "pg";
 import { aptInstall } from "../../services/start/apt.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
@@ -112,9 +112,10 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     async createDatabase() {
       const name = `test_${++databases}`;
-      const sql = postgres(url("postgres"), { max: 1 });
-      await sql.unsafe(`CREATE DATABASE ${name}`);
-      await sql.end();
+      const client = new pg.Client(url("postgres"));
+      await client.connect();
+      await client.query(`CREATE DATABASE ${name}`);
+      await client.end();
       return url(name);
     },
     crash,

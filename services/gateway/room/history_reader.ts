@@ -26,7 +26,15 @@ const WINDOW = { first: 32, max: 128 };
 const READ_TIMEOUT_MS = 4_000;
 
 /** A read of one page of a room. */
-type Query = { room: string; before?: number; after?: number; limit: number; upTo?: number };
+interface Query {
+  room: string;
+  before?: number;
+  after?: number;
+  epoch?: string;
+  limit: number;
+  upTo?: number;
+  repair?: boolean;
+}
 
 /** A page of messages as frames, ready to send. */
 export interface FramePage {
@@ -86,11 +94,13 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
     },
   });
   const page = (query: Query, context: Context = ROOT_CONTEXT) => lane.submit({ query, context });
-  const after = (room: string, seq: number, upTo: number) =>
-    share(
-      `page ${room} ${seq} ${upTo}`,
-      () => page({ room, after: seq, upTo, limit: MAX_HISTORY_LIMIT }),
+  const after = (room: string, seq: number, upTo: number) => {
+    const of = epoch() ?? undefined;
+    return share(
+      `page ${room} ${seq} ${upTo} ${of}`,
+      () => page({ room, after: seq, upTo, epoch: of, repair: true, limit: MAX_HISTORY_LIMIT }),
     );
+  };
   return {
     page,
 

@@ -1,18 +1,27 @@
 /**
  * The identity of the log that this gateway follows. The gateway reads it at start, at each reconnect
- * to NATS, and whenever something looks wrong, because the stream may have been replaced meanwhile.
+ * to NATS, when persistence announces another one, every half minute, and whenever something looks
+ * wrong, because the stream may have been replaced, cut or restored meanwhile.
  *
  * @module
  */
-import { jetstreamManager } from "@nats-io/jetstream";
-import { ROOMS_STREAM } from "../../contract/mod.ts";
-import { type Bus, epochOf, errorText } from "../../kit/mod.ts";
+import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { LOG_CHANGED, LogChanged, LogConfirm, ROOMS_STREAM } from "../../contract/mod.ts";
+import { type Bus, epochOfStream, errorText, request, subscribe } from "../../kit/mod.ts";
+import type { Anchors } from "./anchors.ts";
 
-/** Wait between attempts to find the stream, milliseconds. */
-const RETRY_MS = 250;
+/** Wait between attempts to find the stream, or to have it confirmed, milliseconds: first, at most. */
+const RETRY_MIN_MS = 250;
+const RETRY_MAX_MS = 2_000;
 
 /** The shortest time between two checks by {@link Log.checkIdentity}, milliseconds. */
 const CHECK_INTERVAL_MS = 1_000;
+
+/** The time between two checks without a reason, milliseconds; each is up to a third shorter. */
+const PERIODIC_CHECK_MS = 30_000;
+
+/** Timeout of a request to persistence, milliseconds. */
+const CONFIRM_TIMEOUT_MS = 2_000;
 
 /** The log, as far as a gateway knows it. */
 export interface Log {
@@ -22,9 +31,15 @@ export interface Log {
   readonly found: boolean;
   /** Resolves when the stream has been found, or after `deadline` milliseconds without it. */
   waitUntilFound(deadline: number): Promise<void>;
+  /**
+   * Returns whether persistence has compared the log with the archive since the last (re)connect to
+   * NATS. Waits for that up to `deadline` milliseconds. Before, nobody can promise that a client has
+   * recovered.
+   */
+  waitUntilConfirmed(deadline: number): Promise<boolean>;
   /** Registers a callback for each reconnect to NATS that found the same log. */
   onReconnected(callback: () => void): void;
-  /** Registers a callback for a log that was replaced or lost its last messages. It gets the reason. */
+  /** Registers a callback for a log that was replaced or has lost messages. It gets the reason. */
   onReplaced(callback: (reason: string) => void): void;
   /** Checks in the background whether the log is still the same one. */
   checkIdentity(): void;
@@ -33,89 +48,195 @@ export interface Log {
 }
 
 /**
- * Finds the stream in the background, however long that takes, and follows its identity. `delivered`
- * returns the highest seq that this gateway has delivered.
+ * Finds the stream in the background, however long that takes, and follows its identity. `anchors`
+ * holds what this gateway has received of it.
  */
-export function followLog(bus: Bus, delivered: () => number): Log {
-  let epoch: string | null = null;
-  let stopped = false;
-  /** Counts inspections: only the latest one may change anything. */
-  let inspections = 0;
-  let checkedAt = -Infinity;
-  let found = false;
-  let finding = Promise.withResolvers<void>();
-  const onReconnected: (() => void)[] = [];
-  const onReplaced: ((reason: string) => void)[] = [];
+export function followLog(bus: Bus, anchors: Anchors): Log {
+  return new FollowedLog(bus, anchors);
+}
 
-  /** Reads the stream's state once. Returns whether the log is the same as before. */
-  const inspect = async (): Promise<boolean> => {
-    const inspection = ++inspections;
-    const highest = delivered();
-    const manager = await jetstreamManager(bus.nats, { checkAPI: false });
-    const info = await manager.streams.info(ROOMS_STREAM);
-    if (inspection !== inspections) return true;
-    const before = epoch;
-    epoch = epochOf(String(info.created));
-    found = true;
-    finding.resolve();
-    const reason = before !== null && before !== epoch
-      ? "the log was replaced"
-      : info.state.last_seq < highest
-      ? "the log lost its last messages"
-      : null;
-    if (reason !== null) { for (const callback of onReplaced) callback(reason); }
-    return reason === null;
-  };
-  const find = async () => {
-    // After a reconnect it may be another one.
-    if (found) finding = Promise.withResolvers();
-    found = false;
-    let logged = false;
-    while (!stopped) {
+class FollowedLog implements Log {
+  readonly #bus: Bus;
+  readonly #anchors: Anchors;
+  readonly #onReconnected: (() => void)[] = [];
+  readonly #onReplaced: ((reason: string) => void)[] = [];
+  readonly #changes: { unsubscribe(): void };
+  readonly #timer: ReturnType<typeof setInterval>;
+  #epoch: string | null = null;
+  #found = Promise.withResolvers<void>();
+  #isFound = false;
+  #confirmed = Promise.withResolvers<void>();
+  #isConfirmed = false;
+  /** Counts (re)connects: what was found out before the last one is void. */
+  #connects = 0;
+  #checkedAt = -Infinity;
+  #finding: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(bus: Bus, anchors: Anchors) {
+    this.#bus = bus;
+    this.#anchors = anchors;
+    bus.onReconnect(() => this.#connected());
+    this.#changes = subscribe(bus, LOG_CHANGED, LogChanged, ({ epoch }) => {
+      if (epoch !== this.#epoch) this.#find();
+    });
+    const period = PERIODIC_CHECK_MS * (1 - Math.random() / 3);
+    this.#timer = setInterval(() => this.checkIdentity(), period);
+    // In a microtask, so that the caller can finish the wiring.
+    queueMicrotask(() => this.#connected());
+  }
+
+  get epoch(): string | null {
+    return this.#epoch;
+  }
+
+  get found(): boolean {
+    return this.#isFound;
+  }
+
+  async waitUntilFound(deadline: number): Promise<void> {
+    if (!this.#isFound) await within(this.#found.promise, deadline);
+  }
+
+  async waitUntilConfirmed(deadline: number): Promise<boolean> {
+    if (!this.#isConfirmed) await within(this.#confirmed.promise, deadline);
+    return this.#isConfirmed;
+  }
+
+  onReconnected(callback: () => void): void {
+    this.#onReconnected.push(callback);
+  }
+
+  onReplaced(callback: (reason: string) => void): void {
+    this.#onReplaced.push(callback);
+  }
+
+  checkIdentity(): void {
+    const now = performance.now();
+    if (!this.#isFound || now - this.#checkedAt < CHECK_INTERVAL_MS) return;
+    this.#checkedAt = now;
+    this.#find();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#changes.unsubscribe();
+  }
+
+  /** After a (re)connect it may be another log. */
+  #connected(): void {
+    this.#connects++;
+    this.#lose();
+    this.#find();
+  }
+
+  #lose(): void {
+    if (this.#isFound) this.#found = Promise.withResolvers();
+    this.#isFound = false;
+    if (this.#isConfirmed) this.#confirmed = Promise.withResolvers();
+    this.#isConfirmed = false;
+  }
+
+  #find(): void {
+    this.#finding ??= this.#findOnce().finally(() => this.#finding = undefined);
+  }
+
+  /** Reads the stream's identity until it is known, and until persistence has confirmed it. */
+  async #findOnce(): Promise<void> {
+    let loggedError: string | undefined;
+    let wait = RETRY_MIN_MS;
+    let connects = this.#connects;
+    while (!this.#stopped) {
+      if (connects !== this.#connects) wait = RETRY_MIN_MS;
+      connects = this.#connects;
       try {
-        const same = await inspect();
-        if (found) {
-          if (same) { for (const callback of onReconnected) callback(); }
-          return;
-        }
-        // A later inspection is under way, and may fail.
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        const known = await this.#inspect(connects);
+        if (known && (this.#isConfirmed || await this.#confirm(connects))) return;
       } catch (error) {
-        if (!logged) bus.log.warn("waiting for the stream", { error: errorText(error) });
-        logged = true;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        const text = errorText(error);
+        if (text !== loggedError && !this.#isFound) {
+          this.#bus.log.warn("waiting for the stream", { error: text });
+        }
+        loggedError = text;
       }
+      await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+      wait = Math.min(wait * 2, RETRY_MAX_MS);
     }
-  };
-  bus.onReconnect(() => void find());
-  // In a microtask, so that the caller can finish the wiring that `delivered` reads.
-  queueMicrotask(() => void find());
-  return {
-    get epoch() {
-      return epoch;
-    },
-    get found() {
-      return found;
-    },
-    async waitUntilFound(deadline) {
-      if (found) return;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadline));
-      await Promise.race([finding.promise, late]);
-      clearTimeout(timer);
-    },
-    onReconnected: (callback) => void onReconnected.push(callback),
-    onReplaced: (callback) => void onReplaced.push(callback),
-    checkIdentity() {
-      const now = performance.now();
-      if (epoch === null || now - checkedAt < CHECK_INTERVAL_MS) return;
-      checkedAt = now;
-      inspect().catch((error) => {
-        bus.log.warn("could not check the log's identity", { error: errorText(error) });
-      });
-    },
-    stop: () => {
-      stopped = true;
-    },
-  };
+  }
+
+  /** Reads the stream once. Returns false if it is no log that this gateway may follow (yet). */
+  async #inspect(connects: number): Promise<boolean> {
+    const manager = await jetstreamManager(this.#bus.nats, { checkAPI: false });
+    const info = await manager.streams.info(ROOMS_STREAM);
+    const before = this.#epoch;
+    const epoch = epochOfStream(info);
+    const lost = before === epoch ? await this.#lostSeq(manager, info) : null;
+    if (connects !== this.#connects) return false;
+    if (lost !== null) {
+      // The log has to get another epoch before anybody may follow it.
+      this.#lose();
+      await request(this.#bus, LogConfirm, { epoch, lost }, { timeout: CONFIRM_TIMEOUT_MS });
+      return false;
+    }
+    const wasFound = this.#isFound;
+    this.#epoch = epoch;
+    if (before !== null && before !== epoch) {
+      if (this.#isConfirmed) this.#lose();
+      this.#anchors.clear();
+      for (const callback of this.#onReplaced) {
+        callback("the log was replaced or has lost messages");
+      }
+    } else if (!wasFound) {
+      for (const callback of this.#onReconnected) callback();
+    }
+    this.#isFound = true;
+    this.#found.resolve();
+    return true;
+  }
+
+  /** Asks persistence. Returns false if it archives another log. */
+  async #confirm(connects: number): Promise<boolean> {
+    const epoch = this.#epoch!;
+    const options = { timeout: CONFIRM_TIMEOUT_MS };
+    const answer = await request(this.#bus, LogConfirm, { epoch }, options);
+    if (connects !== this.#connects || answer.epoch !== epoch) return false;
+    this.#isConfirmed = true;
+    this.#confirmed.resolve();
+    return true;
+  }
+
+  /** Returns the seq of a message that this gateway has received and the log has lost; or null. */
+  async #lostSeq(manager: JetStreamManager, { state }: StreamInfo): Promise<number | null> {
+    const { highest } = this.#anchors;
+    if (state.last_seq < highest) return highest;
+    for (const { seq, payload } of this.#anchors.newestFirst()) {
+      if (seq < state.first_seq) return null;
+      const stored = await manager.streams.getMessage(ROOMS_STREAM, { seq }).catch(ignoreMissing);
+      // It may have been deleted on purpose: an older one tells.
+      if (stored === null) continue;
+      return equal(stored.data, payload) ? null : seq;
+    }
+    return null;
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** JetStream's code for "no message with this seq". */
+const NO_MESSAGE_FOUND = 10037;
+
+function ignoreMissing(error: unknown): null {
+  if ((error as { code?: number }).code === NO_MESSAGE_FOUND) return null;
+  throw error;
+}
+
+/** Waits for a promise, for at most `ms` milliseconds. */
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }

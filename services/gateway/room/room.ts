@@ -221,6 +221,7 @@ export class Room {
     // Somebody published this directly: only the server's republished copy carries a sequence.
     if (Number.isNaN(seq)) return;
     const prev = wireHeaderNumber(message, LAST_SEQUENCE);
+    this.#deps.anchors.note(seq, message.data);
     if (event !== null) return this.#sequencer.accept({ seq, prev, event, traceparent });
     // It is stored, so it keeps its place in the order. The archive shows the same placeholder.
     this.#deps.bus.log.warn("replaced an invalid event by a placeholder", {

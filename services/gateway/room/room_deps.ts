@@ -6,6 +6,7 @@
 import type { RosterPart } from "../../contract/mod.ts";
 import type { Bus } from "../../kit/mod.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
+import type { Anchors } from "./anchors.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { LogHead } from "./log_head.ts";
 import type { Presence } from "./presence.ts";
@@ -32,6 +33,8 @@ export interface RoomDeps {
    * @throws {FaultError} `unavailable` if the log cannot be reached
    */
   readHead(room: string): Promise<LogHead>;
+  /** What this gateway has received last of the log. */
+  anchors: Anchors;
   /** Presence on this gateway. */
   presence: Presence;
   /**

@@ -78,13 +78,6 @@ export class RoomTable {
     log.onReconnected(() => void this.#resumeAll());
   }
 
-  /** The highest seq that any room delivered here. */
-  get head(): number {
-    let head = 0;
-    for (const { room } of this.#rooms.values()) head = Math.max(head, room.head);
-    return head;
-  }
-
   /** How many rooms are held, and how many of them are empty. */
   get size(): { held: number; empty: number } {
     return { held: this.#rooms.size, empty: this.#empty.size };

@@ -6,6 +6,7 @@
 import type { Since } from "../../contract/mod.ts";
 import { FaultError } from "../../kit/mod.ts";
 import type { HistoryReader } from "../room/history_reader.ts";
+import type { Log } from "../room/log_identity.ts";
 import type { Delivered } from "../room/window.ts";
 import type { Membership } from "./membership.ts";
 import type { Session } from "./session.ts";
@@ -13,10 +14,16 @@ import type { Session } from "./session.ts";
 /** Bytes sent before the replay checks whether the reader keeps up. */
 const CHUNK_BYTES = 64 * 1024;
 
+/**
+ * How long a client that resumes waits until persistence has confirmed the log, milliseconds. That is
+ * due after each reconnect to NATS; persistence attaches to the log again within a second.
+ */
+const CONFIRM_MS = 4_000;
+
 /** What a replay needs from the gateway. */
 export interface ReplayDeps {
   history: HistoryReader;
-  log: { readonly epoch: string | null };
+  log: Pick<Log, "epoch" | "waitUntilConfirmed">;
 }
 
 /**
@@ -59,6 +66,7 @@ export async function replay(
   // Missed messages are history: without that right there is nothing to recover.
   const mayRecover = room.stored && grant.rights.includes("history");
   if (since === undefined || !mayRecover || since.epoch !== epoch) return start(false);
+  if (!await log.waitUntilConfirmed(CONFIRM_MS)) return start(false);
   await room.ensureComplete();
   // Another gateway may have delivered more to the client than has reached this one.
   if (since.seq > room.head) await room.catchUp();

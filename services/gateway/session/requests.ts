@@ -62,11 +62,11 @@ async function history(
   session: Session,
   frame: ClientFrameOf<"history">,
 ): Promise<void> {
-  const { room: name, before, after, limit, id } = frame;
+  const { room: name, before, after, epoch: of, limit, id } = frame;
   const { room } = requireRight(session, name, "history");
   // The page must include everything that this gateway has delivered.
   const upTo = room.head || undefined;
-  const page = await deps.history.page({ room: name, before, after, limit, upTo });
+  const page = await deps.history.page({ room: name, before, after, epoch: of, limit, upTo });
   const messages = page.messages.map(({ seq, prev, ...event }) => ({
     type: "room-message",
     seq,
@@ -76,8 +76,9 @@ async function history(
   // A page has up to 640 KiB and a client may await several: send one at a time.
   while (session.peer.congested && !session.closed) await session.peer.drained();
   if (session.closed) return;
+  const { more, epoch } = page;
   session.sendFrame(
-    textFrame(JSON.stringify({ type: "history", room: name, messages, more: page.more, id })),
+    textFrame(JSON.stringify({ type: "history", room: name, messages, more, epoch, id })),
   );
 }
 

@@ -1,0 +1,52 @@
+/**
+ * The messages that this gateway received last. They are the proof of what the log had: if it has
+ * another message at one of these seqs, or none, it has lost them.
+ *
+ * @module
+ */
+
+/** How many messages are kept. Any of them may have been deleted from the log on purpose. */
+const KEPT = 16;
+
+/** A message as the log stored it. */
+export interface Anchor {
+  seq: number;
+  payload: Uint8Array;
+}
+
+/** See the module's doc. */
+export class Anchors {
+  readonly #kept: Anchor[] = [];
+  #next = 0;
+  #highest = 0;
+
+  /** The highest seq received. */
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Notes a message that the server republished. */
+  note(seq: number, payload: Uint8Array): void {
+    if (seq <= this.#highest) return;
+    this.#highest = seq;
+    const slot = this.#kept[this.#next];
+    if (slot === undefined) this.#kept.push({ seq, payload });
+    else {
+      slot.seq = seq;
+      slot.payload = payload;
+    }
+    this.#next = (this.#next + 1) % KEPT;
+  }
+
+  /** The kept messages, the newest first. */
+  newestFirst(): Anchor[] {
+    return this.#kept.toSorted((a, b) => b.seq - a.seq);
+  }
+
+  /** Forgets everything: another log begins. */
+  clear(): void {
+    this.#kept.length = 0;
+    this.#next = 0;
+    this.#highest = 0;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The tests of writing that every archive must pass: the lease, batches, holes and repairs.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { type Hole, LeaseLost, PositionMoved } from "./archive.ts";
+import {
+  append,
+  begin,
+  EPOCH,
+  pageQuery,
+  row,
+  rows,
+  seqPairs,
+  takeLease,
+} from "./archive_fixtures.ts";
+import type { SuiteTest } from "./archive_suite.ts";
+
+/** Registers the tests. `test` registers one test. */
+export function writerTests(test: (name: string, run: SuiteTest) => void): void {
+  const positionOf = async (archive: Parameters<SuiteTest>[0], epoch = EPOCH) =>
+    (await archive.generations()).find((one) => one.epoch === epoch)!.position;
+
+  test("a batch and its position are stored together or not at all", async (archive, term) => {
+    const broken = row(2, "lobby", { event: null as unknown as string });
+    await assert.rejects(append(archive, term, [row(1), broken, row(3)]));
+    assert.deepEqual(await seqPairs(archive), [[], false]);
+    assert.equal(await positionOf(archive), 0);
+    const mark = { seq: 3, time: "1000000003", hash: "ab" };
+    await append(archive, term, rows(1, 2, 3), { mark });
+    assert.deepEqual(await seqPairs(archive), [[[3, 2], [2, 1], [1, 0]], false]);
+    assert.deepEqual(await archive.generations(), [
+      { epoch: EPOCH, firstSeq: 1, position: 3, mark, unverified: false },
+    ]);
+    // A row is never overwritten.
+    await assert.rejects(append(archive, term, rows(3), { to: 4 }));
+    assert.equal(await positionOf(archive), 3);
+  });
+
+  test("a batch that does not begin at the position is refused", async (archive, term) => {
+    await append(archive, term, rows(1, 2));
+    const batch = { epoch: EPOCH, from: 1, to: 5, rows: rows(5), holes: [] };
+    await assert.rejects(archive.append(term, batch), PositionMoved);
+    await assert.rejects(archive.append(term, { ...batch, from: 2, epoch: "?" }), PositionMoved);
+    assert.deepEqual(await seqPairs(archive), [[[2, 1], [1, 0]], false]);
+  });
+
+  test("one instance holds the lease, and only it can write", async (archive, term, under) => {
+    const other = await under.open();
+    try {
+      const seen = await other.lease();
+      assert.deepEqual([seen.holder, seen.term], ["test", term]);
+      // The holder is alive: the lease has been renewed since.
+      await archive.renewLease(term);
+      assert.equal(await other.takeLease("other", seen), null);
+      const next = await other.takeLease("other", await other.lease());
+      assert.equal(next, term + 1);
+      await assert.rejects(append(archive, term, rows(1)), LeaseLost);
+      await assert.rejects(archive.renewLease(term), LeaseLost);
+      await assert.rejects(archive.releaseLease(term), LeaseLost);
+      await assert.rejects(archive.repair(term, EPOCH, rows(1)), LeaseLost);
+      await assert.rejects(archive.startGeneration(term, "e2", 1), LeaseLost);
+      await append(other, next!, rows(1));
+      await other.releaseLease(next!);
+      assert.equal((await archive.lease()).holder, "");
+    } finally {
+      await other.close();
+    }
+  });
+
+  test("of many that take the lease at once, one gets it", async (archive, _, under) => {
+    const seen = await archive.lease();
+    const others = await Promise.all(Array.from({ length: 5 }, () => under.open()));
+    try {
+      const terms = await Promise.all(others.map((one, i) => one.takeLease(`${i}`, seen)));
+      assert.equal(terms.filter((term) => term !== null).length, 1);
+    } finally {
+      await Promise.all(others.map((one) => one.close()));
+    }
+  });
+
+  test("generations are listed in the order in which they began", async (archive, term) => {
+    await append(archive, term, rows(1, 2));
+    await begin(archive, term, "a", 3);
+    await begin(archive, term, "b", 10);
+    const found = await archive.generations();
+    assert.deepEqual(found.map(({ epoch, firstSeq, position }) => [epoch, firstSeq, position]), [
+      [EPOCH, 1, 2],
+      ["a", 3, 2],
+      ["b", 10, 9],
+    ]);
+    await assert.rejects(begin(archive, term, "a", 20));
+  });
+
+  test("holes are recorded with their cause, and can be explained", async (archive, term) => {
+    const holes: Hole[] = [
+      { first: 2, last: 4, kind: "expired" },
+      { first: 6, last: 7, kind: "unknown" },
+      { first: 9, last: 9, kind: "deleted" },
+    ];
+    await append(archive, term, rows(1, 5, 8, 10), { holes });
+    assert.deepEqual(await archive.holes(EPOCH, 1, 10, 9), holes);
+    assert.deepEqual(await archive.holes(EPOCH, 4, 6, 9), holes.slice(0, 2));
+    assert.deepEqual(await archive.holes(EPOCH, 1, 10, 1), holes.slice(0, 1));
+    assert.deepEqual(await archive.unexplained(9), [{ ...holes[1]!, epoch: EPOCH }]);
+    // What somebody deleted on purpose is no loss.
+    assert.equal((await archive.page(pageQuery())).trimmedTo, 7);
+    const found = { rows: rows(6), holes: [{ first: 7, last: 7, kind: "expired" as const }] };
+    await archive.resolveHole(term, EPOCH, holes[1]!, found);
+    assert.deepEqual(await archive.unexplained(9), []);
+    assert.deepEqual(await seqPairs(archive, { after: 5, limit: 2 }), [[[6, 5], [8, 6]], true]);
+    // A hole that somebody else has explained stays as it is.
+    await archive.resolveHole(term, EPOCH, holes[1]!, { rows: rows(7), holes: [] });
+    assert.deepEqual(await archive.seqs({ epoch: EPOCH, room: "lobby" }, 7, 7, 1), []);
+  });
+
+  test("a repair inserts and replaces rows, except deleted ones", async (archive, term) => {
+    await append(archive, term, [row(1), row(3), row(4), row(6, "hall")]);
+    await archive.trim(term, { epoch: EPOCH, room: "hall", now: 1e12, maxAge: 1 });
+    const other = row(4, "lobby", { event: '{"content":"other"}' });
+    await archive.repair(term, EPOCH, [row(2), other, row(6, "hall")]);
+    assert.deepEqual(await seqPairs(archive), [[[4, 3], [3, 2], [2, 1], [1, 0]], false]);
+    assert.equal((await archive.rows(EPOCH, [other]))[0]!.event, other.event);
+    assert.deepEqual(await seqPairs(archive, { room: "hall" }), [[], false]);
+    assert.deepEqual(await archive.trimMarks(EPOCH, ["lobby", "hall"]), [0, 6]);
+  });
+
+  test("settings are kept", async (archive, term) => {
+    assert.equal(await archive.setting("colour"), null);
+    await archive.writeSetting(term, "colour", "red");
+    await archive.writeSetting(term, "colour", "blue");
+    assert.equal(await archive.setting("colour"), "blue");
+  });
+
+  test("what was appended is there after reopening", async (archive, term, under) => {
+    await append(archive, term, rows(1, 2));
+    const second = await under.open();
+    try {
+      assert.deepEqual(await seqPairs(second), [[[2, 1], [1, 0]], false]);
+      const next = await takeLease(second, "second");
+      await append(second, next, rows(3));
+    } finally {
+      await second.close();
+    }
+    assert.deepEqual(await seqPairs(archive, { after: 1 }), [[[2, 1], [3, 2]], false]);
+  });
+}

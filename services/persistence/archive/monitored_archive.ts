@@ -1,0 +1,88 @@
+/**
+ * An archive that monitors whether its database works.
+ *
+ * @module
+ */
+import { errorText, type Logger } from "../../kit/mod.ts";
+import { type Archive, LeaseLost, PositionMoved } from "./archive.ts";
+
+/** An archive that reports whether its database works. */
+export interface MonitoredArchive extends Archive {
+  /** Whether the last read and the last write both succeeded; false before the first call. */
+  readonly available: boolean;
+}
+
+/**
+ * Wraps an archive. Monitors reads and writes separately, because a full disk still reads. Logs each
+ * change of availability once.
+ */
+export function monitorArchive(archive: Archive, log: Logger): MonitoredArchive {
+  const database = archive.name;
+  const succeeded: { read?: boolean; write?: boolean } = {};
+  let available = false;
+  let failing = false;
+  const record = (kind: "read" | "write", error?: unknown) => {
+    succeeded[kind] = error === undefined;
+    available = succeeded.read !== false && succeeded.write !== false;
+    if (available && failing) log.info("the archive is available again", { database });
+    if (!available && !failing) {
+      log.error("the archive is unavailable", { database, error: errorText(error) });
+    }
+    failing = !available;
+  };
+  const monitored = <Args extends unknown[], Value>(
+    kind: "read" | "write",
+    method: (...args: Args) => Promise<Value>,
+  ) =>
+  async (...args: Args): Promise<Value> => {
+    try {
+      const value = await method.apply(archive, args);
+      record(kind);
+      return value;
+    } catch (error) {
+      if (isRefusal(error)) record(kind);
+      else record(kind, error);
+      throw error;
+    }
+  };
+  const read = (method: keyof Archive) => bind("read", method);
+  const write = (method: keyof Archive) => bind("write", method);
+  const bind = (kind: "read" | "write", method: keyof Archive) =>
+    // deno-lint-ignore no-explicit-any
+    monitored(kind, archive[method] as any) as any;
+  return {
+    name: database,
+    get available() {
+      return available;
+    },
+    lease: read("lease"),
+    takeLease: write("takeLease"),
+    renewLease: write("renewLease"),
+    releaseLease: write("releaseLease"),
+    generations: read("generations"),
+    startGeneration: write("startGeneration"),
+    append: write("append"),
+    markVerified: write("markVerified"),
+    holes: read("holes"),
+    unexplained: read("unexplained"),
+    resolveHole: write("resolveHole"),
+    page: read("page"),
+    heads: read("heads"),
+    rows: read("rows"),
+    trimMarks: read("trimMarks"),
+    seqs: read("seqs"),
+    repair: write("repair"),
+    rooms: read("rooms"),
+    due: read("due"),
+    markDue: write("markDue"),
+    trim: write("trim"),
+    setting: read("setting"),
+    writeSetting: write("writeSetting"),
+    close: () => archive.close(),
+  };
+}
+
+/** Whether an error says that the archive works, and that the caller is not who may write. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof LeaseLost || error instanceof PositionMoved;
+}
