@@ -54,6 +54,8 @@ export interface RoomEvents {
    * behind the gap. Read them with {@link Room.history} if they are still stored.
    */
   lost: { after: number; before: number };
+  /** A message was erased: remove its content where it is shown. */
+  erased: { seq: number };
   /** A user joined the room. */
   "member-joined": Member;
   /** A user left the room. */

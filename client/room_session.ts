@@ -158,6 +158,8 @@ export class RoomSession {
         const { room, userId, username, content } = frame;
         return this.#emit("signal", { room, userId, username, content });
       }
+      case "message-erased":
+        return this.#emit("erased", { seq: frame.seq });
       case "user-joined":
       case "user-updated":
       case "user-left":

@@ -22,6 +22,8 @@ export interface Message {
   content: unknown;
   /** When the server received it, by the server's clock; milliseconds since 1970. */
   timestamp: number;
+  /** True if the message was erased: then `content` is null and the sender is unknown. */
+  erased?: true | undefined;
 }
 
 /** A transient event in a room, such as typing or a cursor position. The server does not store it. */

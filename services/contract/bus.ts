@@ -6,13 +6,13 @@
  */
 import * as z from "zod";
 import { type ErrorCode, ERRORS } from "./codes.ts";
-import { Epoch, Seq } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { GatewayId, PresenceFact } from "./presence.ts";
 import { Right, RoomName, RoomsClaim } from "./rooms.ts";
 import { Member } from "./server_frames.ts";
 
-const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
+/** A user's id, from its token. */
+export const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
 const Username = z.string().max(limits.MAX_USER_LENGTH);
 /**
  * A request that one member of a queue group answers. A refusal travels in the reply's headers,
@@ -27,7 +27,8 @@ export interface Endpoint<Request, Reply> {
   reply: z.ZodType<Reply>;
 }
 
-function endpoint<Request, Reply>(
+/** Declares an endpoint. */
+export function endpoint<Request, Reply>(
   subject: string,
   request: z.ZodType<Request>,
   reply: z.ZodType<Reply>,
@@ -46,6 +47,8 @@ export const RoomEvent = z.object({
   username: Username,
   content: z.unknown(),
   timestamp: z.number().int().min(0),
+  /** The content and the sender were erased. Only the message's place in the order is left. */
+  erased: z.literal(true).optional(),
 });
 /** The parsed form of {@link RoomEvent}. */
 export type RoomEvent = z.infer<typeof RoomEvent>;
@@ -54,7 +57,7 @@ export type RoomEvent = z.infer<typeof RoomEvent>;
  * A signal to a room. The gateway turns it into a `room-signal` frame by inserting `type` at the
  * front.
  */
-export const SignalEvent = RoomEvent.omit({ id: true, timestamp: true });
+export const SignalEvent = RoomEvent.omit({ id: true, timestamp: true, erased: true });
 /** The parsed form of {@link SignalEvent}. */
 export type SignalEvent = z.infer<typeof SignalEvent>;
 
@@ -202,85 +205,5 @@ export const RoomsVerify = endpoint(
       room: RoomName,
       gateways: z.array(z.object({ gateway: GatewayId, n: z.number().int().min(0) })),
     })),
-  }),
-);
-
-/** A stored message as the archive returns it. */
-export const ArchivedMessage = RoomEvent.extend({ seq: Seq, prev: Seq });
-/** The parsed form of {@link ArchivedMessage}. */
-export type ArchivedMessage = z.infer<typeof ArchivedMessage>;
-
-/**
- * Reads one page of a room's history from the archive. Served by persistence. With `after`, the
- * page holds the oldest messages above it, in ascending order. Otherwise it holds the newest
- * messages (below `before`, if given), newest first. A page holds messages of one epoch, `epoch` in the
- * reply; the next page goes on in the epoch before or after. To get every message of every epoch, pass
- * it on with the next cursor. With `upTo`, persistence waits until it has
- * archived everything up to that seq. If that takes too long, it refuses with `unavailable`.
- */
-export const HistoryRead = endpoint(
-  "history.read",
-  z.object({
-    room: RoomName,
-    before: Seq.optional(),
-    after: Seq.optional(),
-    limit: z.number().int().min(1).max(limits.MAX_HISTORY_LIMIT),
-    upTo: Seq.optional(),
-    /** The epoch that `before` or `after` belongs to; by default the newest that reaches so far. */
-    epoch: Epoch.optional(),
-    /**
-     * True for a gateway that repairs or replays a room. If messages are missing and nobody knows why,
-     * its page has what remains and a higher `trimmedTo`. Without it, such a page is refused.
-     */
-    repair: z.boolean().optional(),
-  }),
-  z.object({
-    messages: z.array(ArchivedMessage),
-    more: z.boolean(),
-    /** The epoch of the log that these seqs belong to. */
-    epoch: z.string(),
-    /**
-     * Retention deleted messages up to this seq; everything above it is complete. 0: nothing was
-     * deleted.
-     */
-    trimmedTo: Seq,
-  }),
-);
-/** The parsed reply of {@link HistoryRead}. */
-export type HistoryPage = z.infer<typeof HistoryRead["reply"]>;
-
-/**
- * Asks the instance of persistence that archives whether a log is the one that it archives, and has
- * compared with the archive since its last connect to NATS. Until it says so, a log may have been
- * restored from an older copy, and no gateway may claim that a client has recovered. A gateway that has
- * received a message which the log no longer has names its seq as `lost`: then a new epoch begins.
- * Served by persistence; `unavailable` while no instance archives.
- */
-export const LogConfirm = endpoint(
-  "log.confirm",
-  z.object({ epoch: Epoch, lost: Seq.optional() }),
-  z.object({
-    /** The log that is archived. */
-    epoch: Epoch,
-  }),
-);
-
-/** The event that says that the log has another epoch now. Published by persistence. */
-export const LOG_CHANGED = "log.changed";
-/** The payload of {@link LOG_CHANGED}. */
-export const LogChanged = z.object({ epoch: Epoch });
-
-/**
- * Requests the seqs of the last archived messages of rooms, for gateways that open rooms whose messages
- * have left the log. Served by persistence. The reply's heads are in the order of `rooms`; 0 stands for a
- * room that never had a message.
- */
-export const HistoryHeads = endpoint(
-  "history.heads",
-  z.object({ rooms: z.array(RoomName).min(1).max(limits.MAX_BATCH) }),
-  z.object({
-    /** The log that the seqs belong to. */
-    epoch: z.string(),
-    heads: z.array(Seq),
   }),
 );

@@ -113,3 +113,6 @@ export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
  * must never change.
  */
 export const ROOM_BUCKETS = 64;
+
+/** Most seqs in one `room.erased` event. */
+export const MAX_ERASED = 1_000;

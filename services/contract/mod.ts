@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./bus.ts";
+export * from "./bus_history.ts";
 export * from "./codes.ts";
 export * from "./describe_issue.ts";
 export * from "./frames.ts";

@@ -1,6 +1,7 @@
 /** PROTOCOL.md and the schemas agree. */
 import assert from "node:assert/strict";
 import {
+  ArchiveAudit,
   AUTH_DEADLINE_MS,
   AuthVerify,
   bucketOf,
@@ -14,6 +15,7 @@ import {
   GATEWAY_ALIVE,
   GATEWAY_PING,
   gatewaySessionSubject,
+  HistoryErase,
   HistoryHeads,
   HistoryRead,
   liveSubject,
@@ -37,6 +39,7 @@ import {
   presenceStateSubject,
   revokedSubject,
   ROOM_BUCKETS,
+  ROOM_ERASED,
   ROOMS_RULES,
   RoomsJoin,
   RoomsPresence,
@@ -146,6 +149,9 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
     RoomsPresence.subject,
     HistoryRead.subject,
     HistoryHeads.subject,
+    HistoryErase.subject,
+    ArchiveAudit.subject,
+    ROOM_ERASED,
     LogConfirm.subject,
     LOG_CHANGED,
     callSubject("dice", "roll"),

@@ -25,6 +25,8 @@ export const RoomMessageFrame = z.object({
   content: z.unknown(),
   /** When the gateway accepted the message, milliseconds since 1970. */
   timestamp: Timestamp,
+  /** The content and the sender were erased. Only the message's place in the order is left. */
+  erased: z.literal(true).optional(),
 });
 /** The parsed form of {@link RoomMessageFrame}. */
 export type RoomMessageFrame = z.infer<typeof RoomMessageFrame>;
@@ -71,6 +73,7 @@ export const ServerFrame = z.discriminatedUnion("type", [
     username: Username,
     content: z.unknown(),
   }),
+  z.object({ type: z.literal("message-erased"), room: RoomName, seq: Seq }),
   Member.extend({ type: z.literal("user-joined"), room: RoomName }),
   Member.extend({ type: z.literal("user-updated"), room: RoomName }),
   z.object({ type: z.literal("user-left"), room: RoomName, userId: UserId, username: Username }),

@@ -8,6 +8,7 @@ import type { GatewayConfig } from "./config.ts";
 import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createHistoryReader } from "./room/history_reader.ts";
 import { Anchors } from "./room/anchors.ts";
+import { followErasures } from "./room/erased.ts";
 import { followLog } from "./room/log_identity.ts";
 import { createLookups } from "./room/lookups.ts";
 import { Presence } from "./room/presence.ts";
@@ -105,6 +106,9 @@ export async function startGateway(
     connections.closeAll("unavailable");
     rooms.clear();
   });
+  const stopErasing = followErasures(bus, (room, epoch, seqs) => {
+    if (epoch === log.epoch) rooms.erase(room, seqs);
+  });
   const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.found);
   onDrain(async () => {
@@ -112,6 +116,7 @@ export async function startGateway(
     // listening, so that health checks see that it drains.
     if (config.REUSE_PORT) http.server.close();
     stopCollecting();
+    stopErasing();
     connections.stopReading();
     await publisher.idle(DRAIN_ACKS_MS);
     await connections.drain();

@@ -42,6 +42,11 @@ export const PERSISTENCE_CONFIG = {
       "limits.",
     unit: "ms",
   }),
+  AUDIT_MS: integer(100, 86_400_000).default(10_000).meta({
+    description: "How often the service compares another 100 messages of the log with the " +
+      "archive. At the end of the log it begins again.",
+    unit: "ms",
+  }),
   ARCHIVE_BATCH: integer(1, 5_000).default(2_000).meta({
     description: "The largest number of messages that one transaction archives.",
     unit: "messages",

@@ -13,6 +13,7 @@ Deno.test("the defaults are SQLite, a day and a GiB", () => {
     STREAM_MAX_BYTES: 2 ** 30,
     ARCHIVE_BATCH: 2_000,
     ARCHIVE_BATCH_MS: 50,
+    AUDIT_MS: 10_000,
     RETENTION_MS: 60_000,
   });
 });

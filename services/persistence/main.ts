@@ -21,6 +21,7 @@ await runService({
       batch: config.ARCHIVE_BATCH,
       batchMs: config.ARCHIVE_BATCH_MS,
       retentionMs: config.RETENTION_MS,
+      auditMs: config.AUDIT_MS,
       retention: namespaces.map(({ pattern, history }) => ({ pattern, ...history })),
     });
   },

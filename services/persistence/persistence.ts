@@ -4,18 +4,27 @@
  * @module
  */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { ROOMS_STREAM } from "../contract/mod.ts";
-import { epochOfStream, type ServiceContext } from "../kit/mod.ts";
+import { HistoryErase, ROOMS_STREAM } from "../contract/mod.ts";
+import { epochOfStream, FaultError, serve, type ServiceContext } from "../kit/mod.ts";
 import type { Archive } from "./archive/archive.ts";
 import { monitorArchive } from "./archive/monitored_archive.ts";
+import {
+  type AuditorDeps,
+  continuousAudit,
+  serveAudit,
+  verifyGeneration,
+} from "./audit/auditor.ts";
 import { ArchiveState } from "./history/archive_state.ts";
 import { serveHistory } from "./history/history.ts";
 import { limitStreamSize } from "./log/limit_stream_size.ts";
-import type { LogLimits } from "./log/stream.ts";
+import { deleteOldConsumer, type LogLimits } from "./log/stream.ts";
+import { exportArchiveState } from "./metrics.ts";
 import { repeat } from "./repeat.ts";
+import { erase } from "./retention/erasure.ts";
 import { applyRetention, dueAt, type RetentionRule } from "./retention/retention.ts";
 import { API_TIMEOUT_MS, Archiver } from "./writer/archiver.ts";
-import { LogAuthority } from "./writer/log_authority.ts";
+import { serveLogConfirm } from "./writer/log_authority.ts";
+import { WriterEndpoints } from "./writer/writer_endpoints.ts";
 import { keepLease } from "./writer/lease_keeper.ts";
 
 /**
@@ -38,6 +47,8 @@ export interface PersistenceOptions {
   retention: readonly RetentionRule[];
   /** How often the rules are applied, milliseconds. */
   retentionMs: number;
+  /** How often the continuous audit compares another part of the log, milliseconds. */
+  auditMs: number;
 }
 
 /**
@@ -77,11 +88,33 @@ export async function runPersistence(
     batch,
     batchMs,
     dueOf: (room, storedAt) => dueAt(retention, room, storedAt),
-    onAttached: (epoch) => authority.attached(epoch),
-    onReleased: () => void authority.released(),
-    verify: async () => {},
+    onAttached: () => endpoints.attached(),
+    onReleased: () => void endpoints.released(),
+    async verify(term, generation) {
+      const count = await verifyGeneration({ manager, archive }, term, generation);
+      if (count > 0) log.warn("archived messages that an older version had not", { count });
+      await deleteOldConsumer(manager);
+    },
   });
-  const authority = new LogAuthority(bus, archiver);
+  const auditor: AuditorDeps = {
+    manager,
+    archive,
+    log,
+    term: () => archiver.attached ? lease.term : null,
+    generation: () => state.current,
+    onRepaired: () => void state.refreshHoles().catch(() => {}),
+  };
+  const endpoints = new WriterEndpoints(() => [
+    serveLogConfirm(bus, archiver),
+    serveAudit(bus, auditor),
+    serve(bus, HistoryErase, "persistence", async (request) => {
+      const { term } = lease;
+      if (term === null) throw new FaultError("unavailable", "another instance archives", 250);
+      return await erase({ bus, manager, archive, state }, term, request);
+    }),
+  ]);
+  exportArchiveState(state);
+  health.require("no unexplained holes", () => state.unexplained === 0);
   health.require("archive", () => archive.available);
   // An instance that waits for the lease serves history, while another one archives.
   health.require("stream", () => archiver.attached || (lease.held && lease.term === null));
@@ -100,6 +133,7 @@ export async function runPersistence(
       if (removed > 0) log.debug("retention deleted messages", { removed });
     }),
   ];
+  tasks.push(repeat(options.auditMs, "the audit", log, continuousAudit(auditor)));
   archiver.start();
   const stopServing = serveHistory({ bus, archive, state, rules: retention });
   onDrain(async () => {

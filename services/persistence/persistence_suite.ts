@@ -84,7 +84,15 @@ export async function startPersistence(
   await runPersistence(
     { bus, log: bus.log, health, onDrain: (part) => void parts.push(part) },
     archive,
-    { limits: LIMITS, batch: 500, batchMs: 5, retention: [], retentionMs: 60_000, ...options },
+    {
+      limits: LIMITS,
+      batch: 500,
+      batchMs: 5,
+      retention: [],
+      retentionMs: 60_000,
+      auditMs: 60_000,
+      ...options,
+    },
     manager,
   );
   return {

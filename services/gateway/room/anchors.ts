@@ -40,7 +40,13 @@ export class Anchors {
 
   /** The kept messages, the newest first. */
   newestFirst(): Anchor[] {
-    return this.#kept.toSorted((a, b) => b.seq - a.seq);
+    return this.#kept.filter(({ seq }) => seq > 0).sort((a, b) => b.seq - a.seq);
+  }
+
+  /** Drops the content of an erased message. */
+  forget(seq: number): void {
+    const at = this.#kept.findIndex((anchor) => anchor.seq === seq);
+    if (at >= 0) this.#kept[at] = { seq: 0, payload: new Uint8Array() };
   }
 
   /** Forgets everything: another log begins. */

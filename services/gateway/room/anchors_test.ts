@@ -12,6 +12,10 @@ Deno.test("the newest messages are kept, and older ones are no news", () => {
   const kept = anchors.newestFirst();
   assert.deepEqual(kept.map(({ seq }) => seq), Array.from({ length: 16 }, (_, i) => 40 - i));
   for (const { seq, payload } of kept) assert.equal(payload[0], seq);
+  anchors.forget(40);
+  anchors.forget(3);
+  assert.deepEqual(anchors.newestFirst().map(({ seq }) => seq).slice(0, 2), [39, 38]);
+  assert.equal(anchors.highest, 40);
   anchors.clear();
   assert.deepEqual([anchors.highest, anchors.newestFirst()], [0, []]);
   anchors.note(1, payload(1));

@@ -28,7 +28,8 @@ import {
   withDeadline,
 } from "../../kit/mod.ts";
 import { Feed } from "./feed.ts";
-import { messageFrame, signalFrame } from "../wire/frame.ts";
+import { encodeFrame, messageFrame, signalFrame } from "../wire/frame.ts";
+import { erasedFrame } from "./erased.ts";
 import { invalidEntry, validatedEvent } from "./foreign_event.ts";
 import type { RoomMember } from "./member.ts";
 import type { RoomDeps } from "./room_deps.ts";
@@ -207,6 +208,15 @@ export class Room {
     this.presence?.close();
     this.window.reset(0);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  /** Drops the content of erased messages and tells the members. */
+  erase(seqs: readonly number[]): void {
+    for (const seq of seqs) {
+      this.#deps.anchors.forget(seq);
+      this.window.replace(seq, erasedFrame);
+      this.#feed.push(encodeFrame({ type: "message-erased", room: this.name, seq }));
+    }
   }
 
   #live(message: Msg): void {

@@ -78,6 +78,11 @@ export class RoomTable {
     log.onReconnected(() => void this.#resumeAll());
   }
 
+  /** Drops the content of erased messages of a room, if this gateway holds it. */
+  erase(name: string, seqs: readonly number[]): void {
+    this.#rooms.get(name)?.room.erase(seqs);
+  }
+
   /** How many rooms are held, and how many of them are empty. */
   get size(): { held: number; empty: number } {
     return { held: this.#rooms.size, empty: this.#empty.size };

@@ -105,6 +105,19 @@ export class Window {
     return this.#entries.slice(start);
   }
 
+  /** Replaces the frame of a message. Returns whether the window has that message. */
+  replace(seq: number, build: (frame: Frame) => Frame): boolean {
+    for (let i = this.#first; i < this.#entries.length; i++) {
+      const entry = this.#entries[i]!;
+      if (entry.seq !== seq) continue;
+      const frame = build(entry.frame);
+      this.#addBytes(frame.wire.length - entry.frame.wire.length);
+      this.#entries[i] = { seq, frame };
+      return true;
+    }
+    return false;
+  }
+
   /** Discards all messages. `floor` is the seq of the last message before the next one pushed. */
   reset(floor: number): void {
     this.#addBytes(-this.#bytes);

@@ -31,6 +31,11 @@ export interface RoomKey {
   room: string;
 }
 
+/** One message of one generation. */
+export interface RowKey extends RoomKey {
+  seq: number;
+}
+
 /** What tells a message of the log from any other message that had the same seq. */
 export interface Mark {
   seq: number;
@@ -207,6 +212,8 @@ export interface Archive {
   trimMarks(epoch: string, rooms: readonly string[]): Promise<number[]>;
   /** Lists a room's seqs in a range, both ends included, up to `limit`. */
   seqs(key: RoomKey, first: number, last: number, limit: number): Promise<number[]>;
+  /** Reads up to `limit` rows of all rooms, ordered by epoch, room and seq, starting after `after`. */
+  scan(after: RowKey | null, limit: number): Promise<(ArchiveRow & { epoch: string })[]>;
   /** Inserts or replaces rows below the position. Never inserts what retention has deleted. */
   repair(term: number, epoch: string, rows: readonly ArchiveRow[]): Promise<void>;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type Hole, LeaseLost, PositionMoved } from "./archive.ts";
+import { type Hole, LeaseLost, PositionMoved, type RowKey } from "./archive.ts";
 import {
   append,
   begin,
@@ -124,6 +124,19 @@ export function writerTests(test: (name: string, run: SuiteTest) => void): void 
     assert.equal((await archive.rows(EPOCH, [other]))[0]!.event, other.event);
     assert.deepEqual(await seqPairs(archive, { room: "hall" }), [[], false]);
     assert.deepEqual(await archive.trimMarks(EPOCH, ["lobby", "hall"]), [0, 6]);
+  });
+
+  test("all rows can be read in order, part by part", async (archive, term) => {
+    await append(archive, term, [row(1), row(2, "hall"), row(3), row(4, "zoo")]);
+    const places: string[] = [];
+    let after: RowKey | null = null;
+    for (;;) {
+      const part: RowKey[] = await archive.scan(after, 2);
+      if (part.length === 0) break;
+      places.push(...part.map(({ epoch, room, seq }) => `${epoch} ${room} ${seq}`));
+      after = part.at(-1)!;
+    }
+    assert.deepEqual(places, ["e1 hall 2", "e1 lobby 1", "e1 lobby 3", "e1 zoo 4"]);
   });
 
   test("settings are kept", async (archive, term) => {

@@ -30,26 +30,22 @@ export function monitorArchive(archive: Archive, log: Logger): MonitoredArchive 
     }
     failing = !available;
   };
-  const monitored = <Args extends unknown[], Value>(
-    kind: "read" | "write",
-    method: (...args: Args) => Promise<Value>,
-  ) =>
-  async (...args: Args): Promise<Value> => {
-    try {
-      const value = await method.apply(archive, args);
-      record(kind);
-      return value;
-    } catch (error) {
-      if (isRefusal(error)) record(kind);
-      else record(kind, error);
-      throw error;
-    }
-  };
-  const read = (method: keyof Archive) => bind("read", method);
-  const write = (method: keyof Archive) => bind("write", method);
-  const bind = (kind: "read" | "write", method: keyof Archive) =>
-    // deno-lint-ignore no-explicit-any
-    monitored(kind, archive[method] as any) as any;
+  /** Calls a method of the archive and records whether it worked. */
+  const monitor = <Method extends keyof Archive>(kind: "read" | "write", method: Method) =>
+    (async (...args: unknown[]) => {
+      try {
+        const call = archive[method] as (...args: unknown[]) => Promise<unknown>;
+        const value = await call.apply(archive, args);
+        record(kind);
+        return value;
+      } catch (error) {
+        if (isRefusal(error)) record(kind);
+        else record(kind, error);
+        throw error;
+      }
+    }) as Archive[Method];
+  const read = <Method extends keyof Archive>(method: Method) => monitor("read", method);
+  const write = <Method extends keyof Archive>(method: Method) => monitor("write", method);
   return {
     name: database,
     get available() {
@@ -71,6 +67,7 @@ export function monitorArchive(archive: Archive, log: Logger): MonitoredArchive 
     rows: read("rows"),
     trimMarks: read("trimMarks"),
     seqs: read("seqs"),
+    scan: read("scan"),
     repair: write("repair"),
     rooms: read("rooms"),
     due: read("due"),

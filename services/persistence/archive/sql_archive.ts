@@ -11,16 +11,17 @@ import {
   type Batch,
   type Generation,
   type Hole,
-  type HoleKind,
   type Lease,
   LeaseLost,
   type PageQuery,
   PositionMoved,
   type RoomKey,
+  type RowKey,
   type TrimTarget,
 } from "./archive.ts";
 import type { Database, Sql } from "./database.ts";
-import { readHeads, readPage, readRows, readSeqs, readTrimMarks } from "./sql_pages.ts";
+import { insertHole, listHoles, listUnexplained } from "./sql_holes.ts";
+import { readHeads, readPage, readRows, readSeqs, readTrimMarks, scanRows } from "./sql_pages.ts";
 import { listDue, listRooms, setDue, trimRoom } from "./sql_retention.ts";
 
 /** Makes the archive on a database. The archive owns the database from then on. */
@@ -130,24 +131,12 @@ class SqlArchive implements Archive {
     );
   }
 
-  async holes(epoch: string, first: number, last: number, limit: number): Promise<Hole[]> {
-    const rows = await this.#database.all<HoleRow>(
-      `SELECT * FROM hopwire_hole WHERE epoch = $1 AND last_seq >= $2 AND first_seq <= $3
-      ORDER BY first_seq LIMIT $4`,
-      epoch,
-      first,
-      last,
-      limit,
-    );
-    return rows.map(holeOf);
+  holes(epoch: string, first: number, last: number, limit: number): Promise<Hole[]> {
+    return listHoles(this.#database, epoch, first, last, limit);
   }
 
-  async unexplained(limit: number): Promise<(Hole & { epoch: string })[]> {
-    const rows = await this.#database.all<HoleRow>(
-      "SELECT * FROM hopwire_hole WHERE kind = 'unknown' ORDER BY epoch, first_seq LIMIT $1",
-      limit,
-    );
-    return rows.map((row) => ({ ...holeOf(row), epoch: row.epoch }));
+  unexplained(limit: number): Promise<(Hole & { epoch: string })[]> {
+    return listUnexplained(this.#database, limit);
   }
 
   async resolveHole(
@@ -187,6 +176,10 @@ class SqlArchive implements Archive {
 
   seqs(key: RoomKey, first: number, last: number, limit: number): Promise<number[]> {
     return readSeqs(this.#database, key, first, last, limit);
+  }
+
+  scan(after: RowKey | null, limit: number): Promise<(ArchiveRow & { epoch: string })[]> {
+    return scanRows(this.#database, after, limit);
   }
 
   async repair(term: number, epoch: string, rows: readonly ArchiveRow[]): Promise<void> {
@@ -262,27 +255,6 @@ interface GenerationRow {
   mark_time: string | null;
   mark_hash: string | null;
   unverified: number;
-}
-
-interface HoleRow {
-  epoch: string;
-  first_seq: number;
-  last_seq: number;
-  kind: HoleKind;
-}
-
-function holeOf({ first_seq, last_seq, kind }: HoleRow): Hole {
-  return { first: first_seq, last: last_seq, kind };
-}
-
-async function insertHole(sql: Sql, epoch: string, { first, last, kind }: Hole): Promise<void> {
-  await sql.run(
-    "INSERT INTO hopwire_hole (epoch, first_seq, last_seq, kind) VALUES ($1, $2, $3, $4)",
-    epoch,
-    first,
-    last,
-    kind,
-  );
 }
 
 async function deleteRow(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ArchivePage, ArchiveRow, PageQuery, RoomKey } from "./archive.ts";
+import type { ArchivePage, ArchiveRow, PageQuery, RoomKey, RowKey } from "./archive.ts";
 import { type Database, type Parameter, values } from "./database.ts";
 import { assemblePage } from "./page.ts";
 
@@ -186,6 +186,26 @@ export async function readSeqs(
     limit,
   );
   return rows.map(({ seq }) => seq);
+}
+
+/** See `Archive.scan`. */
+export async function scanRows(
+  database: Reader,
+  after: RowKey | null,
+  limit: number,
+): Promise<(ArchiveRow & { epoch: string })[]> {
+  const { epoch, room, seq } = after ?? { epoch: "", room: "", seq: 0 };
+  const found = await database.all<
+    { epoch: string; room: string; seq: number; stored_at: number; event: string }
+  >(
+    `SELECT epoch, room, seq, stored_at, event FROM hopwire_message
+    WHERE (epoch, room, seq) > ($1, $2, CAST($3 AS bigint)) ORDER BY epoch, room, seq LIMIT $4`,
+    epoch,
+    room,
+    seq,
+    limit,
+  );
+  return found.map(({ stored_at: storedAt, ...row }) => ({ ...row, storedAt }));
 }
 
 /** Fills a list up to a power of two, so that few different statements are prepared. */

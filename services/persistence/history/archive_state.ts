@@ -77,6 +77,11 @@ export class ArchiveState {
     return this.#snapshot?.generations.at(-1) ?? null;
   }
 
+  /** How many holes nobody has explained, as last known. */
+  get unexplained(): number {
+    return this.#snapshot?.unexplained.length ?? 0;
+  }
+
   /** How many readers wait. */
   get waiting(): number {
     return this.#waiting.length;
@@ -97,6 +102,12 @@ export class ArchiveState {
       generations: [...snapshot.generations.slice(0, -1), { ...current, position }],
       unexplained: [...snapshot.unexplained, ...unexplained],
     });
+  }
+
+  /** Holes may have been explained: reads what is left of them. */
+  async refreshHoles(): Promise<void> {
+    const { unexplained } = await this.#source.read();
+    if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, unexplained };
   }
 
   /** This instance no longer writes. */

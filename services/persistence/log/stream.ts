@@ -21,8 +21,9 @@ import {
 } from "../../contract/mod.ts";
 import { descriptionOfStream } from "../../kit/mod.ts";
 
-/** JetStream's error codes for a missing stream and a name in use. */
+/** JetStream's error codes for a missing stream, a missing consumer, and a name in use. */
 const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NAME_IN_USE = 10058;
 
 /**
@@ -166,6 +167,15 @@ export async function readMessage(
   } catch (error) {
     if (hasCode(error, NO_MESSAGE_FOUND)) return null;
     throw error;
+  }
+}
+
+/** Deletes the consumer of versions that archived with acknowledgements. */
+export async function deleteOldConsumer(manager: JetStreamManager): Promise<void> {
+  try {
+    await manager.consumers.delete(ROOMS_STREAM, "archive");
+  } catch (error) {
+    if (!hasCode(error, CONSUMER_NOT_FOUND)) throw error;
   }
 }
 

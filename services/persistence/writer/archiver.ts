@@ -46,7 +46,7 @@ export interface ArchiverOptions {
    */
   dueOf(room: string, storedAt: number): number | null;
   /** Called when this instance archives a log, and when it no longer does. */
-  onAttached(epoch: string): void;
+  onAttached(): void;
   onReleased(): void;
   /** Compares what an older version archived with the log. */
   verify(term: number, generation: Generation): Promise<void>;
@@ -57,6 +57,7 @@ export class Archiver {
   readonly #options: ArchiverOptions;
   #reader: LogReader | undefined;
   #attachedTo: string | undefined;
+  #epoch: string | undefined;
   #stopped = false;
   #wakeUp: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -72,6 +73,11 @@ export class Archiver {
   /** Whether this instance archives the log. */
   get attached(): boolean {
     return this.#attachedTo !== undefined;
+  }
+
+  /** The epoch of the log that this instance archives. */
+  get epoch(): string | undefined {
+    return this.attached ? this.#epoch : undefined;
   }
 
   /** The id of the server whose log this instance archives. */
@@ -165,7 +171,8 @@ export class Archiver {
     this.#attachedTo = server;
     onAttached();
     const { epoch, position } = generation;
-    this.#options.onAttached(epoch);
+    this.#epoch = epoch;
+    this.#options.onAttached();
     bus.log.info("archiving", { epoch, from: position + 1 });
     while (!this.#stopped && lease.term === term) {
       const messages = await reader.batch();

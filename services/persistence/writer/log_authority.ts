@@ -1,11 +1,13 @@
 /**
- * What only the instance that archives can answer: whether the log is the one that the archive holds.
+ * Tells gateways whether the log is the one that the archive holds. Only the instance that archives
+ * can.
  *
  * @module
  */
 import type * as z from "zod";
 import { LOG_CHANGED, type LogChanged, LogConfirm } from "../../contract/mod.ts";
 import { type Bus, FaultError, publish, serve } from "../../kit/mod.ts";
+import type { Served } from "./writer_endpoints.ts";
 
 /** The `retryAfter` of a refusal, milliseconds. */
 const RETRY_AFTER_MS = 250;
@@ -14,47 +16,31 @@ const RETRY_AFTER_MS = 250;
 export interface Archives {
   /** The id of the server whose log this instance archives. */
   readonly attachedTo: string | undefined;
+  /** The epoch of that log. */
+  readonly epoch: string | undefined;
   /** Begins a new generation in place of this one, because the log has lost messages of it. */
   abandonGeneration(epoch: string): void;
 }
 
-/** Serves `log.confirm` while this instance archives. */
-export class LogAuthority {
-  readonly #bus: Bus;
-  readonly #archiver: Archives;
-  #subscription: { drain(): Promise<void> } | undefined;
-  #epoch: string | undefined;
+/** Announces the epoch of the log and serves `log.confirm`. */
+export function serveLogConfirm(bus: Bus, archives: Archives): Served {
+  const { epoch } = archives;
+  if (epoch !== undefined) announceEpoch(bus, epoch);
+  return serve(bus, LogConfirm, "persistence", ({ epoch: asked, lost }) => {
+    const { epoch, attachedTo } = archives;
+    // A server that this instance has not attached to may have another log.
+    if (epoch === undefined || attachedTo !== serverOf(bus)) throw unavailable();
+    if (asked === epoch && lost !== undefined) {
+      archives.abandonGeneration(epoch);
+      throw unavailable();
+    }
+    return { epoch };
+  });
+}
 
-  constructor(bus: Bus, archiver: Archives) {
-    this.#bus = bus;
-    this.#archiver = archiver;
-  }
-
-  /** This instance has attached to a log. Announces its epoch. */
-  attached(epoch: string): void {
-    this.#epoch = epoch;
-    publish(this.#bus, LOG_CHANGED, { epoch } satisfies z.infer<typeof LogChanged>);
-    this.#subscription ??= serve(this.#bus, LogConfirm, "persistence", ({ epoch: asked, lost }) => {
-      // A server that this instance has not attached to may have another log.
-      const current = this.#epoch;
-      if (current === undefined || this.#archiver.attachedTo !== serverOf(this.#bus)) {
-        throw unavailable();
-      }
-      if (asked === current && lost !== undefined) {
-        this.#archiver.abandonGeneration(current);
-        throw unavailable();
-      }
-      return { epoch: current };
-    });
-  }
-
-  /** This instance no longer archives. */
-  async released(): Promise<void> {
-    this.#epoch = undefined;
-    const subscription = this.#subscription;
-    this.#subscription = undefined;
-    await subscription?.drain();
-  }
+/** Tells gateways that the log has this epoch now. */
+export function announceEpoch(bus: Bus, epoch: string): void {
+  publish(bus, LOG_CHANGED, { epoch } satisfies z.infer<typeof LogChanged>);
 }
 
 /** The id of the server process that the connection leads to; each start of a server has its own. */

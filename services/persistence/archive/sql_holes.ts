@@ -1,0 +1,64 @@
+/**
+ * The statements of holes: seqs that have no message.
+ *
+ * @module
+ */
+import type { Hole, HoleKind } from "./archive.ts";
+import type { Database, Sql } from "./database.ts";
+
+interface HoleRow {
+  epoch: string;
+  first_seq: number;
+  last_seq: number;
+  kind: HoleKind;
+}
+
+/** See `Archive.holes`. */
+export async function listHoles(
+  database: Pick<Database, "all">,
+  epoch: string,
+  first: number,
+  last: number,
+  limit: number,
+): Promise<Hole[]> {
+  const rows = await database.all<HoleRow>(
+    `SELECT * FROM hopwire_hole WHERE epoch = $1 AND last_seq >= $2 AND first_seq <= $3
+    ORDER BY first_seq LIMIT $4`,
+    epoch,
+    first,
+    last,
+    limit,
+  );
+  return rows.map(holeOf);
+}
+
+/** See `Archive.unexplained`. */
+export async function listUnexplained(
+  database: Pick<Database, "all">,
+  limit: number,
+): Promise<(Hole & { epoch: string })[]> {
+  const rows = await database.all<HoleRow>(
+    "SELECT * FROM hopwire_hole WHERE kind = 'unknown' ORDER BY epoch, first_seq LIMIT $1",
+    limit,
+  );
+  return rows.map((row) => ({ ...holeOf(row), epoch: row.epoch }));
+}
+
+/** Records a hole. */
+export async function insertHole(
+  sql: Sql,
+  epoch: string,
+  { first, last, kind }: Hole,
+): Promise<void> {
+  await sql.run(
+    "INSERT INTO hopwire_hole (epoch, first_seq, last_seq, kind) VALUES ($1, $2, $3, $4)",
+    epoch,
+    first,
+    last,
+    kind,
+  );
+}
+
+function holeOf({ first_seq, last_seq, kind }: HoleRow): Hole {
+  return { first: first_seq, last: last_seq, kind };
+}

@@ -1,0 +1,93 @@
+/**
+ * Audits on request, and continuously at a low rate.
+ *
+ * @module
+ */
+import { metrics } from "@opentelemetry/api";
+import { ArchiveAudit, type AuditFinding } from "../../contract/mod.ts";
+import { type Bus, errorText, FaultError, type Logger, serve } from "../../kit/mod.ts";
+import { type Generation, LeaseLost } from "../archive/archive.ts";
+import type { Served } from "../writer/writer_endpoints.ts";
+import { audit, type AuditDeps } from "./audit.ts";
+
+/** Seqs that one request compares. */
+const REQUEST_SIZE = 1_000;
+
+/** Seqs that the continuous audit compares at a time. */
+const STEP_SIZE = 100;
+
+/** What the auditor needs of the instance. */
+export interface AuditorDeps extends AuditDeps {
+  log: Logger;
+  /** The term of the lease while this instance archives; null otherwise. */
+  term(): number | null;
+  /** The generation of the log. */
+  generation(): Generation | null;
+  /** Called when a repair may have explained holes. */
+  onRepaired(): void;
+}
+
+/** Counts what audits found since the start. */
+const counter = metrics.getMeter("hopwire.persistence")
+  .createCounter("hopwire.archive.audit.findings", { unit: "{message}" });
+const audited = metrics.getMeter("hopwire.persistence")
+  .createCounter("hopwire.archive.audit.messages", { unit: "{message}" });
+
+/** Serves `archive.audit`. */
+export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
+  return serve(bus, ArchiveAudit, "persistence", async ({ from, repair = false }) => {
+    const [term, generation] = [deps.term(), deps.generation()];
+    if (term === null || generation === null) throw new FaultError("unavailable", "not archiving");
+    try {
+      const range = { from, size: REQUEST_SIZE, ...(repair ? { repair: { term } } : {}) };
+      const report = await audit(deps, generation, range);
+      if (report.repaired > 0) deps.onRepaired();
+      return report;
+    } catch (error) {
+      if (error instanceof FaultError) throw error;
+      if (!(error instanceof LeaseLost)) deps.log.warn("cannot audit", { error: errorText(error) });
+      throw new FaultError("unavailable", "the log or the archive is unavailable", 1_000);
+    }
+  });
+}
+
+/**
+ * Returns a function that audits the next part of the log, and begins again at its end. Each
+ * difference is logged and counted once a round.
+ */
+export function continuousAudit(deps: AuditorDeps): () => Promise<void> {
+  let from: number | undefined;
+  let epoch: string | undefined;
+  return async () => {
+    const generation = deps.generation();
+    if (deps.term() === null || generation === null) return;
+    if (generation.epoch !== epoch) from = undefined;
+    epoch = generation.epoch;
+    const report = await audit(deps, generation, { from, size: STEP_SIZE });
+    from = report.next;
+    audited.add(report.messages);
+    for (const finding of report.findings) logFinding(deps.log, finding);
+  };
+}
+
+function logFinding(log: Logger, { kind, first, last, room }: AuditFinding): void {
+  counter.add(last - first + 1, { kind });
+  log.error("log and archive differ", { kind, from: first, to: last, room });
+}
+
+/** Archives again what the log has of a generation that an older version has archived. */
+export async function verifyGeneration(
+  deps: AuditDeps,
+  term: number,
+  generation: Generation,
+): Promise<number> {
+  let from: number | undefined;
+  let repaired = 0;
+  do {
+    const report = await audit(deps, generation, { from, size: REQUEST_SIZE, repair: { term } });
+    repaired += report.repaired;
+    from = report.next;
+  } while (from !== undefined);
+  await deps.archive.markVerified(term, generation.epoch);
+  return repaired;
+}
