@@ -16,6 +16,8 @@ const DEBIAN_FOLDER = "/usr/lib/postgresql";
 export interface PostgresServer extends AsyncDisposable {
   /** Creates an empty database and returns its URL. */
   createDatabase(): Promise<string>;
+  /** Replaces a database, named by its URL, by an empty one. */
+  emptyDatabase(url: string): Promise<void>;
   /** The current process. */
   readonly process: ChildProcess;
   /**
@@ -105,6 +107,12 @@ export async function startPostgres(): Promise<PostgresServer> {
       }
     }
   };
+  const administer = async (...statements: string[]) => {
+    const client = new pg.Client(url("postgres"));
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+  };
   let databases = 0;
   return {
     get process() {
@@ -112,11 +120,12 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     async createDatabase() {
       const name = `test_${++databases}`;
-      const client = new pg.Client(url("postgres"));
-      await client.connect();
-      await client.query(`CREATE DATABASE ${name}`);
-      await client.end();
+      await administer(`CREATE DATABASE ${name}`);
       return url(name);
+    },
+    async emptyDatabase(of) {
+      const name = of.slice(url("").length);
+      await administer(`DROP DATABASE ${name} WITH (FORCE)`, `CREATE DATABASE ${name}`);
     },
     crash,
     async restart() {

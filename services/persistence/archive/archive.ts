@@ -179,8 +179,13 @@ export interface Archive {
 
   /** Lists the generations, oldest first. */
   generations(): Promise<Generation[]>;
-  /** Begins a generation. Its position is the seq before `firstSeq`. */
-  startGeneration(term: number, epoch: string, firstSeq: number): Promise<void>;
+  /** Begins a generation, with holes before its first seq. Its position is the seq before `firstSeq`. */
+  startGeneration(
+    term: number,
+    epoch: string,
+    firstSeq: number,
+    holes?: readonly Hole[],
+  ): Promise<void>;
   /**
    * Stores a batch and moves the position, in one transaction.
    *

@@ -83,7 +83,12 @@ class SqlArchive implements Archive {
     }));
   }
 
-  async startGeneration(term: number, epoch: string, firstSeq: number): Promise<void> {
+  async startGeneration(
+    term: number,
+    epoch: string,
+    firstSeq: number,
+    holes: readonly Hole[] = [],
+  ): Promise<void> {
     await this.#guarded(term, async (sql) => {
       await sql.run(
         `INSERT INTO hopwire_generation (ordinal, epoch, first_seq, position, unverified)
@@ -93,6 +98,7 @@ class SqlArchive implements Archive {
         firstSeq,
         firstSeq - 1,
       );
+      for (const hole of holes) await insertHole(sql, epoch, hole);
     });
   }
 

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { epochOfStream, type Logger } from "../../kit/mod.ts";
-import type { Archive, Generation } from "../archive/archive.ts";
+import type { Archive, Generation, Hole } from "../archive/archive.ts";
 import {
   CLOSED_MAX_MESSAGE_BYTES,
   continueAfter,
@@ -16,6 +16,9 @@ import {
   writeEpoch,
 } from "../log/stream.ts";
 import { commonEnd, differenceOf } from "./identity.ts";
+
+/** The setting by which a restored backup is known: whoever restores it sets it to `yes`. */
+const RESTORED = "restored";
 
 /** Options of {@link attach}. */
 export interface AttachOptions {
@@ -37,6 +40,7 @@ export interface AttachOptions {
  * - A log that ends before the archive does, or has another message where the archive ends, was cut
  *   or restored from an older copy. It gets a new epoch, in its stream's description, and begins a
  *   generation after the last message that both have.
+ * - An archive that was restored from a backup: clients may have seen messages that neither has.
  *
  * Nothing that was archived before changes or gets lost.
  *
@@ -57,43 +61,57 @@ export async function attach(options: AttachOptions): Promise<Generation> {
   }
   const epoch = epochOfStream(stream);
   const same = known.find((generation) => generation.epoch === epoch);
-  if (same === undefined) {
-    const { messages } = stream.state;
-    // A stream that never had a message reports 0 on 2.9 and 1 later.
-    const first = Math.max(stream.state.first_seq, 1);
-    if (newest !== undefined) {
-      log.warn("the log was replaced; its messages follow those of the archive", { epoch });
-    }
-    // What a log has had before its first message is missing, unless the archive ends there.
-    const follows = messages === 0 || first === (newest?.position ?? 0) + 1;
-    return await begin(options, epoch, follows ? first : 1);
-  }
-  const why = same !== newest
-    ? "it is a copy from before the archive's last change of generation"
+  const restored = await archive.setting(RESTORED) === "yes";
+  const why = same === undefined
+    ? "the log was replaced"
+    : same !== newest
+    ? "the log is a copy from before the archive's last change of generation"
+    : restored
+    ? "the archive was restored from a backup"
     : options.broken === epoch
-    ? "a gateway has delivered messages that it no longer has"
+    ? "a gateway has received messages that the log no longer has"
     : await differenceOf(manager, archive, same, stream);
-  if (why === null) return same;
-  const first = await commonEnd(manager, archive, same, stream) + 1;
-  const renewed = newEpoch();
-  log.error("the log has lost messages; a new generation of it begins", {
-    reason: why,
-    before: epoch,
-    epoch: renewed,
-    from: first,
-  });
+  if (why === null) return same!;
+  const first = await firstOf(options, same ?? newest, stream);
+  const renewed = same === undefined ? epoch : newEpoch();
+  if (newest !== undefined) {
+    const details = { reason: why, before: newest.epoch, epoch: renewed, from: first };
+    log.error("the log is not the one that was archived; a new generation begins", details);
+  }
+  const generation = await begin(options, renewed, first, same ?? newest);
   // In this order: whoever reads the new epoch from the stream finds it in the archive.
-  const generation = await begin(options, renewed, first);
-  await writeEpoch(manager, renewed);
+  if (same !== undefined) await writeEpoch(manager, renewed);
+  if (restored) await archive.writeSetting(options.term, RESTORED, "");
   return generation;
 }
 
+/** Returns the seq with which a new generation begins: after what the log shares with `base`. */
+async function firstOf(
+  { manager, archive }: AttachOptions,
+  base: Generation | undefined,
+  stream: StreamInfo,
+): Promise<number> {
+  const { messages, first_seq } = stream.state;
+  // A stream that never had a message reports 0 on 2.9 and 1 later.
+  if (messages === 0) return Math.max(first_seq, 1);
+  // Of a log whose beginning has expired, the archive is told what it misses.
+  return base === undefined ? 1 : await commonEnd(manager, archive, base, stream) + 1;
+}
+
+/**
+ * Begins a generation. If the log has lost messages between the end of `base` and the generation's
+ * first one, they are recorded as lost.
+ */
 async function begin(
   { archive, term }: AttachOptions,
   epoch: string,
   firstSeq: number,
+  base: Generation | undefined,
 ): Promise<Generation> {
-  await archive.startGeneration(term, epoch, firstSeq);
+  const lost: Hole[] = base !== undefined && firstSeq > base.position + 1
+    ? [{ first: base.position + 1, last: firstSeq - 1, kind: "expired" }]
+    : [];
+  await archive.startGeneration(term, epoch, firstSeq, lost);
   const generation = (await archive.generations()).at(-1);
   if (generation?.epoch !== epoch) throw new Error("another instance has begun a generation");
   return generation;

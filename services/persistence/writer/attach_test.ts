@@ -83,7 +83,7 @@ Deno.test("a log that was restored and has outgrown its old end is another gener
       [5, 9, ids("new 1", "new 2", "new 3", "new 4", "new 5")],
     ];
     assert.deepEqual(await contents(archive), expected);
-    const logged = bus.lines.find(({ message }) => /has lost messages/.test(message))!;
+    const logged = bus.lines.find(({ message }) => /a new generation begins/.test(message))!;
     assert.deepEqual([logged.level, logged.from], ["error", 5]);
     // Attaching again finds nothing wrong.
     await archiveUpTo(bus, archive, 9);
@@ -204,4 +204,44 @@ Deno.test("messages that were deleted from the log are no loss, and no reason to
     ]);
     const { epoch } = (await archive.generations())[0]!;
     assert.deepEqual(await archive.holes(epoch, 1, 9, 9), [{ first: 7, last: 7, kind: "deleted" }]);
+  }));
+
+Deno.test("a restored archive begins a generation, also if it agrees with the log", () =>
+  withServer(async (_, bus, archive) => {
+    {
+      await using service = await startPersistence(bus, archive);
+      await ready(service);
+      await store(bus, events(3));
+      await until("the archive", async () => (await contents(archive))[0]![1] === 3);
+    }
+    const { term } = await archive.lease();
+    await archive.writeSetting(term, "restored", "yes");
+    await store(bus, events(1, "more "));
+    for (let i = 0; i < 2; i++) {
+      await archiveUpTo(bus, archive, 4);
+      assert.deepEqual(await contents(archive), [[1, 3, ids(1, 2, 3)], [4, 4, ids("more 1")]]);
+    }
+  }));
+
+Deno.test("a copy of the log under a new time of creation shares what the archive has", () =>
+  withServer(async (_, bus, archive) => {
+    await archiveUpTo(bus, archive, 0);
+    await store(bus, events(6));
+    await archiveUpTo(bus, archive, 6);
+    // The same messages at the same times, in a generation that the archive does not know.
+    const generation = (await archive.generations())[0]!;
+    const copy = await openSqliteArchive(":memory:");
+    const next = (await copy.takeLease("test", await copy.lease()))!;
+    await copy.startGeneration(next, "before", 1);
+    const keys = Array.from({ length: 6 }, (_, i) => ({ room: "lobby", seq: i + 1 }));
+    const rows = await archive.rows(generation.epoch, keys);
+    await copy.append(next, { epoch: "before", from: 0, to: 6, rows, holes: [] });
+    await copy.releaseLease(next);
+    await store(bus, events(2, "more "));
+    await archiveUpTo(bus, copy, 8);
+    assert.deepEqual(await contents(copy), [
+      [1, 6, ids(1, 2, 3, 4, 5, 6)],
+      [7, 8, ids("more 1", "more 2")],
+    ]);
+    await copy.close();
   }));

@@ -13,7 +13,11 @@ import { RunFile } from "../run_file.ts";
  * @throws {Error} if there is neither
  */
 export async function connectOperator(): Promise<Bus> {
-  const url = Deno.env.get("NATS_URL") ?? await urlOfRun();
+  return await connectTo(Deno.env.get("NATS_URL") ?? await urlOfRun());
+}
+
+/** Connects to these NATS servers. */
+export async function connectTo(url: string): Promise<Bus> {
   const log = createLogger("operator", { level: "error", format: "text" });
   return await connectBus({ url, name: "operator", log });
 }
@@ -27,10 +31,16 @@ async function urlOfRun(): Promise<string> {
   }
 }
 
-/** Runs a command: prints its error as one line, and ends the process with 1. */
-export async function runCommand(command: (bus: Bus) => Promise<number>): Promise<never> {
+/**
+ * Runs a command: prints its error as one line, and ends the process with 1. `connect` opens the
+ * connection.
+ */
+export async function runCommand(
+  command: (bus: Bus) => Promise<number>,
+  connect: () => Promise<Bus> = connectOperator,
+): Promise<never> {
   try {
-    const bus = await connectOperator();
+    const bus = await connect();
     const code = await command(bus);
     await bus.drain();
     Deno.exit(code);

@@ -1,0 +1,74 @@
+/**
+ * `deno task restore FOLDER`: puts a backup back. The services must be stopped. There must be no archive
+ * and no log yet: nothing is overwritten. NATS is that of NATS_URL; without it, the command runs the
+ * nats-server that `start` would run, as long as it takes.
+ *
+ * @module
+ */
+import { ROOMS_STREAM } from "../../contract/mod.ts";
+import { findNatsServer, writeNatsConfig } from "../nats_server.ts";
+import { freePort } from "../ports.ts";
+import type { Bus } from "../../kit/mod.ts";
+import { type ArchivePlace, archivePlace, runProgram } from "./backup.ts";
+import { connectTo, runCommand } from "./operator_bus.ts";
+import { restoreSnapshot, SnapshotHead } from "./stream_snapshot.ts";
+
+/**
+ * Restores the archive and the log from a folder that `deno task backup` wrote.
+ *
+ * @throws {Error} if there is an archive or a log already
+ */
+export async function restore(bus: Bus, folder: string, place: ArchivePlace): Promise<void> {
+  const head = SnapshotHead.parse(JSON.parse(await Deno.readTextFile(`${folder}/stream.json`)));
+  if (place.databaseUrl !== undefined) {
+    const options = ["--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction"];
+    await runProgram("psql", [...options, `--file=${folder}/archive.sql`, place.databaseUrl]);
+  } else {
+    await copyNew(`${folder}/archive.db`, place.sqlitePath);
+  }
+  const file = await Deno.open(`${folder}/stream.snapshot`);
+  await restoreSnapshot(bus.nats, ROOMS_STREAM, head, file.readable);
+}
+
+async function copyNew(from: string, to: string): Promise<void> {
+  try {
+    await Deno.stat(to);
+  } catch {
+    await Deno.copyFile(from, to);
+    return await Deno.chmod(to, 0o600);
+  }
+  throw new Error(`${to} exists: move it away first`);
+}
+
+/** Connects to NATS_URL, or to the server of `start` on the data folder, which ends with `stop`. */
+async function openNats(): Promise<{ connect: () => Promise<Bus>; stop: () => Promise<void> }> {
+  const url = Deno.env.get("NATS_URL");
+  if (url !== undefined) return { connect: () => connectTo(url), stop: () => Promise.resolve() };
+  const dataDir = Deno.env.get("DATA_DIR") ?? ".data";
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const port = freePort();
+  const server = new Deno.Command(await findNatsServer(), {
+    args: ["-c", await writeNatsConfig(dataDir, port)],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  return {
+    connect: () => connectTo(`nats://127.0.0.1:${port}`),
+    async stop() {
+      server.kill("SIGTERM");
+      await server.status;
+    },
+  };
+}
+
+if (import.meta.main) {
+  const nats = await openNats();
+  await runCommand(async (bus) => {
+    const [folder, ...rest] = Deno.args;
+    if (folder === undefined || rest.length > 0) throw new Error("usage: deno task restore FOLDER");
+    await restore(bus, folder, archivePlace()).finally(nats.stop);
+    // deno-lint-ignore no-console
+    console.log(`restored ${folder}: start the services now`);
+    return 0;
+  }, nats.connect);
+}
