@@ -26,6 +26,11 @@ export interface Database {
   /** Runs one statement that reads. */
   all<Row>(text: string, ...parameters: Parameter[]): Promise<Row[]>;
   /**
+   * The same for statements that clients cause, of which any number may wait: they run in order, and
+   * leave room for others.
+   */
+  queued<Row>(text: string, ...parameters: Parameter[]): Promise<Row[]>;
+  /**
    * Runs work in a transaction that writes, all or nothing. Transactions of one process run one
    * after the other.
    */

@@ -88,6 +88,7 @@ class PostgresDatabase implements Database {
   readonly #deadline: number;
   #pools: Pools;
   #tables: Promise<void> | undefined;
+  readonly #turns = new Turns(MAX_READERS - 1);
 
   constructor(url: string, deadline: number) {
     this.#url = url;
@@ -99,6 +100,16 @@ class PostgresDatabase implements Database {
     return this.#run(async ({ readers }) =>
       (await readers.query(prepared(text, parameters))).rows as Row[]
     );
+  }
+
+  async queued<Row>(text: string, ...parameters: Parameter[]): Promise<Row[]> {
+    // Waiting here does not count against the deadline, which abandons connections that hang.
+    await this.#turns.enter();
+    try {
+      return await this.all(text, ...parameters);
+    } finally {
+      this.#turns.leave();
+    }
   }
 
   write<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
@@ -162,6 +173,27 @@ async function end({ writer, readers }: Pools, ms: number): Promise<void> {
   }, ms);
   await Promise.all(pools.map((pool) => pool.end().catch(() => {})));
   clearTimeout(cut);
+}
+
+/** Lets a number of callers in at a time, in order. The callers bound how many wait. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async enter(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
 }
 
 interface CutStream {

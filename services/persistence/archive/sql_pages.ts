@@ -8,7 +8,7 @@ import { type Database, type Parameter, values } from "./database.ts";
 import { assemblePage } from "./page.ts";
 
 /** What a page needs: statements that read. */
-type Reader = Pick<Database, "all">;
+type Reader = Pick<Database, "all" | "queued">;
 
 interface PageRow {
   trimmed: number;
@@ -58,8 +58,9 @@ export async function readPage(database: Reader, query: PageQuery): Promise<Arch
         AND seq <= CAST($3 AS bigint))`
     : "NULL";
   // The size of an event is known without reading it. Only the events of the page are read, and
-  // the next one, which is the second if the first alone exceeds the limit.
-  const rows = await database.all<PageRow>(
+  // the next one, which is the second if the first alone exceeds the limit. They are read one by one by
+  // their whole key: as a join, PostgreSQL without statistics reads the room once for each message.
+  const rows = await database.queued<PageRow>(
     `WITH mark AS MATERIALIZED (
       SELECT
         (SELECT max(seq) FROM (${marks}) marks) AS trimmed,
@@ -77,9 +78,10 @@ export async function readPage(database: Reader, query: PageQuery): Promise<Arch
     )
     SELECT mark.trimmed, mark.lost, mark.position, ${before} AS before, message.seq, message.event
     FROM mark LEFT JOIN (
-      SELECT m.seq, m.event FROM sized
-      JOIN hopwire_message m ON m.epoch = $1 AND m.room = $2 AND m.seq = sized.seq
-      WHERE sized.place <= 2 OR sized.bytes_before <= CAST($6 AS bigint)
+      SELECT sized.seq, (
+        SELECT event FROM hopwire_message m WHERE m.epoch = $1 AND m.room = $2 AND m.seq = sized.seq
+      ) AS event
+      FROM sized WHERE sized.place <= 2 OR sized.bytes_before <= CAST($6 AS bigint)
     ) message ON 1 = 1
     ORDER BY message.seq ${order}`,
     ...parameters,
@@ -137,7 +139,7 @@ async function perRoom(
   rooms: readonly string[],
 ): Promise<Map<string, number>> {
   const padded = pad(rooms, "");
-  const found = await database.all<{ room: string; seq: number }>(
+  const found = await database.queued<{ room: string; seq: number }>(
     `WITH wanted (room) AS (VALUES ${values(padded.length, 2, ["text"])}) ${statement}`,
     epoch,
     ...padded,

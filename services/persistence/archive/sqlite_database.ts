@@ -92,6 +92,10 @@ class SqliteDatabase implements Database, Sql {
     return await this.#sql.all(text, ...parameters);
   }
 
+  queued<Row>(text: string, ...parameters: Parameter[]): Promise<Row[]> {
+    return this.all(text, ...parameters);
+  }
+
   async run(text: string, ...parameters: Parameter[]): Promise<number> {
     while (this.#writing) await this.#idle;
     return await this.#sql.run(text, ...parameters);
