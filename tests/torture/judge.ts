@@ -4,40 +4,12 @@
  * @module
  */
 import { connect } from "@nats-io/transport-node";
-import { ArchivedMessage, HistoryRead, RoomsPresence } from "../../services/contract/mod.ts";
+import { type ArchivedMessage, RoomsPresence } from "../../services/contract/mod.ts";
 import type { System } from "../harness/system.ts";
-import { until } from "../harness/wait.ts";
 import type { User } from "./user.ts";
 
 /** The violated guarantees; empty if all hold. */
 export type Verdict = string[];
-
-/**
- * Reads a room's whole archive over the bus, oldest first. Waits until it has reached `upTo`,
- * because archiving lags briefly behind acks.
- */
-export async function readArchive(
-  system: System,
-  room: string,
-  upTo: number,
-): Promise<ArchivedMessage[]> {
-  const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
-  try {
-    const messages: ArchivedMessage[] = [];
-    for (let after = 0;;) {
-      const query = JSON.stringify({ room, after, limit: 500, upTo: upTo || undefined });
-      const page = await until(`a page of ${room}`, async () => {
-        const reply = await nats.request(HistoryRead.subject, query, { timeout: 5_000 });
-        return HistoryRead.reply.parse(reply.json());
-      });
-      messages.push(...page.messages);
-      if (!page.more) return messages;
-      after = page.messages.at(-1)!.seq;
-    }
-  } finally {
-    await nats.close();
-  }
-}
 
 /** Returns the members of a room according to the rooms service, sorted. */
 export async function readMembers(system: System, room: string): Promise<string[]> {

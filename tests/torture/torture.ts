@@ -6,7 +6,8 @@
  */
 import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
-import { judgeRoom, readArchive, readMembers, shorten, type Verdict } from "./judge.ts";
+import { auditArchive, readArchive } from "./archive.ts";
+import { judgeRoom, readMembers, shorten, type Verdict } from "./judge.ts";
 import { createRandom } from "./random.ts";
 import { disturb, type Disturbances } from "./schedule.ts";
 import { User } from "./user.ts";
@@ -27,6 +28,8 @@ const RECOVERY_MS = 60_000;
 export interface TortureOptions {
   seed: number;
   minutes: number;
+  /** The nats-server binary; by default the installed one. */
+  natsServer?: string;
   say?: (line: string) => void;
 }
 
@@ -42,11 +45,17 @@ export interface TortureResult {
  * users.
  */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
-  const { seed, minutes, say = () => {} } = options;
+  const { seed, minutes, natsServer, say = () => {} } = options;
   // Separate sources, so that the schedule does not depend on the number of publishes.
   const random = createRandom(seed);
   const speakers = createRandom(seed + 0x5eed);
-  await using system = await startSystem({ gateways: 2, auths: 2, rooms: 2, persistences: 2 });
+  await using system = await startSystem({
+    gateways: 2,
+    auths: 2,
+    rooms: 2,
+    persistences: 2,
+    natsServer,
+  });
   const urls = [system.url(0), system.url(1)];
   const users = Array.from({ length: USERS }, (_, i) => {
     const rooms = ROOMS.filter((_, j) => j === 0 || (i + j) % 3 === 0);
@@ -100,7 +109,7 @@ async function judge(
     note(`judging ${room}`);
     const acked = users.flatMap(({ sent }) => sent.filter((one) => one.room === room));
     const highest = acked.reduce((seq, { ackedSeq }) => Math.max(seq, ackedSeq ?? 0), 0);
-    const archive = await readArchive(system, room, highest);
+    const { messages: archive } = await readArchive(system, room, highest);
     const last = archive.at(-1)?.seq ?? 0;
     const inRoom = users.filter(({ rooms }) => rooms.has(room));
     await until(
@@ -111,6 +120,7 @@ async function judge(
     wrong.push(...judgeRoom(room, archive, users));
     wrong.push(...await judgeMembers(system, room, inRoom));
   }
+  wrong.push(...await auditArchive(system, ROOMS));
   for (const user of users) wrong.push(...user.faults.map((fault) => `${user.id}: ${fault}`));
   return shorten(wrong);
 }

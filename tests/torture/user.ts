@@ -8,39 +8,7 @@
 import { ServerFrame, type ServerFrameOf } from "../../services/contract/mod.ts";
 import { tokenFor } from "../harness/system.ts";
 import type { Random } from "./random.ts";
-
-/** A received message. */
-export interface ReceivedMessage {
-  seq: number;
-  id: string;
-  userId: string;
-  content: unknown;
-}
-
-/** What a user knows about one room. */
-export interface RoomView {
-  /** Received messages, in order of arrival. */
-  seen: ReceivedMessage[];
-  /** The seq of the last message, or of the last subscription without recovery. */
-  lastSeq: number;
-  /** The epoch of the room's log; empty before the first subscription. */
-  epoch: string;
-  /** The seq of the first subscription: the user must receive everything after it. */
-  from: number;
-  subscribed: boolean;
-  /** Whether the last `subscribe` was refused. The next tick repeats it. */
-  refused: boolean;
-  /** The members according to the last `presence`, then joins and leaves. */
-  members: Set<string>;
-}
-
-/** A sent message, possibly acked. */
-export interface Sent {
-  room: string;
-  id: string;
-  content: string;
-  ackedSeq: number | null;
-}
+import type { RoomView, Sent, UserOptions } from "./records.ts";
 
 /** Shortest and longest time before a user reconnects, milliseconds. */
 const RECONNECT_MS = [20, 400] as const;
@@ -61,6 +29,7 @@ export class User {
   readonly counts = { connects: 0, recovered: 0, notRecovered: 0, resends: 0, errors: 0 };
   readonly #urls: readonly string[];
   readonly #random: Random;
+  readonly #options: UserOptions;
   readonly #unacked = new Map<string, Sent & { at: number }>();
   #socket: WebSocket | undefined;
   #ready = false;
@@ -68,16 +37,24 @@ export class User {
   #next = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(id: string, rooms: readonly string[], urls: readonly string[], random: Random) {
+  constructor(
+    id: string,
+    rooms: readonly string[],
+    urls: readonly string[],
+    random: Random,
+    options: UserOptions = {},
+  ) {
     this.id = id;
     this.#urls = urls;
     this.#random = random;
+    this.#options = options;
     for (const room of rooms) {
       this.rooms.set(room, {
         seen: [],
         lastSeq: 0,
         epoch: "",
         from: 0,
+        breaks: [],
         subscribed: false,
         refused: false,
         members: new Set(),
@@ -88,6 +65,11 @@ export class User {
   /** Whether the user is connected and in all its rooms. */
   get settled(): boolean {
     return this.#ready && [...this.rooms.values()].every(({ subscribed }) => subscribed);
+  }
+
+  /** Whether the user has left or stopped. */
+  get away(): boolean {
+    return this.#stopped;
   }
 
   /** The number of unacked messages. */
@@ -129,7 +111,8 @@ export class User {
     if (!this.#ready || this.#unacked.size >= MAX_UNACKED) return;
     const room = this.#random.pick([...this.rooms.keys()]);
     const id = `${this.id}-${this.#next++}`;
-    const message = { room, id, content: `${id} in ${room}`, ackedSeq: null };
+    const content = `${id} in ${room}`.padEnd(this.#options.padding ?? 0, ".");
+    const message = { room, id, content, ackedSeq: null, ackedAt: Infinity };
     this.sent.push(message);
     this.#unacked.set(id, Object.assign(message, { at: performance.now() }));
     this.#sendMessage(message);
@@ -148,6 +131,18 @@ export class User {
       this.#sendMessage(message);
     }
     for (const [room, view] of this.rooms) if (view.refused) this.#subscribe(room, view);
+  }
+
+  /** Disconnects and stays away until {@link return}. */
+  leave(): void {
+    this.#stopped = true;
+    this.cut();
+  }
+
+  /** Connects again after {@link leave}. */
+  async return(): Promise<void> {
+    this.#stopped = false;
+    await this.connect();
   }
 
   /** Disconnects for good. */
@@ -226,7 +221,10 @@ export class User {
       view.lastSeq = view.from = seq;
     } else if (!recovered) {
       this.counts.notRecovered++;
-      this.faults.push(`${room} did not recover from ${view.lastSeq} (now at ${seq})`);
+      if (!this.#options.mayLose) {
+        this.faults.push(`${room} did not recover from ${view.lastSeq} (now at ${seq})`);
+      }
+      view.breaks.push(view.seen.length);
       view.lastSeq = seq;
     } else {
       this.counts.recovered++;
@@ -247,13 +245,14 @@ export class User {
       this.faults.push(`${room}: ${seq} has prev ${prev}, the last one was ${view.lastSeq}`);
     }
     view.lastSeq = seq;
-    view.seen.push({ seq, id, userId, content });
+    view.seen.push({ epoch: view.epoch, seq, id, userId, content });
   }
 
   #acked({ id, seq }: ServerFrameOf<"ack">): void {
     const message = this.#unacked.get(id);
     if (message === undefined) return;
     message.ackedSeq = seq;
+    message.ackedAt = performance.now();
     this.#unacked.delete(id);
   }
 }
