@@ -122,7 +122,7 @@ async function run(command: string, args: string[]): Promise<void> {
   }).output();
   if (success) return;
   const lines = new TextDecoder().decode(stderr).trim().split("\n");
-  throw new Error(`${args.slice(0, 3).join(" ")} failed: ${lines.slice(-2).join(" ")}`);
+  throw new Error(`${args.slice(0, 3).join(" ")} failed: ${lines.at(-1)}`);
 }
 
 async function isFile(path: string): Promise<boolean> {

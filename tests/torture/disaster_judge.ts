@@ -89,22 +89,27 @@ export function judgeRecovery(
   // A brief room's history is incomplete, but its log survives, so the acks have all its messages.
   const order = brief
     ? sentTo(room, users).filter(({ ackedSeq }) => ackedSeq !== null)
-      .sort((a, b) => a.ackedSeq! - b.ackedSeq!).map(({ id }) => id)
-    : after.messages.map(({ id }) => id);
-  const known = new Set(order);
+      .map(({ id, ackedSeq }) => ({ id, seq: ackedSeq! })).sort((a, b) => a.seq - b.seq)
+    : after.messages;
+  // Not by id alone: a message that the log forgot may be stored again.
+  const key = (seq: number, id: string) => `${seq} ${id}`;
+  const positions = new Map(order.map(({ seq, id }, i) => [key(seq, id), i]));
   for (const { id: user, rooms } of users) {
     const view = rooms.get(room);
     if (view === undefined) continue;
     let next = -1;
-    for (const [i, { id }] of view.seen.entries()) {
+    for (const [i, { id, seq }] of view.seen.entries()) {
       if (view.breaks.includes(i)) next = -1;
+      const position = positions.get(key(seq, id));
       // What the disaster took from log and history proves nothing.
-      if (!known.has(id)) continue;
-      if (next !== -1 && order[next] !== id) {
-        wrong.push(`${user} received ${id} instead of ${order[next]}, though it recovered`);
+      if (position === undefined) continue;
+      const wanted = order[next];
+      if (next !== -1 && position !== next) {
+        const expected = wanted === undefined ? "nothing" : `${wanted.id} (${wanted.seq})`;
+        wrong.push(`${user} received ${id} (${seq}) instead of ${expected}, though it recovered`);
         break;
       }
-      next = (next === -1 ? order.indexOf(id) : next) + 1;
+      next = (next === -1 ? position : next) + 1;
     }
     const last = after.messages.at(-1);
     if (!brief && view.epoch === after.epoch && view.lastSeq < (last?.seq ?? 0)) {
