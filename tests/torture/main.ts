@@ -46,18 +46,23 @@ function readArguments() {
   }
 }
 
-/** Returns the binary of `--nats`. */
-async function natsOf(option: string | undefined): Promise<string> {
-  if (option === undefined) return await findNatsServer(say);
-  if (option !== "current") return option;
-  const binary = await findCurrentNats(say);
-  if (binary === null) Deno.exit(1);
-  return binary;
+/** Returns the binary of `--nats` and its version. */
+async function natsOf(option: string | undefined): Promise<{ binary: string; version: string }> {
+  try {
+    const binary = option === "current"
+      ? await findCurrentNats(say)
+      : option ?? await findNatsServer(say);
+    if (binary === null) Deno.exit(1);
+    return { binary, version: await natsVersion(binary) };
+  } catch (error) {
+    say(`--nats: ${(error as Error).message}`);
+    Deno.exit(1);
+  }
 }
 
 const { minutes, seed, nats, disasters, only } = readArguments();
-const natsServer = await natsOf(nats);
-say(`seed ${seed}, ${minutes} minutes, nats-server ${await natsVersion(natsServer)}`);
+const { binary: natsServer, version } = await natsOf(nats);
+say(`seed ${seed}, ${minutes} minutes, nats-server ${version}`);
 
 /** Runs the usual torture. Returns whether all guarantees hold. */
 async function runTorture(): Promise<boolean> {
