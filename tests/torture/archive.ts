@@ -4,25 +4,30 @@
  * @module
  */
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { ArchivedMessage, type HistoryPage, HistoryRead } from "../../services/contract/mod.ts";
+import {
+  type ArchivedMessage,
+  type HistoryPage,
+  HistoryRead,
+} from "../../services/contract/mod.ts";
 import type { System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
 /** Most messages of a page. */
 const PAGE = 500;
 
-/** A room's archive, oldest message first. */
+/** An archived message, and the epoch of the log that it comes from. */
+export type ArchivedEntry = ArchivedMessage & { epoch: string };
+
+/** A room's archive over all epochs, oldest message first. */
 export interface RoomArchive {
-  messages: ArchivedMessage[];
-  /** The epoch of the log that the seqs belong to. */
+  messages: ArchivedEntry[];
+  /** The epoch of the newest message, or of the log if there is none. */
   epoch: string;
-  /** Retention deleted, or the log lost, messages up to this seq. */
-  trimmedTo: number;
 }
 
 /**
- * Reads a room's whole archive. Waits until it has reached `upTo`, because archiving lags briefly
- * behind acks.
+ * Reads a room's whole archive, from its end to its beginning. Waits until it has reached `upTo`,
+ * because archiving lags briefly behind acks.
  *
  * @throws {Error} if a page cannot be read in time
  */
@@ -31,41 +36,34 @@ export async function readArchive(
   room: string,
   upTo: number,
 ): Promise<RoomArchive> {
-  return await withNats(system, async (nats) => {
-    const messages: ArchivedMessage[] = [];
-    for (let after = 0;;) {
-      const page = await readPage(nats, { room, after, upTo: upTo || undefined });
-      messages.push(...page.messages);
-      const { epoch, trimmedTo } = page;
-      if (!page.more || page.messages.length === 0) return { messages, epoch, trimmedTo };
-      after = page.messages.at(-1)!.seq;
-    }
-  });
+  const pages = await readPages(system, { room, upTo: upTo || undefined }, "before");
+  return { messages: pages.flatMap(entries).reverse(), epoch: pages[0]!.epoch };
 }
 
 /**
  * Audits the archive of rooms and returns what is wrong. An audit of the persistence service's own can
- * replace it. Until there is one, it reads each room's history forwards and backwards: both must
+ * replace it. Until there is one, it reads each room's history backwards and forwards: both must
  * have the same messages, each once, and each `prev` must be the seq of the message before.
  */
 export async function auditArchive(system: System, rooms: readonly string[]): Promise<string[]> {
   const wrong: string[] = [];
   for (const room of rooms) {
-    const { messages: forwards } = await readArchive(system, room, 0);
-    const backwards = await readBackwards(system, room);
-    // Retention may delete the oldest messages between the two.
-    const oldest = backwards[0]?.seq ?? Infinity;
-    const kept = forwards.filter(({ seq }) => seq >= oldest);
-    const key = ({ seq, prev, id }: ArchivedMessage) => `${seq} ${prev} ${id}`;
-    if (kept.map(key).slice(1).join() !== backwards.map(key).slice(1).join()) {
+    const { messages: backwards, epoch } = await readArchive(system, room, 0);
+    const oldest = backwards[0]?.epoch ?? epoch;
+    const pages = await readPages(system, { room, after: 0, epoch: oldest }, "after");
+    const forwards = pages.flatMap(entries);
+    // Retention may have deleted the oldest messages between the two.
+    const kept = backwards.slice(forwards.length === 0 ? backwards.length : -forwards.length);
+    const key = ({ epoch, seq, id }: ArchivedEntry) => `${epoch} ${seq} ${id}`;
+    if (kept.map(key).join() !== forwards.map(key).join()) {
       wrong.push(
-        `${room}: forwards the history has ${kept.length} messages that are not the ` +
-          `${backwards.length} that it has backwards`,
+        `${room}: the history has ${backwards.length} messages backwards, and ` +
+          `${forwards.length} others forwards`,
       );
     }
-    for (const [i, { seq, prev }] of forwards.entries()) {
+    for (const [i, { epoch, seq, prev }] of forwards.entries()) {
       const before = forwards[i - 1];
-      if (before !== undefined && (prev !== before.seq || seq <= prev)) {
+      if (before?.epoch === epoch && (prev !== before.seq || seq <= prev)) {
         wrong.push(`${room}: in the archive ${seq} has prev ${prev} and follows ${before.seq}`);
       }
     }
@@ -73,18 +71,28 @@ export async function auditArchive(system: System, rooms: readonly string[]): Pr
   return wrong;
 }
 
-/** Reads a room's whole archive from its end to its beginning. Returns the oldest message first. */
-async function readBackwards(system: System, room: string): Promise<ArchivedMessage[]> {
-  return await withNats(system, async (nats) => {
-    const messages: ArchivedMessage[] = [];
-    let before: number | undefined;
+/** Reads all pages in one direction. The epoch of a page goes with the cursor of the next one. */
+async function readPages(
+  system: System,
+  query: { room: string; upTo?: number; after?: number; epoch?: string },
+  cursor: "before" | "after",
+): Promise<HistoryPage[]> {
+  const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
+  try {
+    const pages = [await readPage(nats, query)];
     for (;;) {
-      const page = await readPage(nats, { room, before });
-      messages.push(...page.messages);
-      if (!page.more || page.messages.length === 0) return messages.reverse();
-      before = page.messages.at(-1)!.seq;
+      const { messages, more, epoch } = pages.at(-1)!;
+      const last = messages.at(-1);
+      if (!more || last === undefined) return pages;
+      pages.push(await readPage(nats, { room: query.room, [cursor]: last.seq, epoch }));
     }
-  });
+  } finally {
+    await nats.close();
+  }
+}
+
+function entries({ messages, epoch }: HistoryPage): ArchivedEntry[] {
+  return messages.map((message) => ({ ...message, epoch }));
 }
 
 /** Reads one page. Repeats the read while persistence refuses it or does not answer. */
@@ -94,16 +102,4 @@ async function readPage(nats: NatsConnection, query: object): Promise<HistoryPag
     const reply = await nats.request(HistoryRead.subject, text, { timeout: 5_000 });
     return HistoryRead.reply.parse(reply.json());
   });
-}
-
-async function withNats<T>(
-  system: System,
-  work: (nats: NatsConnection) => Promise<T>,
-): Promise<T> {
-  const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
-  try {
-    return await work(nats);
-  } finally {
-    await nats.close();
-  }
 }

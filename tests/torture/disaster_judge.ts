@@ -46,21 +46,24 @@ export function judgeHistory(
   const sent = sentTo(room, users);
   const originals = new Map(sent.map((one) => [one.id, one]));
   const archived = new Set(before.messages.map(({ id }) => id));
-  const found = new Set<string>();
+  const seqs = new Map<string, number[]>();
   for (const { id, seq, content } of after.messages) {
     const original = originals.get(id);
     if (original === undefined) wrong.push(`${id} was never sent`);
     else if (original.content !== content) wrong.push(`${id} was changed`);
-    else if (isAckedAfter(endedAt, original) && original.ackedSeq !== seq && !archived.has(id)) {
-      wrong.push(`${id} was acked with seq ${original.ackedSeq} but has ${seq}`);
-    }
+    const known = seqs.get(id);
+    if (known === undefined) seqs.set(id, [seq]);
+    else known.push(seq);
     // A message that was not acked may be stored again after the log forgot it.
-    if (found.has(id) && !loses) wrong.push(`${id} is archived twice`);
-    found.add(id);
+    if (known !== undefined && !loses) wrong.push(`${id} is archived twice`);
   }
   for (const { id, ackedSeq, ackedAt } of sent) {
-    if (ackedSeq === null || found.has(id)) continue;
-    if (archived.has(id)) {
+    if (ackedSeq === null) continue;
+    const found = seqs.get(id);
+    if (found?.includes(ackedSeq)) continue;
+    if (found !== undefined) {
+      wrong.push(`${id} was acked with seq ${ackedSeq} but has ${found}`);
+    } else if (archived.has(id)) {
       wrong.push(`${id} (${ackedSeq}) was acked and archived before the disaster, and is lost`);
     } else if (!loses || ackedAt > endedAt) {
       wrong.push(`${id} (${ackedSeq}) was acked but is not archived`);
@@ -69,17 +72,12 @@ export function judgeHistory(
   return wrong.map((line) => `${room}: ${line}`);
 }
 
-function isAckedAfter(time: number, { ackedSeq, ackedAt }: Sent): boolean {
-  return ackedSeq !== null && ackedAt > time;
-}
-
 function sentTo(room: string, users: readonly Witness[]): Sent[] {
   return users.flatMap((user) => user.sent.filter((one) => one.room === room));
 }
 
 /**
- * Checks that each user received the room without a gap, except where a subscription began without
- * recovery.
+ * Checks that each user received the room without a gap, except where it was told of one.
  */
 export function judgeRecovery(
   { room, brief, after }: RoomRecord,
@@ -89,18 +87,19 @@ export function judgeRecovery(
   // A brief room's history is incomplete, but its log survives, so the acks have all its messages.
   const order = brief
     ? sentTo(room, users).filter(({ ackedSeq }) => ackedSeq !== null)
-      .map(({ id, ackedSeq }) => ({ id, seq: ackedSeq! })).sort((a, b) => a.seq - b.seq)
+      .map(({ id, ackedSeq }) => ({ epoch: after.epoch, seq: ackedSeq!, id }))
+      .sort((a, b) => a.seq - b.seq)
     : after.messages;
   // Not by id alone: a message that the log forgot may be stored again.
-  const key = (seq: number, id: string) => `${seq} ${id}`;
-  const positions = new Map(order.map(({ seq, id }, i) => [key(seq, id), i]));
+  const key = (epoch: string, seq: number, id: string) => `${epoch} ${seq} ${id}`;
+  const positions = new Map(order.map(({ epoch, seq, id }, i) => [key(epoch, seq, id), i]));
   for (const { id: user, rooms } of users) {
     const view = rooms.get(room);
     if (view === undefined) continue;
     let next = -1;
-    for (const [i, { id, seq }] of view.seen.entries()) {
+    for (const [i, { epoch, id, seq }] of view.seen.entries()) {
       if (view.breaks.includes(i)) next = -1;
-      const position = positions.get(key(seq, id));
+      const position = positions.get(key(epoch, seq, id));
       // What the disaster took from log and history proves nothing.
       if (position === undefined) continue;
       const wanted = order[next];
@@ -112,8 +111,8 @@ export function judgeRecovery(
       next = (next === -1 ? position : next) + 1;
     }
     const last = after.messages.at(-1);
-    if (!brief && view.epoch === after.epoch && view.lastSeq < (last?.seq ?? 0)) {
-      wrong.push(`${user} stopped at ${view.lastSeq}, but the history reaches ${last!.seq}`);
+    if (!brief && view.epoch === last?.epoch && view.lastSeq < last.seq) {
+      wrong.push(`${user} stopped at ${view.lastSeq}, but the history reaches ${last.seq}`);
     }
   }
   return wrong.map((line) => `${room}: ${line}`);
@@ -134,8 +133,8 @@ export function judgeSeqs(records: readonly RoomRecord[], users: readonly Witnes
     else if (other !== message) wrong.push(`${key} is ${other}, and ${message} ${where}`);
   };
   for (const { room, before, after } of records) {
-    for (const { epoch, messages } of [before, after]) {
-      for (const { seq, id } of messages) report(epoch, seq, room, id, "in the history");
+    for (const { epoch, seq, id } of [...before.messages, ...after.messages]) {
+      report(epoch, seq, room, id, "in the history");
     }
   }
   for (const user of users) {

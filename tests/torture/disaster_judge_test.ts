@@ -12,8 +12,8 @@ import {
 function archive(messages: [seq: number, id: string][], epoch = "e1"): RoomArchive {
   return {
     epoch,
-    trimmedTo: 0,
     messages: messages.map(([seq, id], i) => ({
+      epoch,
       seq,
       prev: messages[i - 1]?.[0] ?? 0,
       room: "a",

@@ -64,6 +64,7 @@ export async function runDisaster(
     (_, i) =>
       new User(`u${i}`, rooms, urls, createRandom(seed + i + 1), {
         mayLose: true,
+        brief: BRIEF_ROOM,
         padding: disaster.padding,
       }),
   );
@@ -156,7 +157,11 @@ export async function runDisaster(
       "everything to be delivered",
       () =>
         records.every(({ room, after: { messages } }) =>
-          users.every(({ rooms }) => rooms.get(room)!.lastSeq >= (messages.at(-1)?.seq ?? 0))
+          users.every(({ rooms }) => {
+            const { epoch, lastSeq } = rooms.get(room)!;
+            const last = messages.at(-1);
+            return last === undefined || (epoch === last.epoch && lastSeq >= last.seq);
+          })
         ),
     ).catch(() => {});
     const losses = { loses: disaster.loses, endedAt };

@@ -24,8 +24,8 @@ export interface RoomView {
   /** The seq of the first subscription: the user must receive everything after it. */
   from: number;
   /**
-   * Positions in `seen` where a subscription began without recovery, so that messages may be missing
-   * before them.
+   * Positions in `seen` where a subscription began without recovery, or `prev` showed a gap in a
+   * brief room, so that messages may be missing before them.
    */
   breaks: number[];
   subscribed: boolean;
@@ -49,6 +49,11 @@ export interface Sent {
 export interface UserOptions {
   /** Whether a subscription may begin without recovery. False by default: it is a fault. */
   mayLose?: boolean;
+  /**
+   * A room whose messages retention may delete before they arrive. There `prev` may name a message
+   * that the user never received, so that it sees the gap.
+   */
+  brief?: string;
   /** Bytes added to the content of each message. */
   padding?: number;
 }

@@ -241,6 +241,8 @@ export class User {
     if (!view.subscribed) this.faults.push(`${room}: a message before "subscribed"`);
     if (seq <= view.lastSeq) {
       this.faults.push(`${room}: ${seq} after ${view.lastSeq}`);
+    } else if (prev > view.lastSeq && room === this.#options.brief) {
+      view.breaks.push(view.seen.length);
     } else if (prev !== view.lastSeq) {
       this.faults.push(`${room}: ${seq} has prev ${prev}, the last one was ${view.lastSeq}`);
     }
