@@ -204,7 +204,10 @@ export const DISASTERS: readonly Disaster[] = [
 const copies = new WeakMap<Scene, string>();
 
 /**
- * The disasters that the present code does not survive; none today. The test of the gate leaves them
+ * The disasters that the present code does not always survive. The test of the gate leaves them
  * out; `deno task torture --disasters` runs them.
  */
-export const FAILING_DISASTERS: ReadonlySet<string> = new Set<string>([]);
+export const FAILING_DISASTERS: ReadonlySet<string> = new Set([
+  // Now and then a gateway that starts meanwhile serves the restored log under its old epoch.
+  "an older copy of the NATS disk",
+]);
