@@ -10,8 +10,12 @@ import { LOG_CHANGED, LogChanged, LogConfirm, ROOMS_STREAM } from "../../contrac
 import { type Bus, epochOfStream, errorText, request, subscribe } from "../../kit/mod.ts";
 import type { Anchors } from "./anchors.ts";
 
-/** Wait between attempts to find the stream, or to have it confirmed, milliseconds: first, at most. */
-const RETRY_MIN_MS = 250;
+/**
+ * Wait between attempts to find the stream, or to have it confirmed, milliseconds: at first, at most
+ * while nobody can join, and at most after that.
+ */
+const RETRY_MIN_MS = 125;
+const RETRY_URGENT_MS = 500;
 const RETRY_MAX_MS = 2_000;
 
 /** The shortest time between two checks by {@link Log.checkIdentity}, milliseconds. */
@@ -23,11 +27,21 @@ const PERIODIC_CHECK_MS = 30_000;
 /** Timeout of a request to persistence, milliseconds. */
 const CONFIRM_TIMEOUT_MS = 2_000;
 
+/**
+ * How long the gateway waits for persistence to confirm the log before it follows it all the same,
+ * milliseconds. Persistence attaches to the log again within a second of a reconnect. Meanwhile a log
+ * that was restored from an older copy still has its old epoch.
+ */
+const SETTLE_MS = 2_000;
+
 /** The log, as far as a gateway knows it. */
 export interface Log {
   /** The log's epoch; null until the stream has been found. */
   readonly epoch: string | null;
-  /** Whether the stream has been found since the last (re)connect to NATS. */
+  /**
+   * Whether the stream has been found since the last (re)connect to NATS, and persistence has confirmed
+   * it or is not available.
+   */
   readonly found: boolean;
   /** Resolves when the stream has been found, or after `deadline` milliseconds without it. */
   waitUntilFound(deadline: number): Promise<void>;
@@ -69,8 +83,10 @@ class FollowedLog implements Log {
   #isConfirmed = false;
   /** Counts (re)connects: what was found out before the last one is void. */
   #connects = 0;
+  #connectedAt = performance.now();
   #checkedAt = -Infinity;
   #finding: Promise<void> | undefined;
+  #wakeUp: (() => void) | undefined;
   #stopped = false;
 
   constructor(bus: Bus, anchors: Anchors) {
@@ -78,6 +94,7 @@ class FollowedLog implements Log {
     this.#anchors = anchors;
     bus.onReconnect(() => this.#connected());
     this.#changes = subscribe(bus, LOG_CHANGED, LogChanged, ({ epoch }) => {
+      this.#wakeUp?.();
       if (epoch !== this.#epoch) this.#find();
     });
     const period = PERIODIC_CHECK_MS * (1 - Math.random() / 3);
@@ -127,6 +144,7 @@ class FollowedLog implements Log {
   /** After a (re)connect it may be another log. */
   #connected(): void {
     this.#connects++;
+    this.#connectedAt = performance.now();
     this.#lose();
     this.#find();
   }
@@ -151,8 +169,7 @@ class FollowedLog implements Log {
       if (connects !== this.#connects) wait = RETRY_MIN_MS;
       connects = this.#connects;
       try {
-        const known = await this.#inspect(connects);
-        if (known && (this.#isConfirmed || await this.#confirm(connects))) return;
+        if (await this.#inspect(connects) && await this.#settle(connects)) return;
       } catch (error) {
         const text = errorText(error);
         if (text !== loggedError && !this.#isFound) {
@@ -160,9 +177,21 @@ class FollowedLog implements Log {
         }
         loggedError = text;
       }
-      await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
-      wait = Math.min(wait * 2, RETRY_MAX_MS);
+      await this.#sleep(wait * (0.75 + Math.random() / 2));
+      wait = Math.min(wait * 2, this.#isFound ? RETRY_MAX_MS : RETRY_URGENT_MS);
     }
+  }
+
+  /** Sleeps until persistence announces that it archives a log, or the time is up. */
+  async #sleep(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
   }
 
   /** Reads the stream once. Returns false if it is no log that this gateway may follow (yet). */
@@ -179,7 +208,6 @@ class FollowedLog implements Log {
       await request(this.#bus, LogConfirm, { epoch, lost }, { timeout: CONFIRM_TIMEOUT_MS });
       return false;
     }
-    const wasFound = this.#isFound;
     this.#epoch = epoch;
     if (before !== null && before !== epoch) {
       if (this.#isConfirmed) this.#lose();
@@ -187,23 +215,38 @@ class FollowedLog implements Log {
       for (const callback of this.#onReplaced) {
         callback("the log was replaced or has lost messages");
       }
-    } else if (!wasFound) {
-      for (const callback of this.#onReconnected) callback();
     }
-    this.#isFound = true;
-    this.#found.resolve();
     return true;
   }
 
-  /** Asks persistence. Returns false if it archives another log. */
-  async #confirm(connects: number): Promise<boolean> {
+  /**
+   * Asks persistence to confirm the log, and follows it once it has, or is silent for a while. Returns
+   * whether it is confirmed.
+   */
+  async #settle(connects: number): Promise<boolean> {
     const epoch = this.#epoch!;
-    const options = { timeout: CONFIRM_TIMEOUT_MS };
-    const answer = await request(this.#bus, LogConfirm, { epoch }, options);
-    if (connects !== this.#connects || answer.epoch !== epoch) return false;
-    this.#isConfirmed = true;
-    this.#confirmed.resolve();
+    if (!this.#isConfirmed) {
+      const options = { timeout: CONFIRM_TIMEOUT_MS };
+      const answer = await request(this.#bus, LogConfirm, { epoch }, options).catch(() => null);
+      if (connects !== this.#connects) return false;
+      if (answer === null) {
+        if (performance.now() - this.#connectedAt >= SETTLE_MS) this.#follow();
+        return false;
+      }
+      // It archives another log: this one is about to get another epoch.
+      if (answer.epoch !== epoch) return false;
+      this.#isConfirmed = true;
+      this.#confirmed.resolve();
+    }
+    this.#follow();
     return true;
+  }
+
+  #follow(): void {
+    if (this.#isFound) return;
+    this.#isFound = true;
+    this.#found.resolve();
+    for (const callback of this.#onReconnected) callback();
   }
 
   /** Returns the seq of a message that this gateway has received and the log has lost; or null. */
