@@ -9,6 +9,8 @@ import {
   type HistoryPage,
   HistoryRead,
 } from "../../services/contract/mod.ts";
+import { connectBus, createLogger } from "../../services/kit/mod.ts";
+import { auditAll } from "../../services/start/commands/audit.ts";
 import type { System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
@@ -41,12 +43,11 @@ export async function readArchive(
 }
 
 /**
- * Audits the archive of rooms and returns what is wrong. An audit of the persistence service's own can
- * replace it. Until there is one, it reads each room's history backwards and forwards: both must
- * have the same messages, each once, and each `prev` must be the seq of the message before.
+ * Audits the archive and returns what is wrong: what `deno task audit` finds, and rooms whose history is
+ * not the same backwards and forwards, each message once, each `prev` the seq of the message before.
  */
 export async function auditArchive(system: System, rooms: readonly string[]): Promise<string[]> {
-  const wrong: string[] = [];
+  const wrong = await until("the audit", () => differences(system));
   for (const room of rooms) {
     const { messages: backwards, epoch } = await readArchive(system, room, 0);
     const oldest = backwards[0]?.epoch ?? epoch;
@@ -69,6 +70,19 @@ export async function auditArchive(system: System, rooms: readonly string[]): Pr
     }
   }
   return wrong;
+}
+
+/** Returns the differences between log and archive. */
+async function differences(system: System): Promise<string[]> {
+  const log = createLogger("judge", { write: () => {} });
+  const bus = await connectBus({ url: system.nats.url, name: "judge", log });
+  try {
+    const lines: string[] = [];
+    const left = await auditAll(bus, false, (line) => lines.push(`audit: ${line}`));
+    return left === 0 ? [] : lines;
+  } finally {
+    await bus.drain();
+  }
 }
 
 /** Reads all pages in one direction. The epoch of a page goes with the cursor of the next one. */

@@ -197,10 +197,12 @@ class FollowedLog implements Log {
   /** Reads the stream once. Returns false if it is no log that this gateway may follow (yet). */
   async #inspect(connects: number): Promise<boolean> {
     const manager = await jetstreamManager(this.#bus.nats, { checkAPI: false });
+    // Before the stream is read: what arrives later may be newer than what it reports.
+    const { highest } = this.#anchors;
     const info = await manager.streams.info(ROOMS_STREAM);
     const before = this.#epoch;
     const epoch = epochOfStream(info);
-    const lost = before === epoch ? await this.#lostSeq(manager, info) : null;
+    const lost = before === epoch ? await this.#lostSeq(manager, info, highest) : null;
     if (connects !== this.#connects) return false;
     if (lost !== null) {
       // The log has to get another epoch before anybody may follow it.
@@ -250,8 +252,11 @@ class FollowedLog implements Log {
   }
 
   /** Returns the seq of a message that this gateway has received and the log has lost; or null. */
-  async #lostSeq(manager: JetStreamManager, { state }: StreamInfo): Promise<number | null> {
-    const { highest } = this.#anchors;
+  async #lostSeq(
+    manager: JetStreamManager,
+    { state }: StreamInfo,
+    highest: number,
+  ): Promise<number | null> {
     if (state.last_seq < highest) return highest;
     for (const { seq, payload } of this.#anchors.newestFirst()) {
       if (seq < state.first_seq) return null;
