@@ -198,6 +198,8 @@ export class Room {
   }
 
   #repaired(): Promise<void> {
+    // Usually nothing is missing. Then there is no need for a timer.
+    if (this.#sequencer.live) return Promise.resolve();
     const late = () => new FaultError("unavailable", "the room is waiting for the archive", 1_000);
     return withDeadline(this.#sequencer.repaired(), REPAIR_DEADLINE_MS, late);
   }
