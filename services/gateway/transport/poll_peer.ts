@@ -44,6 +44,7 @@ export class PollPeer extends HttpPeer {
   #closing: CloseName | null = null;
   #answerScheduled = false;
   #hasOverflowed = false;
+  #ended = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #drained: PromiseWithResolvers<void> | null = null;
 
@@ -87,6 +88,7 @@ export class PollPeer extends HttpPeer {
     this.#drained?.resolve();
     this.resume();
     this.#answerNow();
+    if (this.#ended) return;
     // Later polls fetch what is left. An unauthenticated session ends at once, to free its place.
     const { PONG_TIMEOUT_MS } = this.deps.config;
     this.#closeTimer = setTimeout(
@@ -168,6 +170,8 @@ export class PollPeer extends HttpPeer {
   }
 
   override disconnected(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#closing ??= "normal";
     clearTimeout(this.#closeTimer);
     this.#drained?.resolve();
