@@ -80,12 +80,6 @@ export const GATEWAY_LEASE_MS = 3_500;
 export const AUTH_DEADLINE_MS = 5_000;
 
 /**
- * Frames queued in order while the first token is being verified. The gateway refuses any further
- * frame.
- */
-export const MAX_FRAMES_BEFORE_AUTH = 32;
-
-/**
  * Frames queued in order while a connection's joins are pending, over all its rooms. The gateway
  * stops reading the socket while any frame is queued, so only the contents of one read can queue
  * up.

@@ -50,7 +50,7 @@ Deno.test("bad input", async (t) => {
   });
 
   await t.step(
-    "frames before a token are refused, frames during its verification are queued",
+    "frames before a token are refused, frames during its verification wait, however many",
     async () => {
       const client = await system.client();
       client.send({ type: "subscribe", room: "a", id: "early" });
@@ -60,20 +60,11 @@ Deno.test("bad input", async (t) => {
       await system.auths[0]!.process.stop();
       client.send({ type: "auth", token: await tokenFor("ann") });
       client.send({ type: "subscribe", room: "early" });
-      for (let i = 0; i < 40; i++) {
-        client.send({
-          type: "message",
-          room: "early",
-          content: i,
-          id: `${i}`,
-        });
-      }
-      const errors = await client.takeMany("error", 9);
-      assert.deepEqual([...new Set(errors.map(({ code }) => code))], ["rate_limited"]);
+      const contents = Array.from({ length: 500 }, (_, i) => i);
+      for (const content of contents) client.send({ type: "message", room: "early", content });
       system.auths[0]!.process.signal("SIGCONT");
-      assert.deepEqual(errors.map(({ id }) => Number(id)), [31, 32, 33, 34, 35, 36, 37, 38, 39]);
-      const kept = await client.takeMany("room-message", 31);
-      assert.deepEqual(kept.map(({ content }) => content), Array.from({ length: 31 }, (_, i) => i));
+      const kept = await client.takeMany("room-message", contents.length);
+      assert.deepEqual(kept.map(({ content }) => content), contents);
       client.close();
     },
   );

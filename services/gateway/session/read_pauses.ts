@@ -16,13 +16,15 @@ const REASONS = {
   publishes: 4,
   /** The gateway drains. */
   drain: 8,
+  /** A token is being verified. */
+  token: 16,
 } as const;
 
 /** The name of a reason. */
 export type PauseReason = keyof typeof REASONS;
 
 /** Reasons for which frames that were read already wait, too. */
-const HOLDING = REASONS.joins | REASONS.publishes;
+const HOLDING = REASONS.joins | REASONS.publishes | REASONS.token;
 
 /** See the module's doc. A session has one of these. */
 export class ReadPauses {

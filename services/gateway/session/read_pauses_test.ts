@@ -9,4 +9,5 @@ Deno.test("a client is paused while there is any reason, and frames wait for som
   assert.equal(pauses.add("joins"), false);
   assert.deepEqual([pauses.remove("joins"), pauses.active, pauses.holding], [true, true, false]);
   assert.deepEqual([pauses.remove("frames"), pauses.active], [true, false]);
+  assert.deepEqual([pauses.add("token"), pauses.holding], [true, true]);
 });

@@ -6,11 +6,11 @@
  */
 import {
   type ClientFrame,
+  type ClientFrameOf,
   type CloseName,
   type Fault,
   fault,
   type Identity,
-  MAX_FRAMES_BEFORE_AUTH,
   parseClientFrame,
   type ServerFrame,
 } from "../../contract/mod.ts";
@@ -76,8 +76,10 @@ export class Session {
   #lastFrameAt: number;
   /** Created with the first join: most sessions join few rooms and stay, and a map is 200 bytes. */
   #joins: JoinQueue | null = null;
+  /** Whether a token is being verified and applied. */
   #verifying = false;
-  #earlyFrames: ClientFrame[] | null = null;
+  /** A token that came meanwhile. */
+  #nextToken: ClientFrameOf<"auth"> | null = null;
   #expiryAnnounced = false;
   readonly #violations: Violations;
   readonly #rate: RateLimit;
@@ -102,6 +104,8 @@ export class Session {
 
   /** Takes the text of one frame. */
   receive(text: string): void {
+    // Whatever it says, it needs the identity.
+    if (this.#verifying && this.identity === null) this.reading.pause("token");
     this.reading.receive(text);
   }
 
@@ -124,12 +128,12 @@ export class Session {
     this.#accept(parsed.frame);
   }
 
-  /** Authenticates with a token from a frame or from the handshake. Never throws. */
+  /**
+   * Authenticates with a token from a frame or from the handshake. Call it for one token at a time. Never
+   * throws.
+   */
   async authenticate(token: string, id?: string): Promise<void> {
     const first = this.identity === null;
-    if (this.#verifying) {
-      return this.refuse(fault("rate_limited", "a token is being verified"), { id });
-    }
     this.#verifying = true;
     try {
       const identity = await this.#deps.verify(token);
@@ -143,10 +147,15 @@ export class Session {
       if (!this.closed) this.#tokenRefused(faultOf(error), first, id);
     } finally {
       this.#verifying = false;
-      const early = this.#earlyFrames ?? [];
-      this.#earlyFrames = null;
-      for (const frame of early) this.#accept(frame);
+      this.#takeNextToken();
     }
+  }
+
+  #takeNextToken(): void {
+    const next = this.#nextToken;
+    this.#nextToken = null;
+    if (next !== null && !this.closed) void this.authenticate(next.token, next.id);
+    else this.reading.resume("token");
   }
 
   async #authenticated(identity: Identity, id: string | undefined): Promise<void> {
@@ -267,7 +276,6 @@ export class Session {
   disconnected(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#earlyFrames = null;
     this.reading.end();
     for (const membership of [...this.rooms.values()]) {
       this.#deps.commands.disconnected(this, membership);
@@ -277,9 +285,10 @@ export class Session {
 
   #accept(frame: ClientFrame): void {
     if (this.closed) return;
-    if (this.identity === null && this.#verifying) return this.#holdEarly(frame);
     if (frame.type === "auth") {
-      void this.authenticate(frame.token, frame.id);
+      if (!this.#verifying) return void this.authenticate(frame.token, frame.id);
+      this.#nextToken = frame;
+      this.reading.pause("token");
     } else if (frame.type === "ping") {
       this.send({ type: "pong", id: frame.id });
     } else if (this.identity === null) {
@@ -287,13 +296,5 @@ export class Session {
     } else {
       this.#deps.commands.run(this, this.identity, frame);
     }
-  }
-
-  /** Holds a frame while the first token is being verified. */
-  #holdEarly(frame: ClientFrame): void {
-    const early = this.#earlyFrames ??= [];
-    if (early.length < MAX_FRAMES_BEFORE_AUTH) return void early.push(frame);
-    const refusal = fault("rate_limited", "the token is still being verified", 100);
-    this.refuse(refusal, referenceOf(frame));
   }
 }
