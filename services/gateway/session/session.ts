@@ -16,12 +16,12 @@ import {
 } from "../../contract/mod.ts";
 import { faultOf } from "../../kit/mod.ts";
 import { encodeFrame, type Frame } from "../wire/frame.ts";
-import type { InboxBudget } from "./inbox.ts";
+import type { InboxBudget } from "./reading/inbox.ts";
 import { JoinQueue } from "./join_queue.ts";
 import type { Membership } from "./membership.ts";
 import type { Peer } from "./peer.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { Reading } from "./reading.ts";
+import { Reading } from "./reading/reading.ts";
 import { referenceOf } from "./refusals.ts";
 import type { SessionLimits } from "./session_limits.ts";
 import { Violations } from "./violations.ts";
@@ -32,7 +32,7 @@ const MAX_JOINS = 32;
 /** How long before its token expires a client gets `token-expiring`, milliseconds. */
 const EXPIRY_NOTICE_MS = 60_000;
 
-/** What executes the frames of authenticated sessions; see `commands.ts`. */
+/** What executes the frames of authenticated sessions; see `commands/`. */
 export interface SessionCommands {
   /** Executes one frame. Never throws. */
   run(session: Session, identity: Identity, frame: ClientFrame): void;

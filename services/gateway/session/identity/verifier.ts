@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { AuthVerify, type Identity, MAX_BATCH } from "../../contract/mod.ts";
-import { Batcher, type Bus, FaultError, request } from "../../kit/mod.ts";
+import { AuthVerify, type Identity, MAX_BATCH } from "../../../contract/mod.ts";
+import { Batcher, type Bus, FaultError, request } from "../../../kit/mod.ts";
 
 /** Tokens that may wait, and how long each may take in all, milliseconds; see AUTH_DEADLINE_MS. */
 const MAX_QUEUE = 20_000;

@@ -13,7 +13,7 @@ import {
   ROOMS_RULES,
   RoomsJoin,
   RulesEvent,
-} from "../../contract/mod.ts";
+} from "../../../contract/mod.ts";
 import {
   Batcher,
   type Bus,
@@ -22,7 +22,7 @@ import {
   request,
   ROOT_CONTEXT,
   subscribe,
-} from "../../kit/mod.ts";
+} from "../../../kit/mod.ts";
 
 /** Grants remembered. The one that has been known for longest makes room: about 200 bytes each. */
 const MAX_GRANTS = 20_000;

@@ -6,10 +6,15 @@
  */
 import type { Subscription } from "@nats-io/transport-node";
 import * as z from "zod";
-import { revokedSubject, subjectToken, UserEvent, userEventSubject } from "../../contract/mod.ts";
-import { type Bus, subscribe } from "../../kit/mod.ts";
-import { encodeFrame } from "../wire/frame.ts";
-import type { Session } from "./session.ts";
+import {
+  revokedSubject,
+  subjectToken,
+  UserEvent,
+  userEventSubject,
+} from "../../../contract/mod.ts";
+import { type Bus, subscribe } from "../../../kit/mod.ts";
+import { encodeFrame } from "../../wire/frame.ts";
+import type { Session } from "../session.ts";
 
 /** What subjects of revocations begin with. */
 const REVOKED_PREFIX = revokedSubject("x").slice(0, -1);

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type Fault, fault, parseClientFrame } from "../../contract/mod.ts";
+import { type Fault, fault, parseClientFrame } from "../../../contract/mod.ts";
 import { Inbox, type InboxBudget } from "./inbox.ts";
 import { type PauseReason, ReadPauses } from "./read_pauses.ts";
-import { referenceOf } from "./refusals.ts";
+import { referenceOf } from "../refusals.ts";
 
 /** A session, as its reading needs it. */
 export interface Reader {

@@ -14,7 +14,7 @@ import {
   type RoomEvent,
   type SignalEvent,
   signalSubject,
-} from "../../contract/mod.ts";
+} from "../../../contract/mod.ts";
 import {
   type Bus,
   contextOf,
@@ -26,10 +26,10 @@ import {
   startHop,
   type StreamPublisher,
   traceparentOf,
-} from "../../kit/mod.ts";
-import type { PublishPressure } from "./publish_pressure.ts";
+} from "../../../kit/mod.ts";
+import type { PublishPressure } from "../reading/publish_pressure.ts";
 import { requireRight } from "./rights.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 /** What publishing needs from the gateway. */
 export interface PublishDeps {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { ClientFrame, Identity } from "../../contract/mod.ts";
-import { faultOf } from "../../kit/mod.ts";
+import type { ClientFrame, Identity } from "../../../contract/mod.ts";
+import { faultOf } from "../../../kit/mod.ts";
 import { createJoins, type JoinDeps } from "./join.ts";
 import { createPublish, type PublishDeps } from "./publish.ts";
-import { isViolation, referenceOf } from "./refusals.ts";
+import { isViolation, referenceOf } from "../refusals.ts";
 import { createRequests, type RequestDeps } from "./requests.ts";
-import type { Session, SessionCommands } from "./session.ts";
+import type { Session, SessionCommands } from "../session.ts";
 
 /** Makes the commands of one gateway. */
 export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): SessionCommands {

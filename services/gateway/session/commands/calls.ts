@@ -4,8 +4,8 @@
  * @module
  */
 import type { Msg } from "@nats-io/transport-node";
-import { callSubject } from "../../contract/mod.ts";
-import { Batcher, type Bus, type Context, FaultError, requestRaw } from "../../kit/mod.ts";
+import { callSubject } from "../../../contract/mod.ts";
+import { Batcher, type Bus, type Context, FaultError, requestRaw } from "../../../kit/mod.ts";
 
 /** Calls that one service may have from this gateway: under way, at first and at most, and waiting. */
 const WINDOW = { first: 256, max: 1_024 };

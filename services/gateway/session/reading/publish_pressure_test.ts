@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PublishPressure } from "./publish_pressure.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 function sessionOf() {
   const state = { paused: false };

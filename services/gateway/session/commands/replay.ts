@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Since } from "../../contract/mod.ts";
-import { FaultError } from "../../kit/mod.ts";
-import type { HistoryReader } from "../room/history_reader.ts";
-import type { Log } from "../room/log_identity.ts";
-import type { Delivered } from "../room/window.ts";
-import type { Membership } from "./membership.ts";
-import type { Session } from "./session.ts";
+import type { Since } from "../../../contract/mod.ts";
+import { FaultError } from "../../../kit/mod.ts";
+import type { HistoryReader } from "../../room/history_reader.ts";
+import type { Log } from "../../room/log_identity.ts";
+import type { Delivered } from "../../room/window.ts";
+import type { Membership } from "../membership.ts";
+import type { Session } from "../session.ts";
 
 /** Bytes sent before the replay checks whether the reader keeps up. */
 const CHUNK_BYTES = 64 * 1024;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 /** The shares of all places above which publishers wait, and below which they go on. */
 const PAUSE_ABOVE = 0.75;

@@ -5,7 +5,7 @@
  * @module
  */
 import { hash } from "node:crypto";
-import { type Identity, subjectToken } from "../../contract/mod.ts";
+import { type Identity, subjectToken } from "../../../contract/mod.ts";
 
 /** Tokens in the cache. It bounds the memory; one more evicts the token cached longest ago. */
 const MAX_TOKENS = 10_000;

@@ -9,16 +9,23 @@ import {
   type Grant,
   type Identity,
   type PresenceState,
-} from "../../contract/mod.ts";
-import { type Context, contextOf, FaultError, faultOf, SpanKind, startHop } from "../../kit/mod.ts";
-import type { Log } from "../room/log_identity.ts";
-import type { Presence } from "../room/presence.ts";
-import type { RoomTable } from "../room/room_table.ts";
+} from "../../../contract/mod.ts";
+import {
+  type Context,
+  contextOf,
+  FaultError,
+  faultOf,
+  SpanKind,
+  startHop,
+} from "../../../kit/mod.ts";
+import type { Log } from "../../room/log_identity.ts";
+import type { Presence } from "../../room/presence.ts";
+import type { RoomTable } from "../../room/room_table.ts";
 import type { Grants } from "./grants.ts";
-import type { Membership } from "./membership.ts";
+import type { Membership } from "../membership.ts";
 import { replay, type ReplayDeps } from "./replay.ts";
 import { requireRight } from "./rights.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 /** How long a join waits for a gateway that has just started to find the log, milliseconds. */
 const FIND_LOG_MS = 2_000;

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type ClientFrame, type ClientFrameOf, type Identity } from "../../contract/mod.ts";
-import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../kit/mod.ts";
-import type { HistoryReader } from "../room/history_reader.ts";
-import { textFrame } from "../wire/frame.ts";
+import { type ClientFrame, type ClientFrameOf, type Identity } from "../../../contract/mod.ts";
+import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../../kit/mod.ts";
+import type { HistoryReader } from "../../room/history_reader.ts";
+import { textFrame } from "../../wire/frame.ts";
 import type { Calls } from "./calls.ts";
-import { referenceOf } from "./refusals.ts";
+import { referenceOf } from "../refusals.ts";
 import { requireRight } from "./rights.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 /** Requests (history, presence, calls) that one session may have under way. */
 export const MAX_PENDING_ANSWERS = 16;

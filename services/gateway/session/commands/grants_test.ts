@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ALL_RIGHTS, type Identity, ROOMS_RULES, RoomsJoin } from "../../contract/mod.ts";
-import { connectBus, createLogger, FaultError, serve } from "../../kit/mod.ts";
-import { startNats } from "../../../tests/harness/nats.ts";
-import { until } from "../../../tests/harness/wait.ts";
+import { ALL_RIGHTS, type Identity, ROOMS_RULES, RoomsJoin } from "../../../contract/mod.ts";
+import { connectBus, createLogger, FaultError, serve } from "../../../kit/mod.ts";
+import { startNats } from "../../../../tests/harness/nats.ts";
+import { until } from "../../../../tests/harness/wait.ts";
 import { createGrants, type Grants } from "./grants.ts";
 
 const always = () => true;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Right } from "../../contract/mod.ts";
-import { FaultError } from "../../kit/mod.ts";
-import type { Membership } from "./membership.ts";
-import type { Session } from "./session.ts";
+import type { Right } from "../../../contract/mod.ts";
+import { FaultError } from "../../../kit/mod.ts";
+import type { Membership } from "../membership.ts";
+import type { Session } from "../session.ts";
 
 /**
  * Returns the session's membership of a room if its grant includes the right.
