@@ -27,11 +27,11 @@ export interface AuditorDeps extends AuditDeps {
   onRepaired(): void;
 }
 
-/** Counts what audits found since the start. */
-const counter = metrics.getMeter("hopwire.persistence")
-  .createCounter("hopwire.archive.audit.findings", { unit: "{message}" });
-const audited = metrics.getMeter("hopwire.persistence")
-  .createCounter("hopwire.archive.audit.messages", { unit: "{message}" });
+const meter = metrics.getMeter("hopwire.persistence");
+
+/** Counts what the continuous audit has compared, and what it has found, by kind. */
+const audited = meter.createCounter("hopwire.archive.audit.messages", { unit: "{message}" });
+const counter = meter.createCounter("hopwire.archive.audit.findings", { unit: "{message}" });
 
 /** Serves `archive.audit`. */
 export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
@@ -58,6 +58,9 @@ export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
 export function continuousAudit(deps: AuditorDeps): () => Promise<void> {
   let from: number | undefined;
   let epoch: string | undefined;
+  meter.createObservableGauge("hopwire.archive.audit.position", {
+    description: "The seq up to which the continuous audit has come in this round",
+  }).addCallback((result) => result.observe((from ?? 1) - 1));
   return async () => {
     const generation = deps.generation();
     if (deps.term() === null || generation === null) return;
