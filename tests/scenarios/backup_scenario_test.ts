@@ -88,8 +88,12 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
       const last = (await ann.takeMany("room-message", talking.acked.length)).at(-1)!;
 
       await loseEverything(system);
-      if (url === undefined) await Deno.remove(file);
-      else await postgres!.emptyDatabase(url);
+      if (url === undefined) {
+        for await (const { name } of Deno.readDir(system.folder)) {
+          if (name.startsWith("archive.db")) await Deno.remove(`${system.folder}/${name}`);
+        }
+      }
+      if (url !== undefined) await postgres!.emptyDatabase(url);
       await run("restore", folder, env);
       for (const service of [...system.auths, ...system.rooms, ...system.persistences]) {
         await service.restart();

@@ -30,14 +30,14 @@ export async function restore(bus: Bus, folder: string, place: ArchivePlace): Pr
   await restoreSnapshot(bus.nats, ROOMS_STREAM, head, file.readable);
 }
 
+/** Copies a file to where there is none, nor anything that SQLite would take for a part of it. */
 async function copyNew(from: string, to: string): Promise<void> {
-  try {
-    await Deno.stat(to);
-  } catch {
-    await Deno.copyFile(from, to);
-    return await Deno.chmod(to, 0o600);
+  for (const path of [to, `${to}-wal`, `${to}-shm`]) {
+    const exists = await Deno.stat(path).then(() => true, () => false);
+    if (exists) throw new Error(`${path} exists: move it away first`);
   }
-  throw new Error(`${to} exists: move it away first`);
+  await Deno.copyFile(from, to);
+  await Deno.chmod(to, 0o600);
 }
 
 /** Connects to NATS_URL, or to the server of `start` on the data folder, which ends with `stop`. */
