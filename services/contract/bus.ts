@@ -68,6 +68,12 @@ export const UserEvent = z.object({ topic: z.string().min(1).max(128), data: z.u
 /** The parsed form of {@link UserEvent}. */
 export type UserEvent = z.infer<typeof UserEvent>;
 
+/**
+ * A revocation of all tokens of a user. An empty object and nothing else, so that no reply of another
+ * service, which its requester directed here, is taken for one.
+ */
+export const RevokedEvent = z.strictObject({});
+
 /** The identity that a verified token asserts. */
 export const Identity = z.object({
   userId: UserId,

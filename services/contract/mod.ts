@@ -6,6 +6,7 @@
  */
 export * from "./bus.ts";
 export * from "./bus_history.ts";
+export * from "./bus_rights.ts";
 export * from "./codes.ts";
 export * from "./describe_issue.ts";
 export * from "./frames.ts";

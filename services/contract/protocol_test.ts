@@ -46,6 +46,7 @@ import {
   RoomsVerify,
   ServerFrame,
   signalSubject,
+  unstoredSubject,
   userEventSubject,
 } from "./mod.ts";
 
@@ -59,9 +60,9 @@ function examples(kind: "client" | "server"): string[] {
   );
 }
 
-/** Returns the cells of each row of the table below a heading. */
+/** Returns the cells of each row of the first table below a heading. */
 function table(heading: string): string[][] {
-  const section = text.split(`## ${heading}\n`)[1]!.split("\n## ")[0]!;
+  const section = text.split(`## ${heading}\n`)[1]!.split(/\n###? /)[0]!;
   return section.split("\n").filter((line) => line.startsWith("| ")).slice(2).map((line) =>
     line.split("|").slice(1, -1).map((cell) => cell.trim().replaceAll("`", ""))
   );
@@ -131,6 +132,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
   const built = [
     messageSubject(room),
     liveSubject(room),
+    unstoredSubject(room),
     signalSubject(room),
     presenceChangeSubject(room),
     presenceStateSubject("g1"),

@@ -18,6 +18,11 @@ export const ROOMS_STREAM_SUBJECT = "room.message.>";
  */
 export const ROOMS_STREAM_REPUBLISHED = "room.live.>";
 
+/** Every {@link unstoredSubject}. */
+export const UNSTORED_MESSAGES = "room.unstored.>";
+/** Every {@link signalSubject}. */
+export const SIGNALS = "room.signal.>";
+
 /** Header names. The NATS server sets the first two on republished messages. */
 export const HEADERS = {
   sequence: "Nats-Sequence",
@@ -39,12 +44,14 @@ export function messageSubject(room: string): string {
   return `room.message.${bucketOf(room)}.${room}`;
 }
 
-/**
- * The subject on which the NATS server republishes a stored message, and on which gateways publish
- * messages of rooms that store nothing.
- */
+/** The subject on which the NATS server republishes a stored message. Nobody else may publish here. */
 export function liveSubject(room: string): string {
   return `room.live.${bucketOf(room)}.${room}`;
+}
+
+/** The subject of messages in rooms that store nothing. Carries a `RoomEvent`. */
+export function unstoredSubject(room: string): string {
+  return `room.unstored.${bucketOf(room)}.${room}`;
 }
 
 /** The subject of a room's ephemeral signals. Carries a `SignalEvent`. */
@@ -75,7 +82,7 @@ export function callSubject(service: string, method: string): string {
 }
 
 /**
- * Extracts the room from a `room.message`, `room.live` or `room.signal` subject.
+ * Extracts the room from a `room.message`, `room.live`, `room.unstored` or `room.signal` subject.
  *
  * @example
  * ```ts

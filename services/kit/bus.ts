@@ -5,13 +5,14 @@
  */
 import {
   connect,
+  createInbox,
   headers as createHeaders,
   type MsgHdrs,
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { Buffer } from "node:buffer";
-import { natsUrl } from "./config.ts";
 import { errorText, type Logger } from "./log.ts";
+import { type NatsOptions, natsOptions } from "./nats_config.ts";
 
 /**
  * Most bytes that may be sent but not yet confirmed by a flush. The client library queues without a
@@ -42,6 +43,8 @@ export interface Bus {
   readonly log: Logger;
   /** Whether the connection is up. */
   readonly connected: boolean;
+  /** Returns a new subject for replies, below the prefix that this user of NATS may subscribe to. */
+  createInbox(): string;
   /** Adds a callback for each loss of the connection. */
   onDisconnect(callback: () => void): void;
   /** Adds a callback for each reconnect. The first connect does not count. */
@@ -78,25 +81,27 @@ export interface Bus {
  * connection only ends if the server rejects the credentials; `onClosed` then receives the reason.
  *
  * @param options.url one NATS URL, or several separated by commas
+ * @param options.options how to connect, instead of a URL; see {@link natsOptions}
  * @param options.name the name of the connection, which NATS's monitoring shows
  * @param options.maxOutboundBytes see {@link Bus.send}; 16 MiB by default
  * @returns the connection, once it is established
  * @throws {Error} if the server rejects the credentials on the first connect
  */
 export async function connectBus(options: {
-  url: string;
+  url?: string;
+  options?: NatsOptions;
   name: string;
   log: Logger;
   onClosed?: (reason: string) => void;
   maxOutboundBytes?: number;
 }): Promise<Bus> {
   const { log, maxOutboundBytes = MAX_OUTBOUND_BYTES } = options;
-  const urls = options.url.split(",").map((part) => natsUrl(part.trim())!);
-  const [first] = urls as [URL];
-  const [user, password] = [first.username, first.password].map(decodeURIComponent);
-  const waitNotice = setTimeout(() => log.warn("waiting for NATS", { url: hosts(urls) }), 1_000);
+  const given = options.options ?? natsOptions({ NATS_URL: options.url! }, options.name);
+  const waitNotice = setTimeout(() => {
+    log.warn("waiting for NATS", { url: String(given.servers) });
+  }, 1_000);
   const nats = await connect({
-    servers: urls.map((url) => `${url.hostname}:${url.port || 4222}`),
+    ...given,
     name: options.name,
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
@@ -109,8 +114,6 @@ export async function connectBus(options: {
     // If the client resolved host names itself, it would connect to addresses that --allow-net does
     // not list.
     resolve: false,
-    ...(first.protocol === "tls:" ? { tls: {} } : {}),
-    ...(password ? { user, pass: password } : user ? { token: user } : {}),
   }).finally(() => clearTimeout(waitNotice));
 
   let connected = true;
@@ -197,6 +200,7 @@ export async function connectBus(options: {
     get connected() {
       return connected;
     },
+    createInbox: () => createInbox(given.inboxPrefix),
     onDisconnect: (callback) => void onDisconnect.push(callback),
     onReconnect: (callback) => void onReconnect.push(callback),
     send(subject, payload, sendOptions) {
@@ -227,10 +231,6 @@ export async function connectBus(options: {
       if (!nats.isClosed()) await nats.drain().catch(() => nats.close());
     },
   };
-}
-
-function hosts(urls: URL[]): string {
-  return urls.map((url) => url.host).join(",");
 }
 
 export { createHeaders };

@@ -63,40 +63,6 @@ export function list(): z.ZodType<string[], string> {
 /** Accepts a TCP port. With 0 the system chooses a free port. */
 export const port = (): z.ZodType<number, string> => integer(0, 65_535);
 
-/** The variables that every service reads. */
-export const BASE_CONFIG = {
-  NATS_URL: z.string().default("nats://127.0.0.1:4222").refine(
-    (text) => text.split(",").every((part) => natsUrl(part.trim()) !== null),
-    "expected nats://host:port (or tls://, several separated by commas)",
-  ).meta({
-    description: "The NATS servers. The first URL may carry `user:password@` or `token@`.",
-    range: "comma-separated nats:// or tls:// URLs",
-  }),
-  HOST: z.string().default("127.0.0.1").meta({
-    description: "The address that the service's HTTP server listens on.",
-    range: "an IP address or a host name",
-  }),
-  PORT: port().default(0).meta({
-    description: "The port of that server. With 0 the system chooses a free port.",
-  }),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").meta({
-    description: "The lowest level that the service logs.",
-  }),
-  LOG_FORMAT: z.enum(["json", "text"]).default("json").meta({
-    description: "The format of log lines: one JSON object each, or text for people.",
-  }),
-  TRACE_RATIO: ratio().default(1).meta({
-    description: "The share of messages that start a trace. A trace that a client started is kept.",
-  }),
-} as const;
-
-/** Parses one NATS URL; the scheme may be missing. Returns null when the text is not a NATS URL. */
-export function natsUrl(text: string): URL | null {
-  const url = URL.parse(text.includes("://") ? text : `nats://${text}`);
-  if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === "") return null;
-  return url;
-}
-
 /**
  * Reads and validates the variables that `schema` names. An empty variable counts as unset.
  *

@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
-import {
-  BASE_CONFIG,
-  ConfigError,
-  describeVariable,
-  flag,
-  integer,
-  list,
-  ratio,
-  readConfig,
-} from "./config.ts";
+import { BASE_CONFIG } from "./base_config.ts";
+import { ConfigError, describeVariable, flag, integer, list, ratio, readConfig } from "./config.ts";
 
 const schema = z.object({
   ...BASE_CONFIG,

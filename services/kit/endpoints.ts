@@ -18,7 +18,9 @@ import {
   ERRORS,
   type Fault,
   HEADERS,
+  isDelivery,
   isErrorCode,
+  isInbox,
 } from "../contract/mod.ts";
 import { type Bus, createHeaders } from "./bus.ts";
 import { EncodedReply } from "./encoded_reply.ts";
@@ -56,7 +58,8 @@ export interface MessageInfo {
 /**
  * Serves an endpoint as one member of the queue group `queue`. A request that does not match the
  * schema is refused with `invalid_format`. A FaultError that the handler throws becomes the
- * refusal. Any other error is logged and becomes `unavailable`.
+ * refusal. Any other error is logged and becomes `unavailable`. A request whose reply would go to
+ * anything but an inbox is ignored.
  *
  * @returns the subscription; unsubscribe to stop serving
  */
@@ -104,7 +107,9 @@ export function serve<Request, Reply>(
   return bus.nats.subscribe(endpoint.subject, {
     queue,
     callback: (error, message) => {
-      if (error === null) answer(message);
+      if (error !== null) return;
+      if (isInbox(message.reply)) void answer(message);
+      else bus.log.debug("ignored a request: its reply is no inbox", { subject: message.subject });
     },
   });
 }
@@ -243,7 +248,8 @@ function isNoResponders(error: unknown): boolean {
 }
 
 /**
- * Subscribes to events. An event that does not match the schema is logged and ignored.
+ * Subscribes to events. An event that does not match the schema is logged and ignored. What a
+ * consumer of a stream delivers to the subject is no event.
  * @returns the subscription; unsubscribe to stop listening
  */
 export function subscribe<Event>(
@@ -254,13 +260,14 @@ export function subscribe<Event>(
 ): Subscription {
   return bus.nats.subscribe(subject, {
     callback: (error, message) => {
-      if (error !== null) return;
+      if (error !== null || isDelivery(message.reply)) return;
       try {
         const { subject, headers } = message;
         handle(parsePayload(schema, message), {
           subject,
           context: contextOf(headers?.get(HEADERS.traceparent)),
-          sequence: Number(headers?.get(HEADERS.sequence) ?? 0),
+          // The last one: NATS adds its own after what the publisher set.
+          sequence: Number(headers?.last(HEADERS.sequence) || 0),
         });
       } catch (failure) {
         bus.log.warn("ignored an invalid event", {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./base_config.ts";
 export * from "./batcher.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
@@ -16,6 +17,7 @@ export * from "./hop.ts";
 export * from "./log.ts";
 export * from "./log_throttle.ts";
 export * from "./namespaces.ts";
+export * from "./nats_config.ts";
 export * from "./presence/mod.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";

@@ -7,10 +7,12 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { type Bus, connectBus } from "./bus.ts";
-import { BASE_CONFIG, ConfigError, readConfig } from "./config.ts";
+import { BASE_CONFIG } from "./base_config.ts";
+import { ConfigError, readConfig } from "./config.ts";
 import { addHealthRoutes, createHealth, type Health } from "./health.ts";
 import { setTraceRatio } from "./hop.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
+import { type NatsOptions, natsOptions } from "./nats_config.ts";
 
 /** The process exits after this time even if draining has not finished, milliseconds. */
 const DRAIN_DEADLINE_MS = 10_000;
@@ -73,8 +75,10 @@ export async function runService<Shape extends z.ZodRawShape>(
 ): Promise<void> {
   const { name } = options;
   let config: BaseConfig & z.infer<z.ZodObject<Shape>>;
+  let connection: NatsOptions;
   try {
     config = readConfig(z.object({ ...BASE_CONFIG, ...options.config })) as typeof config;
+    connection = natsOptions(config, name);
   } catch (error) {
     exitOnConfigError(name, error);
   }
@@ -146,13 +150,16 @@ export async function runService<Shape extends z.ZodRawShape>(
   }
 
   bus = await connectBus({
-    url: config.NATS_URL,
+    options: connection,
     name: `hopwire-${name}`,
     log,
     onClosed: (reason) =>
       exitUnavailable("lost the connection to NATS permanently, exiting", reason),
   }).catch((error) =>
-    exitUnavailable("NATS refused the connection: check the credentials in NATS_URL", error)
+    exitUnavailable(
+      "NATS refused the connection: check the credentials of NATS_USER, NATS_URL or their files",
+      error,
+    )
   );
   try {
     await options.start(

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createInbox, type Msg, type MsgHdrs, type Subscription } from "@nats-io/transport-node";
+import type { Msg, MsgHdrs, Subscription } from "@nats-io/transport-node";
 import { type Fault, fault } from "../contract/mod.ts";
 import type { Bus } from "./bus.ts";
 
@@ -55,7 +55,7 @@ export class StreamPublisher {
     this.#bus = bus;
     this.#ring = new Array(options.maxPending ?? MAX_PENDING).fill(undefined);
     this.#timeout = options.ackTimeout ?? ACK_TIMEOUT_MS;
-    this.#prefix = `${createInbox()}.`;
+    this.#prefix = `${bus.createInbox()}.`;
     this.#subscription = bus.nats.subscribe(`${this.#prefix}*`, {
       callback: (error, message) => {
         if (error === null) this.#acked(message);

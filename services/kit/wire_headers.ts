@@ -52,12 +52,16 @@ export function wireHeader(message: Msg, name: Uint8Array): string | undefined {
 
 /**
  * Returns the value of a message's header as a whole number, or NaN if it is missing. `name` comes
- * from {@link headerName}.
+ * from {@link headerName}. If a message has the header more than once, the last one counts: NATS adds
+ * its own headers at the end, and whoever published the message may have set one of the same name.
  */
 export function wireHeaderNumber(message: Msg, name: Uint8Array): number {
   const { _rdata: bytes, _msg: info } = message as unknown as RawMessage;
-  if (bytes === undefined || info === undefined) return Number(slowHeader(message, name) ?? NaN);
+  if (bytes === undefined || info === undefined) {
+    return Number(message.headers?.last(new TextDecoder().decode(name.subarray(0, -1))) || NaN);
+  }
   let at = valueAt(bytes, info.hdr, name);
+  for (let next = at; next >= 0; next = valueAt(bytes, info.hdr, name, next)) at = next;
   if (at < 0) return NaN;
   let value = 0;
   for (; at < info.hdr && bytes[at] !== RETURN; at++) value = value * 10 + (bytes[at]! - 48);
@@ -80,12 +84,12 @@ export function recordedTraceparent(message: Msg): string | undefined {
   return isSampled(traceparent) ? traceparent : undefined;
 }
 
-/** Returns the offset of a header's value, or -1 if the header is missing. */
-function valueAt(bytes: Uint8Array, end: number, name: Uint8Array): number {
+/** Returns the offset of a header's first value after `from`, or -1 if there is none. */
+function valueAt(bytes: Uint8Array, end: number, name: Uint8Array, from = 0): number {
   const { length } = name;
   const [first, last] = [name[0]!, length - 1];
   // Each header starts after a line break. The first line is the version.
-  for (let at = bytes.indexOf(10) + 1; at > 0 && at + length < end;) {
+  for (let at = bytes.indexOf(10, from) + 1; at > 0 && at + length < end;) {
     if (bytes[at] === first && bytes[at + last] === COLON) {
       let same = 1;
       while (same < last && bytes[at + same] === name[same]) same++;

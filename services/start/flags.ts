@@ -7,7 +7,7 @@
 import { AUTH_CONFIG } from "../auth/config.ts";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
 import type * as z from "zod";
-import { BASE_CONFIG, natsUrl } from "../kit/mod.ts";
+import { BASE_CONFIG, NATS_FILES, natsUrl } from "../kit/mod.ts";
 import { PERSISTENCE_CONFIG } from "../persistence/config.ts";
 import { ROOMS_CONFIG } from "../rooms/config.ts";
 
@@ -72,11 +72,19 @@ function hostOfUrl(text: string | undefined, port?: string): string | null {
 
 function readsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
   const reads = service === "gateway" ? ["services/gateway/demo"] : [];
-  if (service === "persistence") reads.push(...writesOf(service, env));
+  if (service === "persistence") {
+    reads.push(...writesOf(service, env));
+    if (env.DATABASE_PASSWORD_FILE) reads.push(env.DATABASE_PASSWORD_FILE);
+  }
   if ((service === "rooms" || service === "persistence") && env.NAMESPACES_FILE) {
     reads.push(env.NAMESPACES_FILE);
   }
-  if (service === "auth" && env.AUTH_PUBLIC_KEY_FILE) reads.push(env.AUTH_PUBLIC_KEY_FILE);
+  if (service === "auth") {
+    for (const name of ["AUTH_PUBLIC_KEY_FILE", "AUTH_SECRET_FILE"]) {
+      if (env[name]) reads.push(env[name]);
+    }
+  }
+  for (const name of NATS_FILES) if (env[name]) reads.push(env[name]);
   return reads;
 }
 

@@ -7,6 +7,12 @@
 import { SignJWT } from "jose";
 import { buildPage } from "../../services/start/build.ts";
 import { flagsOf, type ServiceName } from "../../services/start/flags.ts";
+import {
+  authorizationOf,
+  natsAccounts,
+  natsUsers,
+  seedFile,
+} from "../../services/start/nats_users.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 import { ROOT } from "./root.ts";
@@ -45,9 +51,11 @@ export interface SystemOptions {
   natsConfig?: string;
   /** The nats-server binary. By default that of NATS_SERVER, else the installed one. */
   natsServer?: string;
+  /** Services of the test, which get users of NATS: see NATS_SERVICES. */
+  natsServices?: string[];
 }
 
-/** A running system. */
+/** A running system. Each service has its own user of NATS. */
 export interface System extends AsyncDisposable {
   readonly nats: NatsServer;
   readonly folder: string;
@@ -55,6 +63,8 @@ export interface System extends AsyncDisposable {
   readonly auths: TestService[];
   readonly rooms: TestService[];
   readonly persistences: TestService[];
+  /** The variables with which a service connects to NATS as its own user. */
+  natsEnv(service: string): Record<string, string>;
   /** Connects a client, and authenticates it if a user is given. */
   client(options?: ClientOptions): Promise<TestClient>;
   /** Returns the WebSocket URL of a gateway. */
@@ -123,12 +133,30 @@ export function startService(
   };
 }
 
+/**
+ * Adds a user for what a test itself does on the bus, as which NATS takes a connection without
+ * credentials. It may do everything.
+ */
+function withTestUser(authorization: string): string {
+  const user = `{ user: "test", password: "${crypto.randomUUID()}" }`;
+  return `no_auth_user: "test"\n${authorization.replace("users: [", `users: [\n    ${user}`)}`;
+}
+
 /** Starts a system and waits until every service is ready. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   if (options.env?.gateway?.DEMO === "true") await buildPage();
-  const nats = await startNats({ config: options.natsConfig, binary: options.natsServer });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-system-" });
-  const shared: Record<string, string> = { NATS_URL: nats.url, ...options.env?.all };
+  const keys = `${folder}/nats-users`;
+  const accounts = await natsAccounts(keys, natsUsers(options.natsServices ?? []));
+  const nats = await startNats({
+    config: `${withTestUser(authorizationOf(accounts))}${options.natsConfig ?? ""}`,
+    binary: options.natsServer,
+  });
+  const natsEnv = (service: string) => ({
+    NATS_URL: nats.url,
+    NATS_NKEY_FILE: seedFile(keys, service),
+  });
+  const shared: Record<string, string> = { ...options.env?.all };
   if (options.namespaces !== undefined) {
     shared.NAMESPACES_FILE = `${folder}/namespaces.json`;
     await Deno.writeTextFile(
@@ -145,7 +173,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const many = (name: ServiceName, count = 1) =>
     Array.from(
       { length: count },
-      () => startService(name, { ...shared, ...own[name], ...options.env?.[name] }),
+      () =>
+        startService(name, {
+          ...natsEnv(name),
+          ...shared,
+          ...own[name],
+          ...options.env?.[name],
+        }),
     );
   const auths = many("auth", options.auths);
   const persistences = many("persistence", options.persistences);
@@ -156,8 +190,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const stop = async () => {
     for (const client of clients) client.close();
     await Promise.all(all.map((service) => service.kill()));
+    const violations = nats.process.output.filter((line) => / Violation /.test(line));
     await nats[Symbol.asyncDispose]();
     await Deno.remove(folder, { recursive: true });
+    if (violations.length > 0) throw new Error(`missing rights:\n${violations.join("\n")}`);
   };
   try {
     await Promise.all(all.map((service) => service.ready()));
@@ -174,6 +210,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     rooms,
     persistences,
     url,
+    natsEnv,
     async client({ user, gateway, claims } = {}) {
       const client = await connectClient(url(gateway));
       clients.push(client);

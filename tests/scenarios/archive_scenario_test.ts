@@ -147,7 +147,7 @@ Deno.test("an erased message leaves windows and history, and members are told", 
   const command = async (...args: string[]) => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", `${ROOT}services/start/commands/${args[0]}.ts`, ...args.slice(1)],
-      env: { NATS_URL: system.nats.url },
+      env: system.natsEnv("operator"),
     }).output();
     return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
   };

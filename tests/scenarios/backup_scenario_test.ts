@@ -73,7 +73,7 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
       const place: Record<string, string> = url === undefined
         ? { SQLITE_PATH: file }
         : { DATABASE_URL: url };
-      const env = { NATS_URL: system.nats.url, ...place };
+      const env = { ...system.natsEnv("operator"), ...place };
       const folder = `${system.folder}/backup`;
       const ann = await system.client({ user: "ann" });
       ann.send({ type: "subscribe", room: "lobby" });
@@ -134,7 +134,7 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
 
 Deno.test("a restore overwrites nothing", async () => {
   await using system = await startSystem();
-  const env = { NATS_URL: system.nats.url, SQLITE_PATH: `${system.folder}/archive.db` };
+  const env = { ...system.natsEnv("operator"), SQLITE_PATH: `${system.folder}/archive.db` };
   await run("backup", `${system.folder}/backup`, env);
   for (
     const [path, text] of [

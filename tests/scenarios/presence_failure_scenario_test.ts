@@ -167,7 +167,7 @@ Deno.test("a gateway that drains: users that move are not announced, the others 
 
 Deno.test("members of a gateway whose clock is ten seconds behind join, are seen and leave", async () => {
   await using system = await startSystem();
-  const env = { NATS_URL: system.nats.url };
+  const env = system.natsEnv("gateway");
   await using late = startService("gateway", env, "tests/harness/late_gateway.ts");
   await late.ready();
   const [watcher] = await crowd(system, 0, "hall", ["watcher"]);

@@ -3,7 +3,7 @@
  * here each is type-checked and run as it stands, with only its addresses changed.
  */
 import assert from "node:assert/strict";
-import { namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
+import { inboxPrefix, namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { startSystem, type System } from "../harness/system.ts";
@@ -37,6 +37,7 @@ async function withSystem(
   const authPort = freePort();
   await using system = await startSystem({
     env: { auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" } },
+    natsServices: ["dice"],
   });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-readme-" });
   try {
@@ -80,14 +81,14 @@ Deno.test("services/kit/README.md: a service with any NATS client", () =>
   withSystem(async (system, folder) => {
     const readme = "services/kit/README.md";
     const [program] = await programs(readme);
-    const url = new URL(system.nats.url);
     // This program stands at the root of the repository.
-    await save(`${folder}/dice.ts`, program!.replace("127.0.0.1:4222", url.host), "README.md");
+    await save(`${folder}/dice.ts`, program!, "README.md");
     const ada = await system.client({ user: "ada" });
     ada.send({ type: "subscribe", room: "chat.lobby", id: "s" });
     await ada.take("subscribed");
     await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/dice.ts`], {
       cwd: ROOT,
+      env: { ...system.natsEnv("dice"), NATS_INBOX_PREFIX: inboxPrefix("dice") },
     });
     const message = await ada.take("room-message", () => true, PROGRAM_MS);
     assert.equal(message.content, "Who wants to roll?");
@@ -109,7 +110,7 @@ Deno.test("services/kit/README.md: a service with the kit", () =>
     const port = freePort();
     await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/main.ts`], {
       cwd: ROOT,
-      env: { NATS_URL: system.nats.url, PORT: String(port), DICE_SIDES: "2" },
+      env: { ...system.natsEnv("dice"), PORT: String(port), DICE_SIDES: "2" },
     });
     await until("the service to be ready", async () => {
       if (service.ended !== undefined) throw new Error(service.output.join("\n"));

@@ -35,7 +35,8 @@ export async function readLogHead(
     "",
     { timeout: READ_HEAD_TIMEOUT_MS },
   );
-  const sequence = message.headers?.get(HEADERS.sequence);
+  // The last one: NATS adds its own after what the publisher set.
+  const sequence = message.headers?.last(HEADERS.sequence);
   if (sequence) return { seq: Number(sequence), known: true };
   if (message.headers?.code !== 404) {
     throw new FaultError("unavailable", "the room's log cannot be reached", 1_000);

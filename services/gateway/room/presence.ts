@@ -11,6 +11,7 @@ import {
   GATEWAY_PING,
   type GatewayAlive,
   type Identity,
+  isInbox,
   presenceChangeSubject,
   type PresenceState,
   PresenceStatePage,
@@ -98,7 +99,9 @@ export class Presence {
       serve(bus, state, gateway, (query) => this.#facts.page(query)),
       bus.nats.subscribe(GATEWAY_PING, {
         callback: (error, message) => {
-          if (error === null) message.respond(JSON.stringify(this.#alive()));
+          if (error === null && isInbox(message.reply)) {
+            message.respond(JSON.stringify(this.#alive()));
+          }
         },
       }),
     ];

@@ -9,10 +9,12 @@ import type { Msg, Subscription } from "@nats-io/transport-node";
 import {
   type Grant,
   HEADERS,
+  isDelivery,
   liveSubject,
   RoomEvent,
   SignalEvent,
   signalSubject,
+  unstoredSubject,
 } from "../../contract/mod.ts";
 import {
   contextOf,
@@ -96,6 +98,13 @@ export class Room {
         },
       }),
     ];
+    if (!stored) {
+      this.#subscriptions.push(bus.nats.subscribe(unstoredSubject(name), {
+        callback: (error, message) => {
+          if (error === null) this.#live(message);
+        },
+      }));
+    }
     this.presence = presence === "off"
       ? null
       : new RoomPresence(name, presence, this.members, deps.presence);
@@ -222,6 +231,7 @@ export class Room {
   }
 
   #live(message: Msg): void {
+    if (isDelivery(message.reply)) return;
     const seq = wireHeaderNumber(message, SEQUENCE);
     const own = hasWireHeader(message, CHECKED);
     const event = own ? message.data : validatedEvent(message.data, this.name, RoomEvent);
@@ -230,7 +240,7 @@ export class Room {
       if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
       return;
     }
-    // Somebody published this directly: only the server's republished copy carries a sequence.
+    // Not a copy that the server republished: only those carry a sequence.
     if (Number.isNaN(seq)) return;
     const prev = wireHeaderNumber(message, LAST_SEQUENCE);
     this.#deps.anchors.note(seq, message.data);
@@ -247,11 +257,14 @@ export class Room {
     if (frame === null) return;
     const hop = entry.traceparent !== undefined
       ? startHop(
-        "deliver room.live",
+        `deliver room.${this.stored ? "live" : "unstored"}`,
         SpanKind.CONSUMER,
         contextOf(entry.traceparent),
         {
-          ...natsAttributes("process", liveSubject(this.name)),
+          ...natsAttributes(
+            "process",
+            this.stored ? liveSubject(this.name) : unstoredSubject(this.name),
+          ),
           "hopwire.room": this.name,
           "hopwire.seq": entry.seq,
           "hopwire.fanout": this.members.length,
@@ -265,6 +278,7 @@ export class Room {
   }
 
   #signal(message: Msg): void {
+    if (isDelivery(message.reply)) return;
     const { data } = message;
     const own = hasWireHeader(message, CHECKED);
     const event = own ? data : validatedEvent(data, this.name, SignalEvent);

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Msg } from "@nats-io/transport-node";
-import { gatewaySessionSubject, HEADERS } from "../../contract/mod.ts";
+import { gatewaySessionSubject, HEADERS, isInbox } from "../../contract/mod.ts";
 import { encodeHeaders, errorText, faultOf, requestRaw } from "../../kit/mod.ts";
 import { type HttpAnswer, refusal, type RequestKind } from "./http_answer.ts";
 import type { TransportDeps } from "./transport_deps.ts";
@@ -46,7 +46,7 @@ export function createForwarding(
   };
   const subscription = bus.nats.subscribe(gatewaySessionSubject(id), {
     callback(error, message) {
-      if (error === null) void serve(message);
+      if (error === null && isInbox(message.reply)) void serve(message);
     },
   });
   let [requests, bytes] = [0, 0];

@@ -8,6 +8,7 @@ import type { Subscription } from "@nats-io/transport-node";
 import {
   GATEWAY_ALIVE,
   GatewayAlive,
+  isDelivery,
   PresenceChange,
   PresenceStatePage,
   PresenceStateRequest,
@@ -140,7 +141,8 @@ export class PresenceFollower {
   listen(subject: string, roomOf: (subject: string) => string): Subscription {
     return this.#bus.nats.subscribe(subject, {
       callback: (error, message) => {
-        if (error !== null || startsWith(message.data, this.#ownStart)) return;
+        if (error !== null || isDelivery(message.reply)) return;
+        if (startsWith(message.data, this.#ownStart)) return;
         let value: unknown;
         try {
           value = message.json();

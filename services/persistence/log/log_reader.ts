@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
+import type { Msg, Subscription } from "@nats-io/transport-node";
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import { ROOMS_STREAM } from "../../contract/mod.ts";
 import { type Bus, recordedTraceparent } from "../../kit/mod.ts";
@@ -65,7 +65,7 @@ export class LogReader {
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
-    this.#inbox = createInbox(inboxPrefix(options.bus));
+    this.#inbox = options.bus.createInbox();
   }
 
   /** Creates the consumer. Throws if JetStream refuses. */
@@ -177,11 +177,6 @@ export class LogReader {
       };
     });
   }
-}
-
-/** The prefix of inboxes that this connection may subscribe to. */
-function inboxPrefix(bus: Bus): string | undefined {
-  return (bus.nats as { options?: { inboxPrefix?: string } }).options?.inboxPrefix;
 }
 
 /**

@@ -7,10 +7,11 @@
  */
 import { ROOMS_STREAM } from "../../contract/mod.ts";
 import { findNatsServer, writeNatsConfig } from "../nats_server.ts";
+import { natsAccounts, natsUsers } from "../nats_users.ts";
 import { freePort } from "../ports.ts";
 import type { Bus } from "../../kit/mod.ts";
 import { type ArchivePlace, archivePlace, runProgram } from "./backup.ts";
-import { connectTo, runCommand } from "./operator_bus.ts";
+import { connectOperator, connectTo, keysFolder, runCommand } from "./operator_bus.ts";
 import { restoreSnapshot, SnapshotHead } from "./stream_snapshot.ts";
 
 /**
@@ -43,12 +44,13 @@ async function copyNew(from: string, to: string): Promise<void> {
 /** Connects to NATS_URL, or to the server of `start` on the data folder, which ends with `stop`. */
 async function openNats(): Promise<{ connect: () => Promise<Bus>; stop: () => Promise<void> }> {
   const url = Deno.env.get("NATS_URL");
-  if (url !== undefined) return { connect: () => connectTo(url), stop: () => Promise.resolve() };
+  if (url) return { connect: connectOperator, stop: () => Promise.resolve() };
   const dataDir = Deno.env.get("DATA_DIR") ?? ".data";
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   const port = freePort();
+  const accounts = await natsAccounts(keysFolder(), natsUsers([]));
   const server = new Deno.Command(await findNatsServer(), {
-    args: ["-c", await writeNatsConfig(dataDir, port)],
+    args: ["-c", await writeNatsConfig(dataDir, port, accounts)],
     stdout: "null",
     stderr: "null",
   }).spawn();

@@ -8,12 +8,12 @@ import {
   type ClientFrameOf,
   HEADERS,
   type Identity,
-  liveSubject,
   MAX_CONTENT_BYTES,
   messageSubject,
   type RoomEvent,
   type SignalEvent,
   signalSubject,
+  unstoredSubject,
 } from "../../../contract/mod.ts";
 import {
   type Bus,
@@ -92,8 +92,8 @@ function publishMessage(
   const event = { room, id: id ?? messageId(), userId, username, timestamp: Date.now() };
   const payload = eventJson(event, json);
   stats.messagesIn++;
-  const subject = stored ? messageSubject(room) : liveSubject(room);
-  const hop = startHop(`send room.${stored ? "message" : "live"}`, SpanKind.PRODUCER, parent, {
+  const subject = stored ? messageSubject(room) : unstoredSubject(room);
+  const hop = startHop(`send room.${stored ? "message" : "unstored"}`, SpanKind.PRODUCER, parent, {
     ...natsAttributes("send", subject),
     "messaging.message.id": event.id,
     "messaging.message.body.size": payload.length,

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Subscription } from "@nats-io/transport-node";
-import * as z from "zod";
 import {
+  RevokedEvent,
   revokedSubject,
   subjectToken,
   UserEvent,
@@ -38,7 +38,7 @@ export class UserTable {
     this.#bus = bus;
     // One subscription for all users. Revocations are rare, and one subscription per user would cost
     // 3 KB per connection.
-    this.#revocations = subscribe(bus, `${REVOKED_PREFIX}*`, z.unknown(), (_, { subject }) => {
+    this.#revocations = subscribe(bus, `${REVOKED_PREFIX}*`, RevokedEvent, (_, { subject }) => {
       const user = subject.slice(REVOKED_PREFIX.length);
       onRevoked(user);
       const sessions = this.#users.get(user)?.sessions ?? [];

@@ -1,0 +1,240 @@
+/**
+ * Who may publish and subscribe to which subjects: one NATS user for each service, with what it needs
+ * and nothing else. The configuration of nats-server and the table in PROTOCOL.md are made from this.
+ * No I/O.
+ *
+ * Two things are nobody's right. `room.live` is published by the NATS server alone, whose copies are
+ * not subject to permissions. And a reply goes to an inbox: see {@link isInbox}.
+ *
+ * @module
+ */
+import {
+  AuthVerify,
+  ROOMS_RULES,
+  RoomsJoin,
+  RoomsPresence,
+  RoomsRoster,
+  RoomsVerify,
+} from "./bus.ts";
+import {
+  ArchiveAudit,
+  HistoryErase,
+  HistoryHeads,
+  HistoryRead,
+  LOG_CHANGED,
+  LogConfirm,
+  ROOM_ERASED,
+} from "./bus_history.ts";
+import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
+import {
+  gatewaySessionSubject,
+  ROOMS_STREAM,
+  ROOMS_STREAM_REPUBLISHED,
+  ROOMS_STREAM_SUBJECT,
+  SIGNALS,
+  UNSTORED_MESSAGES,
+} from "./subjects.ts";
+
+/** What one user of NATS may do. Subjects may have wildcards. */
+export interface BusRights {
+  /** The subjects that the user may publish to. */
+  publish: readonly string[];
+  /** The subjects that the user may subscribe to. */
+  subscribe: readonly string[];
+  /**
+   * How long after a request the user may answer it once, wherever the request wants its reply,
+   * seconds. Without it the user may answer only to subjects of `publish`.
+   *
+   * NATS remembers every message with a reply subject that it delivers to such a user, and gets slow
+   * with more than 4,096 unanswered ones: 370 us for each further message on 2.9.10. So this is not for
+   * readers of a stream, whose messages all have one.
+   */
+  answersWithin?: number;
+}
+
+/** The users of Hopwire's own services, and of the operator's commands (`deno task backup` ...). */
+export const BUS_USERS = ["gateway", "auth", "rooms", "persistence", "operator"] as const;
+/** The name of one of these users. */
+export type BusUser = typeof BUS_USERS[number];
+
+/** What a service of one's own may do beside what every service may. */
+export const SERVICE_EXTRAS = ["erase", "log", "revoke"] as const;
+/** One of {@link SERVICE_EXTRAS}. */
+export type ServiceExtra = typeof SERVICE_EXTRAS[number];
+
+/** What the name of a service, and so of its user, looks like. */
+export const SERVICE_NAME: RegExp = /^[a-z][a-z0-9_-]{0,31}$/;
+
+/** How long a service may take to answer another service, seconds; requests wait for 5 s at most. */
+const ANSWER_S = 10;
+
+/** How long a service may take to answer a call of a client, seconds; calls wait for 30 s at most. */
+const ANSWER_CALL_S = 35;
+
+const STREAM_API = "$JS.API.STREAM";
+const CONSUMER_API = "$JS.API.CONSUMER";
+
+/** The prefix of a user's inboxes, where it gets replies. Nobody else may subscribe to them. */
+export function inboxPrefix(user: string): string {
+  return `_INBOX.${user}`;
+}
+
+/**
+ * Whether a subject is somebody's inbox. NATS lets a requester name any subject for the reply, also
+ * one that only the answering service may publish to. So nothing is answered that is not an inbox.
+ */
+export function isInbox(subject: string | undefined): boolean {
+  return subject !== undefined && subject.startsWith("_INBOX");
+}
+
+/**
+ * Whether a message with this reply subject was delivered by a consumer of a stream. A consumer may
+ * name any subject to deliver to, also one that only others may publish to. So what arrives on a
+ * subject of ours by that way is nobody's message.
+ */
+export function isDelivery(reply: string | undefined): boolean {
+  return reply !== undefined && reply.startsWith("$JS.");
+}
+
+const inboxes = (user: string) => `${inboxPrefix(user)}.>`;
+
+/** The rights of {@link BUS_USERS}. */
+export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
+  gateway: {
+    publish: [
+      ROOMS_STREAM_SUBJECT,
+      UNSTORED_MESSAGES,
+      SIGNALS,
+      PRESENCE_CHANGES,
+      presenceStateSubject("*"),
+      GATEWAY_ALIVE,
+      gatewaySessionSubject("*"),
+      AuthVerify.subject,
+      RoomsJoin.subject,
+      RoomsRoster.subject,
+      RoomsVerify.subject,
+      HistoryRead.subject,
+      HistoryHeads.subject,
+      LogConfirm.subject,
+      "call.*.*",
+      `${STREAM_API}.INFO.${ROOMS_STREAM}`,
+      `${STREAM_API}.MSG.GET.${ROOMS_STREAM}`,
+      `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${ROOMS_STREAM_SUBJECT}`,
+      // It answers other gateways and rooms. A poll may take an hour (PING_INTERVAL_MS).
+      inboxes("gateway"),
+      inboxes("rooms"),
+    ],
+    subscribe: [
+      ROOMS_STREAM_REPUBLISHED,
+      UNSTORED_MESSAGES,
+      SIGNALS,
+      PRESENCE_CHANGES,
+      presenceStateSubject("*"),
+      "user.event.*",
+      "auth.revoked.*",
+      GATEWAY_ALIVE,
+      GATEWAY_PING,
+      gatewaySessionSubject("*"),
+      ROOMS_RULES,
+      LOG_CHANGED,
+      ROOM_ERASED,
+      inboxes("gateway"),
+    ],
+  },
+  auth: {
+    publish: [],
+    subscribe: [AuthVerify.subject, inboxes("auth")],
+    answersWithin: ANSWER_S,
+  },
+  rooms: {
+    publish: [
+      ROOMS_RULES,
+      GATEWAY_PING,
+      presenceStateSubject("*"),
+      // Presence of earlier releases, which it deletes.
+      `${STREAM_API}.DELETE.KV_PRESENCE`,
+    ],
+    subscribe: [
+      RoomsJoin.subject,
+      RoomsRoster.subject,
+      RoomsVerify.subject,
+      RoomsPresence.subject,
+      PRESENCE_CHANGES,
+      GATEWAY_ALIVE,
+      inboxes("rooms"),
+    ],
+    answersWithin: ANSWER_S,
+  },
+  persistence: {
+    publish: [
+      LOG_CHANGED,
+      ROOM_ERASED,
+      ...["CREATE", "INFO", "UPDATE", "PURGE", "MSG.GET", "MSG.DELETE"]
+        .map((call) => `${STREAM_API}.${call}.${ROOMS_STREAM}`),
+      `${CONSUMER_API}.CREATE.${ROOMS_STREAM}.*`,
+      // The consumer of earlier releases, which it deletes.
+      `${CONSUMER_API}.DELETE.${ROOMS_STREAM}.archive`,
+      // Flow control. From nats-server 2.15 on, the domain and the account come first.
+      `$JS.FC.${ROOMS_STREAM}.>`,
+      `$JS.FC.*.*.${ROOMS_STREAM}.>`,
+      // It reads the stream, so it cannot have `answersWithin`.
+      "_INBOX.*.>",
+    ],
+    subscribe: [
+      HistoryRead.subject,
+      HistoryHeads.subject,
+      HistoryErase.subject,
+      ArchiveAudit.subject,
+      LogConfirm.subject,
+      inboxes("persistence"),
+    ],
+  },
+  operator: {
+    publish: [
+      ArchiveAudit.subject,
+      HistoryErase.subject,
+      `${STREAM_API}.SNAPSHOT.${ROOMS_STREAM}`,
+      `${STREAM_API}.RESTORE.${ROOMS_STREAM}`,
+      `$JS.SNAPSHOT.ACK.${ROOMS_STREAM}.>`,
+      `$JS.SNAPSHOT.RESTORE.${ROOMS_STREAM}.*`,
+    ],
+    subscribe: [inboxes("operator")],
+  },
+};
+
+/** The rights of a service of one's own: what PROTOCOL.md offers to any service. */
+export function serviceRights(name: string, extras: readonly ServiceExtra[] = []): BusRights {
+  const consumer = `${ROOMS_STREAM}.${name}`;
+  const log = [
+    `${STREAM_API}.INFO.${ROOMS_STREAM}`,
+    `${CONSUMER_API}.CREATE.${consumer}`,
+    `${CONSUMER_API}.CREATE.${consumer}.>`,
+    `${CONSUMER_API}.DURABLE.CREATE.${consumer}`,
+    `${CONSUMER_API}.INFO.${consumer}`,
+    `${CONSUMER_API}.DELETE.${consumer}`,
+    `${CONSUMER_API}.MSG.NEXT.${consumer}`,
+    // No right to `$JS.ACK`: an ack is an answer, and NATS forgets an answered message.
+  ];
+  return {
+    publish: [
+      ROOMS_STREAM_SUBJECT,
+      UNSTORED_MESSAGES,
+      SIGNALS,
+      "user.event.*",
+      RoomsPresence.subject,
+      HistoryRead.subject,
+      ...extras.includes("erase") ? [HistoryErase.subject] : [],
+      ...extras.includes("revoke") ? ["auth.revoked.*"] : [],
+      ...extras.includes("log") ? log : [],
+    ],
+    subscribe: [
+      `call.${name}.*`,
+      // Not `room.message`: its messages ask for an ack, which only JetStream may give.
+      ROOMS_STREAM_REPUBLISHED,
+      UNSTORED_MESSAGES,
+      SIGNALS,
+      inboxes(name),
+    ],
+    answersWithin: ANSWER_CALL_S,
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * The variables that every service reads.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { port, ratio } from "./config.ts";
+import { NATS_CONFIG } from "./nats_config.ts";
+
+/** The schemas of the variables that every service reads. */
+export const BASE_CONFIG = {
+  ...NATS_CONFIG,
+  HOST: z.string().default("127.0.0.1").meta({
+    description: "The address that the service's HTTP server listens on.",
+    range: "an IP address or a host name",
+  }),
+  PORT: port().default(0).meta({
+    description: "The port of that server. With 0 the system chooses a free port.",
+  }),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").meta({
+    description: "The lowest level that the service logs.",
+  }),
+  LOG_FORMAT: z.enum(["json", "text"]).default("json").meta({
+    description: "The format of log lines: one JSON object each, or text for people.",
+  }),
+  TRACE_RATIO: ratio().default(1).meta({
+    description: "The share of messages that start a trace. A trace that a client started is kept.",
+  }),
+} as const;

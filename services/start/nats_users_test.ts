@@ -1,0 +1,256 @@
+/** Every user of NATS on a real server: what it may do works, and everything else is refused. */
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { createInbox } from "@nats-io/transport-node";
+import assert from "node:assert/strict";
+import { type Connect, refusals, withNatsUsers } from "../../tests/harness/nats_users.ts";
+import { until } from "../../tests/harness/wait.ts";
+import { BUS_RIGHTS, BUS_USERS, inboxPrefix, isInbox, liveSubject } from "../contract/mod.ts";
+import { authorizationOf, natsAccounts, type NatsUser, natsUsers, seedFile } from "./nats_users.ts";
+
+const USERS = natsUsers(["dice", "audit+log", "backend+erase+revoke"]);
+
+/** What nobody may do, beside what only some may. */
+const NOBODYS = [
+  ">",
+  "$SYS.>",
+  "$SYS.REQ.SERVER.PING",
+  "$JS.>",
+  "$JS.API.>",
+  "$JS.API.INFO",
+  "$JS.API.STREAM.DELETE.ROOMS",
+  "$JS.API.STREAM.CREATE.OTHER",
+  "$JS.API.STREAM.INFO.OTHER",
+  "$JS.API.STREAM.NAMES",
+  "$JS.API.CONSUMER.LIST.ROOMS",
+  "$JS.API.DIRECT.GET.OTHER",
+  "$KV.PRESENCE.x",
+  "room.>",
+  "room.*.1.x",
+  "room.live",
+  "_INBOX.>",
+  "_INBOX.*.>",
+  "_INBOX.x",
+  "call.>",
+  "other.subject",
+];
+
+/** Every subject that some user may use, and more, with wildcards. */
+const PATTERNS = [
+  ...new Set([
+    ...USERS.flatMap(({ rights }) => [...rights.publish, ...rights.subscribe]),
+    ...NOBODYS,
+  ]),
+];
+
+const concrete = (pattern: string) => pattern.replaceAll("*", "x1").replace(/>$/, "x2.x3");
+
+/** Whether a pattern includes all of another one. */
+function includes(pattern: string, other: string): boolean {
+  const [own, theirs] = [pattern.split("."), other.split(".")];
+  for (const [index, token] of own.entries()) {
+    if (token === ">") return theirs.length > index;
+    if (theirs[index] === undefined || theirs[index] === ">") return false;
+    if (token !== "*" && token !== theirs[index]) return false;
+  }
+  return own.length === theirs.length;
+}
+
+const allowed = (patterns: readonly string[], subject: string) =>
+  patterns.some((pattern) => includes(pattern, subject));
+
+const withServer = (play: (as: Connect) => Promise<void>) => withNatsUsers(USERS, play);
+
+/** Publishes to and subscribes to each subject as one user. Returns what was refused. */
+async function tryAll(
+  { name, rights }: NatsUser,
+  as: Connect,
+): Promise<void> {
+  const nats = await as(name);
+  const refused = refusals(nats);
+  const test = await as("test");
+  const arrived = new Set<string>();
+  test.subscribe(">", { callback: (_, { subject }) => void arrived.add(subject) });
+  await test.flush();
+  const published = [...new Set(PATTERNS.map(concrete))];
+  const wrong: string[] = [];
+
+  for (const subject of published) nats.publish(subject, "{}");
+  const mayPublish = (subject: string) => allowed(rights.publish, subject);
+  await nats.flush();
+  await until(
+    `the refusals of what ${name} publishes`,
+    () => refused.publish.size >= published.filter((subject) => !mayPublish(subject)).length,
+  );
+  await test.flush();
+  for (const subject of published) {
+    if (mayPublish(subject) !== !refused.publish.has(subject)) wrong.push(`publish ${subject}`);
+    // The API of JetStream takes what it is sent, and others do not see it.
+    const seen = arrived.has(subject);
+    if (mayPublish(subject) !== seen && !subject.startsWith("$JS.API.")) {
+      wrong.push(`${subject} ${seen ? "arrived" : "did not arrive"}`);
+    }
+  }
+
+  const received = new Set<string>();
+  for (const pattern of PATTERNS) {
+    nats.subscribe(pattern, { callback: (error) => void (error ?? received.add(pattern)) });
+  }
+  await nats.flush();
+  const maySubscribe = (pattern: string) => allowed(rights.subscribe, pattern);
+  await until(
+    `the refusals of what ${name} subscribes to`,
+    () => refused.subscription.size >= PATTERNS.filter((pattern) => !maySubscribe(pattern)).length,
+  );
+  for (const subject of published) test.publish(subject, "{}");
+  await test.flush();
+  await nats.flush();
+  for (const pattern of PATTERNS) {
+    if (maySubscribe(pattern) !== received.has(pattern)) wrong.push(`subscribe ${pattern}`);
+  }
+  assert.deepEqual(wrong, [], `${name}: the rights differ from the table`);
+}
+
+Deno.test("each user may do what the table says, and is refused everything else", () =>
+  withServer(async (as) => {
+    assert.ok(PATTERNS.length > 60);
+    for (const user of USERS) await tryAll(user, as);
+  }));
+
+Deno.test("nobody may publish live messages, do everything, or read another's inbox", () => {
+  for (const { name, rights } of USERS) {
+    for (const subject of NOBODYS.filter((subject) => subject !== "_INBOX.*.>")) {
+      assert.ok(!allowed(rights.publish, subject), `${name} may publish ${subject}`);
+      assert.ok(!allowed(rights.subscribe, subject), `${name} may subscribe to ${subject}`);
+    }
+    assert.ok(!allowed(rights.publish, liveSubject("lobby")), name);
+    for (const other of USERS.filter((other) => other.name !== name)) {
+      assert.ok(!allowed(rights.subscribe, `${inboxPrefix(other.name)}.x`), name);
+    }
+  }
+  // What used to make anybody an administrator.
+  for (const { name, rights } of USERS.filter(({ name }) => name !== "auth")) {
+    assert.ok(!allowed(rights.subscribe, "auth.verify"), name);
+  }
+  assert.deepEqual(BUS_RIGHTS.auth.publish, []);
+});
+
+Deno.test("a request is answered once, and only by whom it was sent to", () =>
+  withServer(async (as) => {
+    const [auth, gateway, dice] = [await as("auth"), await as("gateway"), await as("dice")];
+    const refused = refusals(auth);
+    let reply = "";
+    auth.subscribe("auth.verify", {
+      callback(_, message) {
+        reply = message.reply!;
+        message.respond("one");
+        message.respond("two");
+      },
+    });
+    await auth.flush();
+    assert.equal((await gateway.request("auth.verify", "")).string(), "one");
+    assert.ok(isInbox(reply), reply);
+    await until("the second answer to be refused", () => refused.publish.has(reply));
+    const others = refusals(dice);
+    dice.publish(reply, "forged");
+    dice.publish("auth.verify", "{}");
+    await until("the others' to be refused", () => others.publish.size === 2);
+  }));
+
+Deno.test("a service with the right to the log reads it with a consumer of its own", () =>
+  withServer(async (as) => {
+    const [test, audit] = [await as("test"), await as("audit")];
+    const manager = await jetstreamManager(test);
+    await manager.streams.add({ name: "ROOMS", subjects: ["room.message.>"] });
+    await test.request("room.message.1.lobby", "hello");
+    const refused = refusals(audit);
+    const own = await jetstreamManager(audit, { checkAPI: false });
+    const consumer = { ack_policy: "explicit", ack_wait: 1e9 } as const;
+    await own.consumers.add("ROOMS", { ...consumer, durable_name: "audit" });
+    const reader = await jetstream(audit).consumers.get("ROOMS", "audit");
+    const message = await reader.next({ expires: 5_000 });
+    assert.equal(message!.string(), "hello");
+    message!.ack();
+    await until("the ack", async () => (await reader.info()).ack_floor.stream_seq === 1);
+    assert.deepEqual([...refused.publish, ...refused.subscription], []);
+    await assert.rejects(
+      own.consumers.add("ROOMS", { ...consumer, durable_name: "archive" }),
+      /[Pp]ermission/,
+    );
+  }));
+
+Deno.test("persistence reads the stream with push consumers below its inbox, with flow control", () =>
+  withServer(async (as) => {
+    const persistence = await as("persistence");
+    const refused = refusals(persistence);
+    const manager = await jetstreamManager(persistence, { checkAPI: false });
+    await manager.streams.add({
+      name: "ROOMS",
+      subjects: ["room.message.>"],
+      republish: { src: "room.message.>", dest: "room.live.>" },
+    });
+    const gateway = await as("gateway");
+    const live = new Set<string>();
+    gateway.subscribe("room.live.>", { callback: (_, { subject }) => void live.add(subject) });
+    const messages = 2_000;
+    for (let i = 0; i < messages; i++) gateway.publish("room.message.1.a", "x".repeat(1_000));
+    await gateway.flush();
+    const inbox = createInbox(inboxPrefix("persistence"));
+    let [received, controls] = [0, 0];
+    persistence.subscribe(inbox, {
+      callback(_, message) {
+        if (message.headers?.code !== 100) return void received++;
+        const control = message.reply || message.headers.get("Nats-Consumer-Stalled");
+        if (!control) return;
+        controls++;
+        persistence.publish(control);
+      },
+    });
+    await manager.consumers.add("ROOMS", {
+      name: "archiver-1",
+      deliver_subject: inbox,
+      ack_policy: "none",
+      flow_control: true,
+      idle_heartbeat: 500_000_000,
+    });
+    await until("all messages", () => received === messages);
+    assert.ok(controls > 0, "there was no flow control");
+    assert.deepEqual([...refused.publish, ...refused.subscription], []);
+    // Republished, though nobody may publish there.
+    assert.deepEqual([...live], ["room.live.1.a"]);
+  }));
+
+Deno.test("services are declared by a name and what they may do beside the usual", () => {
+  const names = (services: string[]) => natsUsers(services).map(({ name }) => name);
+  assert.deepEqual(names([]), [...BUS_USERS]);
+  assert.deepEqual(names(["dice", "a_b-2+log+revoke"]), [...BUS_USERS, "dice", "a_b-2"]);
+  const cases: [string[], RegExp][] = [
+    [["auth"], /^NATS_SERVICES: there already is a service auth$/],
+    [["dice", "dice+log"], /^NATS_SERVICES: there already is a service dice$/],
+    [["Dice"], /^NATS_SERVICES: expected names of a-z 0-9 _ - \(got "Dice"\)$/],
+    [["di.ce"], /^NATS_SERVICES: expected names/],
+    [["*"], /^NATS_SERVICES: expected names/],
+    [["dice+admin"], /^NATS_SERVICES: dice may have erase, log, revoke; not "admin"$/],
+  ];
+  for (const [services, message] of cases) {
+    assert.throws(() => natsUsers(services), { name: "ConfigError", message });
+  }
+});
+
+Deno.test("keys are generated once, for their owner alone, and the server knows no secret", async () => {
+  const folder = `${await Deno.makeTempDir()}/keys`;
+  const first = await natsAccounts(folder, natsUsers([]));
+  const second = await natsAccounts(folder, natsUsers(["dice"]));
+  assert.deepEqual(second.slice(0, first.length), first);
+  assert.equal(new Set(second.map(({ seed }) => seed)).size, second.length);
+  assert.equal((await Deno.stat(folder)).mode! & 0o777, 0o700);
+  const config = authorizationOf(second);
+  for (const { name, seed, publicKey } of second) {
+    const file = seedFile(folder, name);
+    assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
+    assert.equal(await Deno.readTextFile(file), seed);
+    assert.ok(config.includes(publicKey) && !config.includes(seed));
+  }
+  await Deno.writeTextFile(seedFile(folder, "auth"), "damaged");
+  await assert.rejects(natsAccounts(folder, natsUsers([])), /auth\.nk does not hold the seed/);
+  await Deno.remove(folder, { recursive: true });
+});

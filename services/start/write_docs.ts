@@ -1,0 +1,11 @@
+/**
+ * `deno task docs`: writes the parts of the documents that are generated from the code. Tests check
+ * that they are up to date.
+ *
+ * @module
+ */
+import { README, withReference } from "./config_reference.ts";
+import { PROTOCOL, withRights } from "./rights_reference.ts";
+
+await Deno.writeTextFile(README, await withReference(await Deno.readTextFile(README)));
+await Deno.writeTextFile(PROTOCOL, await withRights(await Deno.readTextFile(PROTOCOL)));
