@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { integer, natsUrl, port } from "../kit/mod.ts";
+import { integer, list, natsUrl, port } from "../kit/mod.ts";
 
 /** The schemas of the variables. */
 export const START_CONFIG = z.object({
@@ -13,8 +13,9 @@ export const START_CONFIG = z.object({
     "expected nats://host:port (or tls://, several separated by commas)",
   ).meta({
     description:
-      "The NATS servers to use. Without it the command starts a nats-server. The first " +
-      "URL may carry `user:password@` or `token@`.",
+      "The NATS servers to use. Without it the command starts a nats-server, with a user for each " +
+      "service. With it the services connect with the `NATS_` variables below, in which `{service}` " +
+      "stands for the name of the service.",
     range: "comma-separated nats:// or tls:// URLs",
   }),
   NATS_SERVER: z.string().optional().meta({
@@ -26,8 +27,14 @@ export const START_CONFIG = z.object({
     description:
       "The port of the nats-server that the command starts. With 0 it takes a free port.",
   }),
+  NATS_SERVICES: list().default([]).meta({
+    description:
+      "Services of your own that get a user on that nats-server, as `name` or `name+log+revoke`. " +
+      "`DATA_DIR/services/<name>.env` has the variables with which such a service connects.",
+    range: "comma-separated names",
+  }),
   HOST: z.string().default("127.0.0.1").meta({
-    description: "The address that the gateway and the auth service listen on.",
+    description: "The address that the gateway listens on.",
     range: "an IP address or a host name",
   }),
   PORT: integer(1, 65_535).default(8080).meta({
@@ -43,8 +50,8 @@ export const START_CONFIG = z.object({
     unit: "processes",
   }),
   DATA_DIR: z.string().default(".data").meta({
-    description: "The folder for NATS's data, the SQLite archive, the development secret and " +
-      "`run.json`.",
+    description: "The folder for NATS's data, the SQLite archive, generated secrets and " +
+      "`run.json`. Only its owner may read it.",
     range: "a path",
   }),
 });

@@ -6,10 +6,11 @@
  */
 import * as z from "zod";
 import { AUTH_CONFIG, keySourceOf } from "../auth/config.ts";
-import { BASE_CONFIG, readConfig, readNamespaces } from "../kit/mod.ts";
+import { BASE_CONFIG, NATS_CONFIG, natsOptions, readConfig, readNamespaces } from "../kit/mod.ts";
 import type { StartConfig } from "./config.ts";
 import { SERVICE_CONFIGS, type ServiceName, SERVICES, variablesOf } from "./flags.ts";
-import { reachableHost } from "./ports.ts";
+import { seedFile } from "./nats_users.ts";
+import { keptSecret } from "./private_files.ts";
 import { telemetryEnvironment } from "./telemetry.ts";
 
 /** The variables of a service. */
@@ -18,6 +19,8 @@ export type Environment = Record<string, string>;
 /** What the start command decides for the services. */
 export interface Decisions {
   natsUrl: string;
+  /** The folder with the keys of the users of NATS, unless the user brought the servers. */
+  natsUsers?: string;
   ports: Record<ServiceName, number>;
   /** The secret of development tokens, for when the user set no source of keys. */
   secret: string;
@@ -27,9 +30,15 @@ export interface Decisions {
 export function environmentsOf(
   config: StartConfig,
   given: Environment,
-  { natsUrl, ports, secret }: Decisions,
+  { natsUrl, natsUsers, ports, secret }: Decisions,
 ): Record<ServiceName, Environment> {
-  const keys = ["AUTH_SECRET", "AUTH_PUBLIC_KEY", "AUTH_PUBLIC_KEY_FILE", "AUTH_JWKS_URL"];
+  const keys = [
+    "AUTH_SECRET",
+    "AUTH_SECRET_FILE",
+    "AUTH_PUBLIC_KEY",
+    "AUTH_PUBLIC_KEY_FILE",
+    "AUTH_JWKS_URL",
+  ];
   const hasKeys = keys.some((name) => given[name]);
   const defaults: Record<ServiceName, Environment> = {
     auth: hasKeys ? {} : { AUTH_SECRET: secret, AUTH_DEV_TOKENS: "true" },
@@ -38,19 +47,39 @@ export function environmentsOf(
     gateway: {
       REUSE_PORT: String(config.GATEWAYS > 1),
       DEMO: "true",
-      DEMO_TOKEN_URL: `http://${reachableHost(config.HOST)}:${ports.auth}/token`,
+      DEMO_TOKEN_URL: `http://127.0.0.1:${ports.auth}/token`,
     },
+  };
+  /**
+   * How a service connects to NATS: as its own user of our server, or as the user says. Children
+   * inherit our variables, and an empty one counts as unset.
+   */
+  const natsOf = (service: ServiceName): Environment => {
+    const names = Object.keys(NATS_CONFIG);
+    if (natsUsers === undefined) {
+      const theirs = names.filter((name) => given[name]);
+      return Object.fromEntries(
+        theirs.map((name) => [name, given[name]!.replaceAll("{service}", service)]),
+      );
+    }
+    return {
+      ...Object.fromEntries(names.map((name) => [name, ""])),
+      NATS_NKEY_FILE: seedFile(natsUsers, service),
+    };
   };
   const environmentOf = (service: ServiceName): Environment => ({
     LOG_FORMAT: "text",
     ...defaults[service],
     ...Object.fromEntries(
-      variablesOf(service).filter((name) => given[name]).map((name) => [name, given[name]!]),
+      variablesOf(service).filter((name) => given[name] && !(name in NATS_CONFIG))
+        .map((name) => [name, given[name]!]),
     ),
+    ...natsOf(service),
     ...telemetryEnvironment(given),
     OTEL_SERVICE_NAME: `hopwire-${service}`,
     NATS_URL: natsUrl,
-    HOST: service === "gateway" || service === "auth" ? config.HOST : "127.0.0.1",
+    // The others have no users there: auth's only route issues development tokens.
+    HOST: service === "gateway" ? config.HOST : "127.0.0.1",
     PORT: String(ports[service]),
   });
   return {
@@ -72,7 +101,8 @@ export async function checkEnvironments(
 ): Promise<void> {
   for (const service of SERVICES) {
     const env = (name: string) => environments[service][name];
-    readConfig(z.object({ ...BASE_CONFIG, ...SERVICE_CONFIGS[service] }), env);
+    const config = readConfig(z.object({ ...BASE_CONFIG, ...SERVICE_CONFIGS[service] }), env);
+    natsOptions(config as z.infer<z.ZodObject<typeof BASE_CONFIG>>, service);
     await readNamespaces(env("NAMESPACES_FILE"));
   }
   const { auth } = environments;
@@ -80,15 +110,6 @@ export async function checkEnvironments(
 }
 
 /** Returns the secret that signs development tokens. It is kept, so that tokens survive a restart. */
-export async function developmentSecret(folder: string): Promise<string> {
-  const file = `${folder}/dev-secret`;
-  try {
-    const kept = (await Deno.readTextFile(file)).trim();
-    if (kept.length >= 32) return kept;
-  } catch {
-    // This is the first run.
-  }
-  const secret = crypto.getRandomValues(new Uint8Array(32)).toHex();
-  await Deno.writeTextFile(file, secret + "\n", { mode: 0o600 });
-  return secret;
+export function developmentSecret(folder: string): Promise<string> {
+  return keptSecret(`${folder}/dev-secret`);
 }

@@ -24,7 +24,8 @@ is kept in .data/; .data/run.json holds the addresses, the token and the process
 Examples:
   deno task start
   PORT=9000 GATEWAYS=4 deno task start
-  NATS_URL=nats://user:password@nats.example:4222 deno task start
+  NATS_SERVICES=dice deno task start
+  NATS_URL=tls://nats.example:4222 NATS_NKEY_FILE=keys/{service}.nk deno task start
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 deno task start
 
 Environment variables, with their defaults:

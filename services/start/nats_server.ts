@@ -4,6 +4,8 @@
  * @module
  */
 import { aptInstall } from "./apt.ts";
+import { authorizationOf, type NatsAccount } from "./nats_users.ts";
+import { writePrivateFile } from "./private_files.ts";
 
 /** Folders that are on the PATH of a login shell, and often missing from that of a service. */
 const MORE_FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/bin"];
@@ -44,8 +46,15 @@ export async function findOnPath(program: string): Promise<string | null> {
   return null;
 }
 
-/** Writes the configuration of a server that keeps its data in `folder`. Returns the file's path. */
-export async function writeNatsConfig(folder: string, port: number): Promise<string> {
+/**
+ * Writes the configuration of a server that keeps its data in `folder` and knows these users. Returns
+ * the file's path.
+ */
+export async function writeNatsConfig(
+  folder: string,
+  port: number,
+  accounts: readonly NatsAccount[],
+): Promise<string> {
   const absolute = await Deno.realPath(folder);
   const file = `${absolute}/nats.conf`;
   const lines = [
@@ -53,9 +62,9 @@ export async function writeNatsConfig(folder: string, port: number): Promise<str
     `jetstream { store_dir: ${JSON.stringify(`${absolute}/nats`)} }`,
     // Frames take up to 64 KiB; a page of history takes nearly 1 MiB.
     "max_payload: 1MB",
-    "",
+    authorizationOf(accounts),
   ];
-  await Deno.writeTextFile(file, lines.join("\n"));
+  await writePrivateFile(file, lines.join("\n"));
   return file;
 }
 

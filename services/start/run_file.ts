@@ -14,7 +14,7 @@ export const RunFile = z.object({
   url: z.string(),
   /** The address of the WebSocket. */
   websocket: z.string(),
-  /** The NATS servers, with credentials if NATS_URL has some. */
+  /** The NATS servers, without credentials. */
   natsUrl: z.string(),
   /** A development token; missing when the auth service issues none. */
   token: z.string().optional(),

@@ -7,7 +7,7 @@
 import { ConfigError, errorText, natsUrl, readConfig } from "../kit/mod.ts";
 import { buildPage, fetchPackages } from "./build.ts";
 import { type Child, type ChildOptions, keepRunning } from "./child.ts";
-import { START_CONFIG, type StartConfig } from "./config.ts";
+import { START_CONFIG } from "./config.ts";
 import {
   checkEnvironments,
   developmentSecret,
@@ -17,10 +17,13 @@ import {
 import { flagsOf, type ServiceName, SERVICES } from "./flags.ts";
 import { logNatsLine } from "./nats_log.ts";
 import { findNatsServer, writeNatsConfig } from "./nats_server.ts";
+import { type NatsAccount, natsAccounts, natsUsers } from "./nats_users.ts";
 import { createOutputLogger, OWN_NAME, printFrom } from "./output.ts";
 import { freePort, reachableHost, requireFreePort } from "./ports.ts";
+import { keepNewFilesPrivate, makeDataFolder } from "./private_files.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { createRunFiles, type RunFiles, stopLeftovers } from "./run_file.ts";
+import { writeServiceFiles } from "./service_files.ts";
 import { unknownVariables } from "./unknown_variables.ts";
 
 /** How long a child may take to drain, milliseconds. A service takes 10 s at most. */
@@ -60,11 +63,17 @@ class System {
     const { DATA_DIR: folder, HOST, PORT, AUTH_PORT } = config;
     const host = reachableHost(HOST);
     const url = `http://${host}:${PORT}/`;
-    await Deno.mkdir(folder, { recursive: true });
+    const users = natsUsers(config.NATS_SERVICES);
+    if (config.NATS_URL !== undefined && config.NATS_SERVICES.length > 0) {
+      throw new ConfigError(
+        "NATS_SERVICES: the users of NATS_URL are its server's; see deno task nats-users",
+      );
+    }
+    await makeDataFolder(folder);
     const leftovers = await stopLeftovers(folder);
     if (leftovers > 0) log.warn(`stopped ${leftovers} processes of a run that was killed`);
     requireFreePort(HOST, PORT, "PORT");
-    requireFreePort(HOST, AUTH_PORT, "AUTH_PORT");
+    requireFreePort("127.0.0.1", AUTH_PORT, "AUTH_PORT");
     const natsPort = config.NATS_PORT || freePort();
     const natsServers = config.NATS_URL ?? `nats://127.0.0.1:${natsPort}`;
     const ports: Record<ServiceName, number> = {
@@ -74,13 +83,21 @@ class System {
       persistence: freePort(),
     };
     const secret = await developmentSecret(folder);
-    const environments = environmentsOf(config, given, { natsUrl: natsServers, ports, secret });
+    const keys = config.NATS_URL === undefined ? `${folder}/nats-users` : undefined;
+    const accounts = keys === undefined ? [] : await natsAccounts(keys, users);
+    const decisions = { natsUrl: natsServers, natsUsers: keys, ports, secret };
+    const environments = environmentsOf(config, given, decisions);
     await checkEnvironments(environments);
     this.#files = createRunFiles(folder, url);
     await fetchPackages(() => log.info("fetching npm packages ..."));
     await buildPage();
     if (this.#stopping) return;
-    if (config.NATS_URL === undefined) await this.#startNats(config, natsPort);
+    const binary = config.NATS_URL === undefined
+      ? await findNatsServer((line) => log.info(line))
+      : undefined;
+    // Not before: an installation needs the usual mode.
+    keepNewFilesPrivate();
+    if (binary !== undefined) await this.#startNats(binary, folder, natsPort, accounts);
     this.#startServices(environments, config.GATEWAYS);
     for (const service of SERVICES) {
       const answers = service === "gateway" && config.GATEWAYS > 1
@@ -89,27 +106,36 @@ class System {
       const address = `${reachableHost(environments[service].HOST!)}:${ports[service]}`;
       await waitUntilReady(service, `http://${address}/readyz`, answers, () => this.#stopping);
     }
-    const token = await developmentToken(`http://${host}:${AUTH_PORT}/token`);
+    const token = await developmentToken(`http://127.0.0.1:${AUTH_PORT}/token`);
     if (this.#stopping) return;
     const websocket = `ws://${host}:${PORT}/ws`;
-    this.#files.setReady({ websocket, natsUrl: natsServers, token });
+    const natsUrl = withoutCredentials(natsServers);
+    this.#files.setReady({ websocket, natsUrl, token });
+    const files = keys === undefined
+      ? []
+      : await writeServiceFiles(folder, natsUrl, keys, accounts);
     printFrom(
       OWN_NAME,
       [
         "ready",
         `  page       ${url}`,
         `  WebSocket  ${websocket}`,
-        `  NATS       ${withoutCredentials(natsServers)}`,
+        `  NATS       ${natsUrl}`,
+        ...files.map((file) => `  service    ${file}`),
         token === undefined ? "" : `  token      ${token}`,
         `  (also in ${this.#files.path}; Ctrl-C stops everything)`,
       ].filter(Boolean).join("\n"),
     );
   }
 
-  async #startNats(config: StartConfig, port: number): Promise<void> {
-    const binary = await findNatsServer((line) => log.info(line));
+  async #startNats(
+    binary: string,
+    folder: string,
+    port: number,
+    accounts: readonly NatsAccount[],
+  ): Promise<void> {
     requireFreePort("127.0.0.1", port, "NATS_PORT");
-    const file = await writeNatsConfig(config.DATA_DIR, port);
+    const file = await writeNatsConfig(folder, port, accounts);
     const natsLog = createOutputLogger("nats");
     this.#keepRunning({
       name: "nats",

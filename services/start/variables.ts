@@ -40,8 +40,9 @@ export const TELEMETRY_GROUP: VariableGroup = {
 export const SERVICE_GROUPS: VariableGroup[] = [
   {
     title: "Every service",
-    about: "The start command decides `NATS_URL`, `HOST` and `PORT` of each service, and sets " +
-      "`LOG_FORMAT=text` unless you set it.",
+    about: "The start command decides `HOST` and `PORT` of each service, and sets " +
+      "`LOG_FORMAT=text` unless you set it. The `NATS_` variables count with `NATS_URL` alone: " +
+      "without it each service is a user of the nats-server that the command starts.",
     variables: describeAll(BASE_CONFIG),
   },
   ...SERVICES.map((service) => ({

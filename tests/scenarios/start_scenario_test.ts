@@ -1,77 +1,10 @@
 /** The start command: one command runs everything, and stops everything. */
 import assert from "node:assert/strict";
-import { PidsFile, RunFile } from "../../services/start/run_file.ts";
+import { PidsFile } from "../../services/start/run_file.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
-import { type ChildProcess, freePort, startProcess } from "../harness/process.ts";
-import { ROOT } from "../harness/root.ts";
+import { freePort } from "../harness/process.ts";
+import { alive, launch, ownLines, readRunFile, startAll, TIME } from "../harness/start.ts";
 import { until } from "../harness/wait.ts";
-
-/** The time of a log line, and its message when the start command itself logged it. */
-const TIME = /\d\d:\d\d:\d\d\.\d{3}/;
-const OWN_LINE = new RegExp(`^hopwire +\\| ${TIME.source} (.*)$`);
-
-interface Started extends AsyncDisposable {
-  process: ChildProcess;
-  file: RunFile;
-  folder: string;
-  env: Record<string, string>;
-}
-
-function launch(env: Record<string, string>, ...args: string[]): ChildProcess {
-  return startProcess(Deno.execPath(), ["task", "start", ...args], { env, cwd: ROOT });
-}
-
-/** The level and message of each line that the start command itself logged. */
-function ownLines({ output }: ChildProcess): string[] {
-  return output.flatMap((line) => OWN_LINE.exec(line)?.[1] ?? []);
-}
-
-const readRunFile = async (folder: string) =>
-  RunFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/run.json`)));
-
-async function startAll(more: Record<string, string> = {}): Promise<Started> {
-  const folder = more.DATA_DIR ?? await Deno.makeTempDir({ prefix: "hopwire-start-" });
-  const env = {
-    DATA_DIR: folder,
-    PORT: String(freePort()),
-    AUTH_PORT: String(freePort()),
-    ...more,
-  };
-  const process = launch(env);
-  await until("run.json", async () => {
-    if (process.ended !== undefined) throw new Error(process.output.join("\n"));
-    return await Deno.stat(`${folder}/run.json`);
-  }, 60_000);
-  // Whoever sees the file may rely on it: it is whole, and the system is ready.
-  const file = await readRunFile(folder);
-  assert.ok(file.token !== undefined, "run.json has no token");
-  const response = await fetch(`${file.url}readyz`);
-  await response.body?.cancel();
-  assert.equal(response.status, 200);
-  await process.line("| ready");
-  return {
-    process,
-    file,
-    folder,
-    env,
-    async [Symbol.asyncDispose]() {
-      if (alive(file.pid)) Deno.kill(file.pid, "SIGTERM");
-      await process.status(30_000);
-      for (const pid of Object.values(file.pids)) if (alive(pid)) Deno.kill(pid, "SIGKILL");
-      // A later start on the same folder may have removed it already.
-      await Deno.remove(folder, { recursive: true }).catch(() => {});
-    },
-  };
-}
-
-function alive(pid: number): boolean {
-  try {
-    // A zombie is dead; its parent has not noticed yet.
-    return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return false;
-  }
-}
 
 Deno.test("the start command runs the whole system, and Ctrl-C leaves no process behind", async () => {
   await using system = await startAll();

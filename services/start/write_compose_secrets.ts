@@ -1,0 +1,65 @@
+/**
+ * The one-shot container `secrets` of compose.yaml: generates every secret of the system that does not
+ * exist yet, into one volume for each container that needs some, and nats-server's configuration.
+ * Runs as root, since each volume belongs to the user of its container.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { BUS_USERS } from "../contract/mod.ts";
+import { list, readConfig } from "../kit/mod.ts";
+import { authorizationOf, natsAccounts, natsUsers } from "./nats_users.ts";
+import { keptSecret, readKept, writePrivateFile } from "./private_files.ts";
+
+/** Where the volumes are mounted, and the user of each container. Deno's image has 1993. */
+const ROOT = "/secrets";
+const OWNERS: Record<string, number> = {
+  nats: 1000,
+  postgres: 999,
+  services: 1993,
+  ...Object.fromEntries(BUS_USERS.map((user) => [user, 1993])),
+};
+
+/** The variables of the container; see services/README.md. */
+const CONFIG = z.object({
+  NATS_SERVICES: list().default([]),
+  AUTH_SECRET: z.string().optional(),
+  POSTGRES_PASSWORD: z.string().optional(),
+});
+
+/** Writes the given secret, or else keeps the one in the file, or else generates one. */
+async function secret(file: string, given: string | undefined): Promise<string> {
+  const kept = await readKept(file);
+  if (given === undefined) return kept || await keptSecret(file);
+  if (kept !== given) await writePrivateFile(file, given);
+  return given;
+}
+
+const config = readConfig(CONFIG);
+const users = natsUsers(config.NATS_SERVICES);
+const accounts = await Promise.all(users.map(async (user) => {
+  const own = (BUS_USERS as readonly string[]).includes(user.name);
+  const folder = `${ROOT}/${own ? user.name : "services"}`;
+  return (await natsAccounts(folder, [user]))[0]!;
+}));
+await writePrivateFile(
+  `${ROOT}/nats/nats.conf`,
+  [
+    "listen: 0.0.0.0:4222",
+    "http: 127.0.0.1:8222",
+    'jetstream { store_dir: "/data" }',
+    authorizationOf(accounts),
+  ].join("\n"),
+);
+await secret(`${ROOT}/auth/secret`, config.AUTH_SECRET);
+const password = await secret(`${ROOT}/postgres/password`, config.POSTGRES_PASSWORD);
+await secret(`${ROOT}/persistence/database-password`, password);
+
+for (const [folder, owner] of Object.entries(OWNERS)) {
+  const path = `${ROOT}/${folder}`;
+  for await (const { name } of Deno.readDir(path)) {
+    await Deno.chown(`${path}/${name}`, owner, owner);
+  }
+  await Deno.chown(path, owner, owner);
+  await Deno.chmod(path, 0o700);
+}

@@ -1,0 +1,109 @@
+/** The start command keeps its secrets: keys of NATS, files, and what it prints. */
+import { connect, type ConnectionOptions, nkeyAuthenticator } from "@nats-io/transport-node";
+import assert from "node:assert/strict";
+import { RoomsPresence } from "../../services/contract/mod.ts";
+import { startNats } from "../harness/nats.ts";
+import { startProcess } from "../harness/process.ts";
+import { ROOT } from "../harness/root.ts";
+import { launch, ownLines, startAll } from "../harness/start.ts";
+
+/** Every secret that a run generated. */
+async function secretsOf(folder: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { name } of Deno.readDir(`${folder}/nats-users`)) {
+    keys.push(await Deno.readTextFile(`${folder}/nats-users/${name}`));
+  }
+  return [...keys, (await Deno.readTextFile(`${folder}/dev-secret`)).trim()];
+}
+
+/** The files and folders below a folder that others may read. */
+async function readableByOthers(folder: string): Promise<string[]> {
+  const found = ((await Deno.stat(folder)).mode! & 0o077) === 0 ? [] : [folder];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) found.push(...await readableByOthers(path));
+    // nats-server and SQLite remove files of their own at any time.
+    else if (((await Deno.stat(path).catch(() => null))?.mode ?? 0) & 0o077) found.push(path);
+  }
+  return found;
+}
+
+Deno.test("NATS takes nobody without a key, and no secret is shown or readable", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-start-" });
+  // As an earlier release left them.
+  await Deno.chmod(folder, 0o755);
+  await Deno.writeTextFile(
+    `${folder}/dev-secret`,
+    "a secret that is kept, thirty-two bytes and more",
+  );
+  await Deno.writeTextFile(`${folder}/archive.db`, "", { mode: 0o644 });
+  await using system = await startAll({
+    DATA_DIR: folder,
+    NATS_SERVICES: "dice",
+    // Of some other program, for another server.
+    NATS_USER: "somebody",
+    NATS_PASSWORD: "hunter2",
+  });
+  const { file, process } = system;
+  const servers = file.natsUrl.replace("nats://", "");
+  await assertRefused({ servers });
+  await assertRefused({ servers, user: "gateway", pass: "gateway" });
+  const env = parseEnv(await Deno.readTextFile(`${folder}/services/dice.env`));
+  assert.equal(env.NATS_URL, file.natsUrl);
+  const nats = await connect({
+    servers,
+    authenticator: nkeyAuthenticator(await Deno.readFile(env.NATS_NKEY_FILE!)),
+    inboxPrefix: env.NATS_INBOX_PREFIX,
+  });
+  await nats.request(RoomsPresence.subject, '{"room":"lobby","limit":1}');
+  await nats.close();
+
+  assert.deepEqual(await readableByOthers(folder), []);
+  const shown = [...process.output];
+  for (const pid of [file.pid, ...Object.values(file.pids)]) {
+    shown.push((await Deno.readTextFile(`/proc/${pid}/cmdline`)).replaceAll("\0", " "));
+  }
+  shown.push(await Deno.readTextFile(`${folder}/run.json`));
+  const secrets = [...await secretsOf(folder), "hunter2"];
+  assert.equal(secrets.length, 8);
+  for (const secret of secrets) assert.ok(!shown.join("\n").includes(secret), "a secret is shown");
+});
+
+Deno.test("a NATS server of one's own, with the users of `deno task nats-users`", async () => {
+  const keys = await Deno.makeTempDir({ prefix: "hopwire-keys-" });
+  const task = startProcess(Deno.execPath(), ["task", "nats-users", keys, "dice"], { cwd: ROOT });
+  assert.equal((await task.status()).code, 0, task.output.join("\n"));
+  await using nats = await startNats({ config: await Deno.readTextFile(`${keys}/users.conf`) });
+  // A password in the URL that the server does not ask for.
+  const NATS_URL = nats.url.replace("nats://", "nats://somebody:hunter2@");
+  await using system = await startAll({ NATS_URL, NATS_NKEY_FILE: `${keys}/{service}.nk` });
+  assert.equal(system.file.pids.nats, undefined);
+  assert.equal(system.file.natsUrl, nats.url);
+  assert.ok(!system.process.output.join("\n").includes("hunter2"));
+  assert.ok(!nats.process.output.some((line) => / Violation /.test(line)));
+  const wrong = launch({ ...system.env, DATA_DIR: keys, NATS_SERVICES: "dice" });
+  assert.equal((await wrong.status()).code, 1);
+  assert.match(ownLines(wrong).join("\n"), /^ERROR NATS_SERVICES: the users of NATS_URL are/);
+  await Deno.remove(keys, { recursive: true });
+});
+
+/** The variables of an env file. */
+function parseEnv(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.trim().split("\n").map((line) => /^(\w+)=(.*)$/.exec(line)!.slice(1) as [string, string]),
+  );
+}
+
+/** Checks that NATS refuses a connection. The library's socket ends untidily. */
+async function assertRefused(options: ConnectionOptions): Promise<void> {
+  const reset = (event: ErrorEvent) => {
+    if (/ECONNRESET/.test(String(event.error))) event.preventDefault();
+  };
+  globalThis.addEventListener("error", reset);
+  try {
+    await assert.rejects(connect({ ...options, reconnect: false }), /[Aa]uthorization/);
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    globalThis.removeEventListener("error", reset);
+  }
+}
