@@ -20,7 +20,7 @@ export type Algorithm = typeof ALGORITHMS[number];
 /** The shortest secret, bytes. RFC 7518 3.2 requires a key no shorter than the hash's output. */
 const MIN_SECRET_BYTES = 32;
 
-/** The default secret of compose.yaml. Everybody who has read that file can sign with it. */
+/** The secret in the compose.yaml of earlier releases. Everybody who has read it can sign with it. */
 export const PUBLISHED_SECRET = "development-only-secret-that-everybody-knows";
 
 /** The shortest RSA key, bits (RFC 7518 3.3). */
@@ -35,6 +35,7 @@ const SOURCES = [
   "AUTH_PUBLIC_KEY",
   "AUTH_PUBLIC_KEY_FILE",
   "AUTH_JWKS_URL",
+  "AUTH_SECRET_FILE",
 ] as const;
 
 const SOME_ALGORITHMS = `expected some of ${ALGORITHMS.join(", ")}, separated by commas`;
@@ -58,6 +59,10 @@ export const AUTH_CONFIG = {
   ).optional().meta({
     description: "Key source for HS256: the secret.",
     range: `${MIN_SECRET_BYTES} bytes or more`,
+  }),
+  AUTH_SECRET_FILE: z.string().optional().meta({
+    description: "Key source for HS256: a file with the secret.",
+    range: "a path",
   }),
   AUTH_PUBLIC_KEY: z.string().optional().meta({
     description: "Key source: a public key as PEM. `\\n` may stand for a line break.",
@@ -95,8 +100,13 @@ export const AUTH_CONFIG = {
   }),
   AUTH_DEV_TOKENS: flag().default(false).meta({
     description:
-      "Whether `POST /token` signs a token for anybody who asks. For development only; " +
-      "needs `AUTH_SECRET`.",
+      "Whether `POST /token` signs a token for anybody on this machine who asks. For development " +
+      "only; needs `AUTH_SECRET`.",
+  }),
+  AUTH_DEV_TOKENS_REMOTE: flag().default(false).meta({
+    description:
+      "Whether callers on other machines get development tokens as well. For a container " +
+      "whose port is published on loopback only.",
   }),
   AUTH_DEV_TOKEN_TTL: integer(1, MAX_DEV_TOKEN_TTL).default(86_400).meta({
     description: "The life of a development token when the request does not set one.",
@@ -120,8 +130,7 @@ export type KeySource =
  *
  * @throws {ConfigError} when no source or more than one is set, when the source does not fit the
  * algorithms, when the public key is unreadable or too weak, when development tokens are on without
- * a secret, and when the secret is {@link PUBLISHED_SECRET} and development tokens are off. The
- * message is one line that names the variable and never holds its value.
+ * a secret, and when the secret is {@link PUBLISHED_SECRET}. The message is one line that names the variable and never holds its value.
  */
 export function keySourceOf(config: AuthConfig): KeySource {
   const given = SOURCES.filter((name) => config[name] !== undefined);
@@ -139,24 +148,25 @@ export function keySourceOf(config: AuthConfig): KeySource {
       "AUTH_ALGORITHMS: HS256 cannot be combined with others, or a public key could serve as the secret",
     );
   }
-  if (symmetric !== (source === "AUTH_SECRET")) {
+  const isSecret = source === "AUTH_SECRET" || source === "AUTH_SECRET_FILE";
+  if (symmetric !== isSecret) {
     throw new ConfigError(
       symmetric
         ? `AUTH_ALGORITHMS: ${source} holds public keys; set RS256, ES256 or EdDSA instead of HS256`
-        : "AUTH_ALGORITHMS: AUTH_SECRET is for HS256 only; other algorithms need a public key",
+        : `AUTH_ALGORITHMS: ${source} is for HS256 only; other algorithms need a public key`,
     );
   }
-  if (config.AUTH_DEV_TOKENS && source !== "AUTH_SECRET") {
+  if (config.AUTH_DEV_TOKENS && !isSecret) {
     throw new ConfigError(
       `AUTH_DEV_TOKENS: ${source} only verifies tokens; to sign development tokens set AUTH_SECRET`,
     );
   }
   switch (source) {
+    case "AUTH_SECRET_FILE":
+      return { kind: "secret", secret: new TextEncoder().encode(secretOf(config)) };
     case "AUTH_SECRET":
-      if (config.AUTH_SECRET === PUBLISHED_SECRET && !config.AUTH_DEV_TOKENS) {
-        throw new ConfigError(
-          "AUTH_SECRET: set your own; this one is public and works only with AUTH_DEV_TOKENS=true",
-        );
+      if (config.AUTH_SECRET === PUBLISHED_SECRET) {
+        throw new ConfigError("AUTH_SECRET: set your own; this one is public");
       }
       return { kind: "secret", secret: new TextEncoder().encode(config.AUTH_SECRET) };
     case "AUTH_JWKS_URL":
@@ -169,6 +179,18 @@ export function keySourceOf(config: AuthConfig): KeySource {
       return { kind: "public", key: publicKey(source, pemOf(config), algorithm!) };
     }
   }
+}
+
+/** The secret in AUTH_SECRET_FILE. */
+function secretOf(config: AuthConfig): string {
+  let secret: string;
+  try {
+    secret = Deno.readTextFileSync(config.AUTH_SECRET_FILE!).replace(/\r?\n$/, "");
+  } catch (error) {
+    throw new ConfigError(`AUTH_SECRET_FILE: ${oneLine(errorText(error))}`);
+  }
+  if (new TextEncoder().encode(secret).length >= MIN_SECRET_BYTES) return secret;
+  throw new ConfigError(`AUTH_SECRET_FILE: expected at least ${MIN_SECRET_BYTES} bytes`);
 }
 
 /** The text of the PEM. */

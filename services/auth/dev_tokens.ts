@@ -1,6 +1,6 @@
 /**
- * `POST /token`: signs a token for any caller. For development only: the route exists only if
- * AUTH_DEV_TOKENS is on. CORS is open, because the demo page and pages under development have other
+ * `POST /token`: signs a token for any caller on this machine. For development only: the route exists
+ * only if AUTH_DEV_TOKENS is on. CORS is open, because the demo page and pages under development have other
  * origins.
  *
  * @module
@@ -50,7 +50,7 @@ export interface DevToken {
 
 /**
  * Adds the route. It answers 200 with a {@link DevToken}, 400 with `{"error": ...}` for an invalid
- * body, and 413 for a body that is too large. Signs with `secret` by HS256.
+ * body, 403 for a caller on another machine, and 413 for a body that is too large. Signs with `secret` by HS256.
  */
 export function addTokenRoute(
   app: Hono,
@@ -60,6 +60,14 @@ export function addTokenRoute(
   app.use("/token", cors({ origin: "*", allowMethods: ["POST"] }));
   app.post(
     "/token",
+    async (c, next) => {
+      if (config.AUTH_DEV_TOKENS_REMOTE || isLocal(c.env, c.req.raw.headers)) {
+        return await next();
+      }
+      const error =
+        "development tokens are for callers on this machine; see AUTH_DEV_TOKENS_REMOTE";
+      return c.json({ error }, 403);
+    },
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: (c) => c.json({ error: `expected at most ${MAX_BODY_BYTES} bytes` }, 413),
@@ -92,6 +100,19 @@ export function addTokenRoute(
       return c.json({ token, userId, username, expiresAt: expiry * 1_000 } satisfies DevToken);
     },
   );
+}
+
+/**
+ * Whether a caller is on this machine, whatever address the server listens on. A proxy on this machine
+ * speaks for others: it adds a header.
+ */
+function isLocal(connection: unknown, headers: Headers): boolean {
+  const address = (connection as Partial<Deno.ServeHandlerInfo> | undefined)?.remoteAddr;
+  // Without an address nobody called over a network.
+  if (address === undefined) return true;
+  if (!("hostname" in address)) return false;
+  if (headers.has("forwarded") || headers.has("x-forwarded-for")) return false;
+  return /^(?:::ffff:)?127(?:\.\d+){3}$|^::1$/.test(address.hostname);
 }
 
 /**

@@ -27,7 +27,8 @@ await runService({
   },
   async start({ bus, log }, config) {
     if (config.AUTH_DEV_TOKENS) {
-      log.warn("development tokens are on: POST /token signs a token for any caller");
+      const whom = config.AUTH_DEV_TOKENS_REMOTE ? "any caller" : "any caller on this machine";
+      log.warn(`development tokens are on: POST /token signs a token for ${whom}`);
     }
     const verifyToken = createVerifier(config, await createKeyGetter(source, log), log);
     const refused = createRefusedTokenLog(log);

@@ -127,6 +127,39 @@ Deno.test("without AUTH_DEV_TOKENS the route does not exist", async () => {
   assert.equal(response.status, 404);
 });
 
+Deno.test("development tokens are for callers on this machine, whatever HOST says", async () => {
+  await using nats = await startNats();
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/secret`, `${SECRET}\n`);
+  const env = { AUTH_SECRET_FILE: `${folder}/secret`, AUTH_DEV_TOKENS: "true", HOST: "0.0.0.0" };
+  const other = Deno.networkInterfaces().find(({ family, address }) =>
+    family === "IPv4" && !address.startsWith("127.")
+  )?.address;
+  for (const remote of ["false", "true"]) {
+    const more = { net: "0.0.0.0", read: `${folder}/secret` };
+    await using auth = startAuth(nats.url, { ...env, AUTH_DEV_TOKENS_REMOTE: remote }, more);
+    await auth.ready();
+    const { port } = new URL(auth.url);
+    const ask = async (host: string, headers: Record<string, string> = {}) => {
+      const body = JSON.stringify({ username: "Bob" });
+      const response = await fetch(`http://${host}:${port}/token`, {
+        method: "POST",
+        body,
+        headers,
+      });
+      await response.body?.cancel();
+      return response.status;
+    };
+    const elsewhere = remote === "true" ? 200 : 403;
+    assert.equal(await ask("127.0.0.1"), 200);
+    assert.equal(await ask("127.0.0.1", { "x-forwarded-for": "192.0.2.1" }), elsewhere);
+    assert.equal(await ask("127.0.0.1", { forwarded: "for=192.0.2.1" }), elsewhere);
+    // From an address of this machine that others use, too.
+    if (other !== undefined) assert.equal(await ask(other), elsewhere);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("a key file and a key set each need only their own permission", async () => {
   const { privateKey, publicKey, pem } = await generateKeys("ES256");
   const token = await sign(privateKey, { exp: inAnHour() }, { alg: "ES256" });

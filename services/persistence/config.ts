@@ -16,6 +16,10 @@ export const PERSISTENCE_CONFIG = {
     description: "The PostgreSQL database of the archive. Without it the archive is a SQLite file.",
     range: "a postgres:// URL",
   }),
+  DATABASE_PASSWORD_FILE: z.string().optional().meta({
+    description: "A file with the password of the user in `DATABASE_URL`.",
+    range: "a path",
+  }),
   SQLITE_PATH: z.string().default(".data/archive.db").meta({
     description: "The SQLite file. All instances must share it, so they run on one machine.",
     range: "a path",

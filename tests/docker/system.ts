@@ -76,8 +76,10 @@ export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
       for (const service of services) {
         await until(`${service} to be healthy`, async () => {
           const { Status, ExitCode, Health } = (await inspect(service)).State;
-          // This one prepares a volume and exits.
-          if (service === "volumes") return Status === "exited" && ExitCode === 0;
+          // These prepare volumes and exit.
+          if (["volumes", "secrets"].includes(service)) {
+            return Status === "exited" && ExitCode === 0;
+          }
           return Status === "running" && (Health?.Status ?? "healthy") === "healthy";
         }, HEALTHY_MS);
       }

@@ -151,6 +151,34 @@ async function inUse(system: ComposeSystem): Promise<void> {
   });
 }
 
+/** Checks what a service that was broken into could reach. */
+async function isolated(system: ComposeSystem): Promise<void> {
+  const reach = async (service: string, host: string, port: number) => {
+    const code = `await Deno.connect({ hostname: "${host}", port: ${port} })`;
+    const run = ["timeout", "5", "env", "OTEL_DENO=false", "deno", "eval", code];
+    return (await system.exec(service, ...run)).code === 0;
+  };
+  await check("the database and Grafana are reached by those alone that need them", async () => {
+    assert.ok(await reach("persistence", "postgres", 5432));
+    for (const service of ["auth", "rooms", "gateway"]) {
+      assert.ok(!await reach(service, "postgres", 5432), `${service} reaches the database`);
+    }
+    assert.ok(await reach("rooms", "nats", 4222));
+    assert.ok(!await reach("telemetry", "nats", 4222), "telemetry reaches NATS");
+    assert.ok(!await reach("rooms", "nats", 8222), "rooms reaches NATS's monitoring");
+  });
+  await check("NATS refuses whoever has no key, and each service has its own alone", async () => {
+    const code = `const nats = await Deno.connect({ hostname: "nats", port: 4222 });
+      await nats.write(new TextEncoder().encode('CONNECT {"verbose":false}\\r\\nPING\\r\\n'));
+      for await (const bytes of nats.readable) console.log(new TextDecoder().decode(bytes));`;
+    const { stdout } = await system.exec("rooms", "timeout", "5", "deno", "eval", code);
+    assert.match(stdout, /Authorization Violation/);
+    const { stdout: secrets } = await system.exec("rooms", "ls", "-R", "/secrets");
+    assert.match(secrets, /rooms\.nk/);
+    assert.doesNotMatch(secrets, /auth|gateway|persistence|postgres/);
+  });
+}
+
 /** Scales to three gateways on one port, then back to one. */
 async function severalGateways(system: ComposeSystem): Promise<void> {
   await check("connections are distributed over all gateways", async () => {
@@ -236,6 +264,7 @@ async function tryCompose(): Promise<void> {
       return;
     }
     await inUse(system);
+    await isolated(system);
     await severalGateways(system);
     await disturbed(system);
     await check("everything stops quickly and exits with success", () => stopped(system));

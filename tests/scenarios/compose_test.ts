@@ -18,12 +18,15 @@ const Compose = z.object({
       user: z.string().optional(),
       network_mode: z.string().optional(),
       ports: z.array(z.string()).optional(),
+      networks: z.array(z.string()).optional(),
+      volumes: z.array(z.string()).optional(),
     }),
   ),
+  networks: z.record(z.string(), z.object({ internal: z.boolean().optional() }).nullable()),
 });
 
 const text = await Deno.readTextFile(`${ROOT}compose.yaml`);
-const { services } = Compose.parse(parse(text, { merge: true }));
+const { services, networks } = Compose.parse(parse(text, { merge: true }));
 
 Deno.test("each service of compose.yaml has the flags of flags.ts and a health check", () => {
   for (const name of SERVICES) {
@@ -46,6 +49,29 @@ Deno.test("gateways share one network, which alone publishes their port", () => 
   assert.equal(gateway!.environment!.REUSE_PORT, "true");
   assert.equal(gateway!.ports, undefined);
   assert.deepEqual(edge!.ports, [`127.0.0.1:${gateway!.environment!.PORT}:8080`]);
+});
+
+Deno.test("each container reaches what it needs, and what is published is published on loopback", () => {
+  const onNetwork = (network: string) =>
+    Object.keys(services).filter((name) => services[name]!.networks?.includes(network)).sort();
+  assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
+  assert.deepEqual(onNetwork("bus"), ["auth", "edge", "nats", "persistence", "rooms"]);
+  assert.deepEqual(services.nats!.networks, ["bus"]);
+  assert.deepEqual(services.postgres!.networks, ["database"]);
+  assert.ok(!services.telemetry!.networks!.includes("bus"));
+  for (const network of ["bus", "database", "telemetry"]) assert.ok(networks[network]!.internal);
+  for (const { ports, networks: joined, network_mode: mode } of Object.values(services)) {
+    assert.ok(joined !== undefined || mode !== undefined, "a container is on the default network");
+    for (const port of ports ?? []) assert.match(port, /^127\.0\.0\.1:/);
+  }
+});
+
+Deno.test("there is no default secret, and each container has its own ones alone", () => {
+  assert.doesNotMatch(text, /(SECRET|PASSWORD)[A-Z_]*:?-[^}]/);
+  for (const name of [...SERVICES, "nats", "postgres"]) {
+    const secrets = services[name]!.volumes!.filter((volume) => volume.startsWith("secrets-"));
+    assert.deepEqual(secrets, [`secrets-${name}:/secrets/${name}:ro`]);
+  }
 });
 
 Deno.test("images are pinned to a version", () => {

@@ -8,6 +8,7 @@ if [ "$(id -u)" = 0 ]; then
   exec setpriv --reuid postgres --regid postgres --init-groups "$0" "$@"
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD="$(cat "$POSTGRES_PASSWORD_FILE")"
   : "${POSTGRES_PASSWORD:?superuser password is not specified}"
   user="${POSTGRES_USER:-postgres}"
   database="${POSTGRES_DB:-$user}"
