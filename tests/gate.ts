@@ -8,7 +8,7 @@
  */
 import { aptInstall } from "../services/start/apt.ts";
 import { findNatsServer, findOnPath } from "../services/start/nats_server.ts";
-import { findCurrentNats, natsVersion, selectAgain } from "./harness/current_nats.ts";
+import { findCurrentNats, natsVersion, NOT_AGAIN, selectAgain } from "./harness/current_nats.ts";
 import { ROOT } from "./harness/root.ts";
 import { installRuntimes } from "./harness/runtimes.ts";
 
@@ -34,41 +34,51 @@ interface Result {
 // deno-lint-ignore no-console
 const say = (line: string) => console.log(line);
 
-/** Variables of the steps. */
-const ENV: Record<string, string> = { NO_COLOR: "1" };
+/** How a step runs. */
+interface Run {
+  /** Variables for the step. */
+  env?: Record<string, string>;
+  /** Keeps the output until the step has ended, because another one prints meanwhile. */
+  quiet?: boolean;
+}
 
-/** Runs deno, prints its output as it arrives, and returns all of it. */
-async function deno(...args: string[]): Promise<Result> {
+/** Runs deno, prints its output as it arrives (unless `quiet`), and returns all of it. */
+async function deno(args: readonly string[], { env = {}, quiet = false }: Run): Promise<Result> {
   const child = new Deno.Command(Deno.execPath(), {
-    args,
+    args: [...args],
     cwd: ROOT,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    env: ENV,
+    env: { NO_COLOR: "1", ...env },
   }).spawn();
   let output = "";
   const show = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
     for await (const chunk of stream) {
       output += decoder.decode(chunk, { stream: true });
-      await Deno.stdout.write(chunk);
+      if (!quiet) await Deno.stdout.write(chunk);
     }
   };
   const [status] = await Promise.all([child.status, show(child.stdout), show(child.stderr)]);
   return { success: status.success, output };
 }
 
-/** Runs one step of the gate. When it fails, the gate exits with 1. */
-async function step(name: string, ...args: string[]): Promise<Result> {
-  const shown = args.length > 8 ? [...args.slice(0, 3), `... (${args.length - 3} files)`] : args;
+/** Runs one step of the gate and says how it went. */
+async function attempt(name: string, args: readonly string[], run: Run = {}): Promise<Result> {
+  const shown = args.length > 8 ? [...args.slice(0, 3), `... (${args.length - 3} more)`] : args;
   say(`\n=== ${name}: deno ${shown.join(" ")}`);
   const began = performance.now();
-  const result = await deno(...args);
+  const result = await deno(args, run);
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  if (run.quiet) say(`\n=== ${name}, which ran meanwhile:\n${result.output}`);
   say(`=== ${name}: ${result.success ? "ok" : "FAILED"} (${seconds} s)`);
-  if (!result.success) Deno.exit(1);
   return result;
+}
+
+/** Runs one step of the gate. When it fails, the gate exits with 1. */
+async function step(name: string, ...args: string[]): Promise<void> {
+  if (!(await attempt(name, args)).success) Deno.exit(1);
 }
 
 /** A nats-server that tests run on. */
@@ -102,16 +112,14 @@ async function setUp(): Promise<[installed: TestedServer, current: TestedServer 
 /** How many tests passed, failed and were skipped. */
 type Counts = [passed: number, failed: number, skipped: number];
 
-/** Runs tests in one step of the gate. When no test ran, the gate exits with 1. */
-async function test(name: string, ...args: string[]): Promise<Counts> {
-  const { output } = await step(name, "test", "--frozen", "-A", ...args);
+/** Runs tests in one step of the gate. Returns null when one failed, or none ran. */
+async function test(name: string, args: readonly string[], run: Run = {}): Promise<Counts | null> {
+  const { success, output } = await attempt(name, ["test", "--frozen", "-A", ...args], run);
   const counts = /(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?:.*?(\d+) ignored)?/.exec(
     output,
   );
-  if (counts === null) {
-    say("no test ran");
-    Deno.exit(1);
-  }
+  if (counts === null) say(`${name}: no test ran`);
+  if (!success || counts === null) return null;
   return [Number(counts[1]), Number(counts[2]), Number(counts[3] ?? 0)];
 }
 
@@ -133,28 +141,56 @@ async function sources(folder: string): Promise<string[]> {
   return found;
 }
 
-/** Runs the tests on every server. Returns a line about each, and the sum of all counts. */
+/** The tests that wait more than they compute: they run beside the others. */
+const TORTURE = "tests/torture";
+
+/** Runs most tests in one lane; in the other the torture, and then those on the current server. */
+async function inTwoLanes(
+  onCurrent: (quiet: boolean) => Promise<Counts | null>,
+): Promise<(Counts | null)[]> {
+  const [rest, others] = await Promise.all([
+    test("tests", ["--doc", `--ignore=${TORTURE}`, ...FOLDERS]),
+    test("torture", [TORTURE], { quiet: true }).then(async (torture) => [
+      torture,
+      await onCurrent(true),
+    ]),
+  ]);
+  return [rest, ...others];
+}
+
+/**
+ * Runs the tests on every server. Those that are limited to `only` run one after the other. Otherwise
+ * there are two lanes, which takes the time of one. Returns a line about each server, and the sum of all
+ * counts; the gate exits with 1 when a test failed.
+ */
 async function testOnServers(
   [installed, current]: [TestedServer, TestedServer | null],
   only: readonly string[],
 ): Promise<{ lines: string[]; sum: Counts }> {
-  const lines: string[] = [];
-  const sum: Counts = [0, 0, 0];
-  const add = (version: string, counts: Counts) => {
-    counts.forEach((count, i) => sum[i]! += count);
-    lines.push(`nats-server ${version}: ${counts[0]} passed, ${counts[2]} skipped`);
-  };
-  add(installed.version, await test("tests", "--doc", ...(only.length > 0 ? only : FOLDERS)));
   const again = selectAgain(only);
-  if (again.length === 0) return { lines, sum };
-  if (current === null) {
-    lines.push("no other nats-server, so NOTHING ran on the current release");
-    return { lines, sum };
+  const onCurrent = async (quiet: boolean): Promise<Counts | null> => {
+    if (again.length === 0 || current === null) return [0, 0, 0];
+    return await test(
+      `tests on nats-server ${current.version}`,
+      [`--ignore=${NOT_AGAIN.join(",")}`, ...again],
+      { quiet, env: { NATS_SERVER: current.binary } },
+    );
+  };
+  const results = only.length > 0
+    ? [await test("tests", ["--doc", ...only]), [0, 0, 0] as Counts, await onCurrent(false)]
+    : await inTwoLanes(onCurrent);
+  if (results.some((counts) => counts === null)) Deno.exit(1);
+  const [rest, torture, repeated] = results as [Counts, Counts, Counts];
+  const first = rest.map((count, i) => count + torture[i]!);
+  const lines = [`nats-server ${installed.version}: ${first[0]} passed, ${first[2]} skipped`];
+  if (again.length > 0) {
+    lines.push(
+      current === null
+        ? "no other nats-server, so NOTHING ran on the current release"
+        : `nats-server ${current.version}: ${repeated[0]} passed, ${repeated[2]} skipped`,
+    );
   }
-  say(`\nnow on nats-server ${current.version} (${current.binary})`);
-  ENV.NATS_SERVER = current.binary;
-  add(current.version, await test(`tests on nats-server ${current.version}`, ...again));
-  return { lines, sum };
+  return { lines, sum: first.map((count, i) => count + repeated[i]!) as Counts };
 }
 
 const servers = await setUp().catch((error) => {
