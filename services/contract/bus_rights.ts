@@ -174,9 +174,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       `${CONSUMER_API}.CREATE.${ROOMS_STREAM}.*`,
       // The consumer of earlier releases, which it deletes.
       `${CONSUMER_API}.DELETE.${ROOMS_STREAM}.archive`,
-      // Flow control. From nats-server 2.15 on, the domain and the account come first.
-      `$JS.FC.${ROOMS_STREAM}.>`,
-      `$JS.FC.*.*.${ROOMS_STREAM}.>`,
+      `${CONSUMER_API}.MSG.NEXT.${ROOMS_STREAM}.*`,
       // It reads the stream, so it cannot have `answersWithin`.
       "_INBOX.*.>",
     ],

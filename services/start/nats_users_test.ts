@@ -1,6 +1,5 @@
 /** Every user of NATS on a real server: what it may do works, and everything else is refused. */
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { createInbox } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
 import { type Connect, refusals, withNatsUsers } from "../../tests/harness/nats_users.ts";
 import { until } from "../../tests/harness/wait.ts";
@@ -176,47 +175,6 @@ Deno.test("a service with the right to the log reads it with a consumer of its o
       own.consumers.add("ROOMS", { ...consumer, durable_name: "archive" }),
       /[Pp]ermission/,
     );
-  }));
-
-Deno.test("persistence reads the stream with push consumers below its inbox, with flow control", () =>
-  withServer(async (as) => {
-    const persistence = await as("persistence");
-    const refused = refusals(persistence);
-    const manager = await jetstreamManager(persistence, { checkAPI: false });
-    await manager.streams.add({
-      name: "ROOMS",
-      subjects: ["room.message.>"],
-      republish: { src: "room.message.>", dest: "room.live.>" },
-    });
-    const gateway = await as("gateway");
-    const live = new Set<string>();
-    gateway.subscribe("room.live.>", { callback: (_, { subject }) => void live.add(subject) });
-    const messages = 2_000;
-    for (let i = 0; i < messages; i++) gateway.publish("room.message.1.a", "x".repeat(1_000));
-    await gateway.flush();
-    const inbox = createInbox(inboxPrefix("persistence"));
-    let [received, controls] = [0, 0];
-    persistence.subscribe(inbox, {
-      callback(_, message) {
-        if (message.headers?.code !== 100) return void received++;
-        const control = message.reply || message.headers.get("Nats-Consumer-Stalled");
-        if (!control) return;
-        controls++;
-        persistence.publish(control);
-      },
-    });
-    await manager.consumers.add("ROOMS", {
-      name: "archiver-1",
-      deliver_subject: inbox,
-      ack_policy: "none",
-      flow_control: true,
-      idle_heartbeat: 500_000_000,
-    });
-    await until("all messages", () => received === messages);
-    assert.ok(controls > 0, "there was no flow control");
-    assert.deepEqual([...refused.publish, ...refused.subscription], []);
-    // Republished, though nobody may publish there.
-    assert.deepEqual([...live], ["room.live.1.a"]);
   }));
 
 Deno.test("services are declared by a name and what they may do beside the usual", () => {
