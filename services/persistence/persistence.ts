@@ -120,10 +120,17 @@ export async function runPersistence(
   health.require("stream", () => archiver.attached || (lease.held && lease.term === null));
 
   let draining = false;
+  /** The end of the log when its size was checked last. */
+  let checked: string | undefined;
   const tasks = [
     repeat(STREAM_CHECK_MS, "limiting the size of the log", log, async () => {
       const current = state.current;
-      if (archiver.attached && current !== null) await limitStreamSize(manager, log, current);
+      // Also while the database fails: then the log fills.
+      if (lease.term === null || current === null) return;
+      // A log in which nothing is stored does not grow.
+      const place = `${current.epoch} ${current.position}`;
+      if (archiver.attached && place === checked) return;
+      checked = await limitStreamSize(manager, log, current) ? place : undefined;
     }),
     repeat(retentionMs, "retention", log, async () => {
       const { term } = lease;

@@ -26,18 +26,19 @@ const CLOSE_ABOVE = 0.95;
  * Checks the size of the log once, and purges, closes or reopens it as needed. The instance that
  * writes does this: everything up to `position` is archived.
  *
+ * @returns whether the log has room and is open, so that nothing has to be done until it grows
  * @throws {JetStreamApiError} if the log is unavailable
  */
 export async function limitStreamSize(
   manager: JetStreamManager,
   log: Logger,
   { epoch, position }: { epoch: string; position: number },
-): Promise<void> {
+): Promise<boolean> {
   const stream = await manager.streams.info(ROOMS_STREAM);
-  if (epochOfStream(stream) !== epoch) return;
+  if (epochOfStream(stream) !== epoch) return false;
   const { max_bytes: maxBytes, max_msg_size: maxMessage } = stream.config;
   let { bytes, messages, first_seq: first } = stream.state;
-  if (maxBytes <= 0) return;
+  if (maxBytes <= 0) return true;
   if (bytes > TRIM_ABOVE * maxBytes && messages > 0) {
     const tooMany = Math.ceil((bytes - TRIM_TO * maxBytes) / (bytes / messages));
     const seq = Math.min(first + tooMany, position + 1);
@@ -57,4 +58,5 @@ export async function limitStreamSize(
     await manager.streams.update(ROOMS_STREAM, { max_msg_size: MAX_MESSAGE_BYTES });
     log.info("the log accepts messages again");
   }
+  return bytes <= TRIM_ABOVE * maxBytes && maxMessage !== CLOSED_MAX_MESSAGE_BYTES;
 }

@@ -15,16 +15,16 @@ import { type Bus, recordedTraceparent } from "../../kit/mod.ts";
 import type { LogMessage } from "./stream.ts";
 
 /** How often the server sends a heartbeat to a waiting request, milliseconds. */
-const HEARTBEAT_MS = 500;
+const HEARTBEAT_MS = 1_000;
 
 /**
  * How long the server may be silent before this reader gives up, milliseconds. It reports nothing if
  * the stream or the consumer is deleted between two requests.
  */
-const MAX_SILENCE_MS = 2_000;
+const MAX_SILENCE_MS = 2_500;
 
 /** How long {@link LogReader.batch} waits for a first message, milliseconds. */
-const IDLE_MS = 2_000;
+const IDLE_MS = 5_000;
 
 /** How long the server keeps the consumer of a reader that was killed, milliseconds. */
 const INACTIVE_MS = 5_000;
@@ -103,7 +103,7 @@ export class LogReader {
 
   /**
    * Returns the next messages of the log, in order, each once. Seqs are missing where the log has
-   * none, or where the server has skipped some. The batch is empty if no message arrived for two
+   * none, or where the server has skipped some. The batch is empty if no message arrived for five
    * seconds.
    *
    * @throws {Error} if a delivery was lost or the server is silent, or after {@link
