@@ -1,0 +1,225 @@
+/**
+ * What a hostile client, page or neighbour might send: generators for fast-check. Most of it is nearly
+ * right, because what is plainly wrong is refused early.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import {
+  AuthVerify,
+  GATEWAY_ALIVE,
+  GATEWAY_PING,
+  HistoryErase,
+  HistoryHeads,
+  HistoryRead,
+  liveSubject,
+  LOG_CHANGED,
+  LogConfirm,
+  messageSubject,
+  presenceChangeSubject,
+  presenceStateSubject,
+  ROOM_ERASED,
+  ROOMS_RULES,
+  RoomsJoin,
+  RoomsPresence,
+  RoomsRoster,
+  RoomsVerify,
+  signalSubject,
+  unstoredSubject,
+  userEventSubject,
+} from "../../services/contract/mod.ts";
+
+/** A room that everybody may join, and the user of the hostile clients. */
+export const ROOM = "fuzz.room";
+export const USER = "mallory";
+
+/** Values that programs get wrong. */
+const odd = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    "",
+    0,
+    -1,
+    1e308,
+    -0.5,
+    2 ** 53,
+    [],
+    {},
+    "__proto__",
+    "constructor",
+    "\u0000",
+    "\ud800",
+    "a".repeat(70),
+    ">",
+    "*",
+    "a..b",
+    { __proto__: null, toString: 1 },
+  ),
+  fc.jsonValue({ maxDepth: 4 }),
+  fc.string({ unit: "binary", maxLength: 80 }),
+  fc.integer(),
+);
+
+/** A value that is mostly the right one. */
+const mostly = (right: unknown) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: odd });
+
+/** An object with these fields, some missing, some odd, some more. */
+const nearly = (fields: Record<string, unknown>): fc.Arbitrary<unknown> =>
+  fc.tuple(
+    fc.record(
+      Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, mostly(value)])),
+      { requiredKeys: Object.keys(fields).slice(0, 1) },
+    ),
+    fc.oneof(
+      { weight: 4, arbitrary: fc.constant({}) },
+      { weight: 1, arbitrary: fc.dictionary(fc.string({ maxLength: 12 }), odd, { maxKeys: 4 }) },
+    ),
+  ).map(([right, more]) => ({ ...more, ...right }));
+
+/** Texts of client frames. */
+export const frameText: fc.Arbitrary<string> = fc.oneof(
+  ...[
+    { type: "auth", token: "eyJhbGciOiJub25lIn0.e30.", id: "a" },
+    { type: "subscribe", room: ROOM, since: { seq: 3, epoch: "x" }, presence: { a: 1 }, id: "s" },
+    { type: "unsubscribe", room: ROOM, id: "u" },
+    { type: "message", room: ROOM, content: { text: "x" }, id: "m", traceparent: "00-0-0-01" },
+    { type: "signal", room: ROOM, content: 1, id: "g" },
+    { type: "history", room: ROOM, before: 9, after: 1, limit: 5, epoch: "x", id: "h" },
+    { type: "presence", room: ROOM, after: "u", limit: 3, id: "p" },
+    { type: "update-presence", room: ROOM, presence: { status: "away" }, id: "q" },
+    { type: "call", service: "dice", method: "roll", data: {}, timeout: 100, id: "c" },
+    { type: "ping" },
+  ].map((frame) => nearly(frame).map((value) => JSON.stringify(value))),
+  fc.json(),
+  fc.string({ unit: "binary", maxLength: 200 }),
+  fc.integer({ min: 1, max: 20_000 }).map((depth) => "[".repeat(depth)),
+  fc.integer({ min: 1, max: 70_000 }).map((length) =>
+    JSON.stringify({ type: "message", room: ROOM, content: "x".repeat(length), id: "big" })
+  ),
+);
+
+/** Bytes that are no, or broken, WebSocket frames. */
+export const frameBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc.tuple(
+    fc.nat(255),
+    fc.oneof(fc.nat(255), fc.constantFrom(0x80, 0xfe, 0xff)),
+    fc.uint8Array({ minLength: 4, maxLength: 200 }),
+  ).map(([first, second, rest]) => new Uint8Array([first, second, ...rest])),
+);
+
+/** Requests of HTTP, as text: upgrades, the HTTP transports, and others. */
+export const requestText: fc.Arbitrary<string> = fc.tuple(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom("GET", "POST", "OPTIONS", "HEAD", "PUT") },
+    { weight: 1, arbitrary: fc.string({ maxLength: 8 }) },
+  ),
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.constantFrom(
+        ...["/ws", "/poll", "/send", "/events", "/healthz", "/readyz", "/ws?token=x", "//", "/%00"],
+        "/ws?".padEnd(9_000, "a"),
+      ),
+    },
+    { weight: 1, arbitrary: fc.webPath() },
+    { weight: 1, arbitrary: fc.string({ maxLength: 40 }) },
+  ),
+  fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Version: 99",
+        "Sec-WebSocket-Key: short",
+        "Sec-WebSocket-Protocol: hopwire, bearer, x",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99",
+        "Origin: http://evil.example",
+        "Authorization: Bearer x.y.z",
+        "Content-Length: 5",
+        "Content-Length: -1",
+        "Transfer-Encoding: chunked",
+        "Content-Type: text/plain",
+        "X-Forwarded-For: 1.2.3.4, 5.6.7.8",
+        "Forwarded: for=1.2.3.4;proto=https",
+        "Cookie: ".padEnd(20_000, "c"),
+      ),
+      fc.tuple(fc.string({ maxLength: 20 }), fc.string({ maxLength: 60 }))
+        .map(([name, value]) => `${name}: ${value}`),
+    ),
+    { maxLength: 9 },
+  ),
+  fc.oneof(frameText, fc.string({ unit: "binary", maxLength: 100 })),
+).map(([method, path, headers, body]) =>
+  `${method} ${path} HTTP/1.1\r\nHost: gateway\r\n${headers.join("\r\n")}\r\n\r\n${body}`
+);
+
+/** A message on the bus. */
+export interface BusMessage {
+  subject: string;
+  payload: string;
+  headers: [string, string][];
+  /** Whether it asks for a reply. */
+  request: boolean;
+}
+
+const event = {
+  room: ROOM,
+  id: "f",
+  userId: USER,
+  username: "M",
+  content: 1,
+  timestamp: 1_790_000_000_000,
+};
+const fact = { userId: USER, username: "M", v: 3, presence: { a: 1 } };
+const GATEWAY = "deadbeefdeadbeef";
+
+/** What services listen to, each with a payload that is nearly right. */
+const onBus: [subject: string, fields: Record<string, unknown>][] = [
+  [messageSubject(ROOM), event],
+  [liveSubject(ROOM), event],
+  [unstoredSubject(ROOM), event],
+  [signalSubject(ROOM), event],
+  [userEventSubject(USER), { topic: "t", data: 1 }],
+  [presenceChangeSubject(ROOM), { gateway: GATEWAY, n: 3, prev: 2, came: [fact], went: ["x"] }],
+  [presenceStateSubject(GATEWAY), { rooms: [ROOM], from: GATEWAY, buckets: [1] }],
+  [GATEWAY_ALIVE, { gateway: GATEWAY, lease: 3_500, n: 4, count: 2, digest: [1, 2], stopping: 1 }],
+  [GATEWAY_PING, {}],
+  [AuthVerify.subject, { tokens: ["a.b.c"], token: "a.b.c" }],
+  [RoomsJoin.subject, { joins: [{ room: ROOM, claim: ["*"] }], rooms: [ROOM], claim: {} }],
+  [RoomsRoster.subject, { gateway: GATEWAY, rooms: [ROOM] }],
+  [RoomsVerify.subject, { gateway: GATEWAY, rooms: [{ room: ROOM, fingerprint: 3 }] }],
+  [RoomsPresence.subject, { room: ROOM, limit: 3, after: "u" }],
+  [ROOMS_RULES, { version: "x" }],
+  [HistoryRead.subject, { room: ROOM, limit: 5, before: 9, after: 1, upTo: 3, epoch: "e" }],
+  [HistoryHeads.subject, { rooms: [ROOM] }],
+  [HistoryErase.subject, { room: ROOM, seq: 3, userId: "nobody" }],
+  [LogConfirm.subject, { epoch: "none", lost: 3 }],
+  [LOG_CHANGED, { epoch: "none" }],
+  [ROOM_ERASED, { room: ROOM, epoch: "none", seqs: [1] }],
+];
+
+/** Messages to the services, from whoever has reached the bus. */
+export const busMessage: fc.Arbitrary<BusMessage> = fc.constantFrom(...onBus).chain((
+  [subject, fields],
+) =>
+  fc.record({
+    subject: fc.constant(subject),
+    payload: fc.oneof(
+      { weight: 5, arbitrary: nearly(fields).map((value) => JSON.stringify(value)) },
+      { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 200 }) },
+    ),
+    headers: fc.array(
+      fc.tuple(
+        fc.constantFrom("Hopwire-Checked", "Nats-Sequence", "Nats-Last-Sequence", "traceparent"),
+        fc.oneof(fc.constantFrom("1", "0", "-1", "NaN", ""), fc.string({ maxLength: 20 })),
+      ).map(([name, value]): [string, string] => [name, value.replace(/[^\x20-\x7e]/g, "?")]),
+      { maxLength: 3 },
+    ),
+    request: fc.boolean(),
+  })
+);
