@@ -1,8 +1,8 @@
 /**
  * `deno task test [FILE OR FOLDER ...]`: everything that must pass before a change lands. It installs
- * what the tests need, then checks format, lint and types against the frozen lock file, and runs the
- * tests: all of them, or those of the arguments. Those that depend on nats-server run again on the
- * current release of it. tests/README.md says how long each part takes.
+ * what the tests need, then checks format, lint, known vulnerabilities and types against the frozen lock
+ * file, and runs the tests: all of them, or those of the arguments. Those that depend on nats-server run
+ * again on the current release of it. tests/README.md says how long each part takes.
  *
  * @module
  */
@@ -199,6 +199,8 @@ const servers = await setUp().catch((error) => {
 });
 await step("format", "fmt", "--check");
 await step("lint", "lint");
+// A registry that has no list of advisories, or cannot be reached, is no fault of the code.
+await step("advisories", "audit", "--ignore-registry-errors");
 await step("types", "check", "--frozen", ...await allSources());
 await step("types of the page", "check", "-c", `${PAGE}/deno.json`, `${PAGE}/page.ts`);
 const { lines, sum } = await testOnServers(servers, Deno.args);
