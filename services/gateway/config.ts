@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { AUTH_DEADLINE_MS, GATEWAY_LEASE_MS } from "../contract/mod.ts";
 import { flag, integer, list } from "../kit/mod.ts";
+import { FRONT_CONFIG } from "./transport/front/front_config.ts";
 
 /** The schemas of the variables. */
 export const GATEWAY_CONFIG = {
@@ -22,6 +23,7 @@ export const GATEWAY_CONFIG = {
     description: "Whether other gateways may listen on the same port. Linux spreads new " +
       "connections over them.",
   }),
+  ...FRONT_CONFIG,
   MAX_CONNECTIONS: integer(1, 1_000_000).default(15_000).meta({
     description: "The largest number of open connections. The gateway answers 503 to one more.",
     unit: "connections",
@@ -63,10 +65,10 @@ export const GATEWAY_CONFIG = {
       "The gateway closes a connection with 4103 when a ping gets no answer in this time.",
     unit: "ms",
   }),
-  IDLE_TIMEOUT_MS: integer(0, 86_400_000).default(0).meta({
+  IDLE_TIMEOUT_MS: integer(0, 86_400_000).default(300_000).meta({
     description:
-      "The gateway closes a connection with 4102 when it sends no frame for this long. " +
-      "0 turns this off.",
+      "The gateway closes a connection with 4102 when its client sends no frame, and no poll, " +
+      "for this long. 0 turns this off.",
     unit: "ms",
   }),
   AUTH_DEADLINE_MS: integer(100, 60_000).default(AUTH_DEADLINE_MS).meta({

@@ -95,8 +95,19 @@ export async function startGateway(
   const openSession = (peer: Peer, now: number) =>
     new Session(`${id}-c${(sessions++).toString(36)}`, peer, sessionDeps, now);
 
-  const connections = new Connections(config, stats);
-  const transportDeps = { id, bus, config, stats, flushes, connections, openSession };
+  const connections = new Connections(config, stats, http.failures);
+  const { addresses, failures } = http;
+  const transportDeps = {
+    id,
+    bus,
+    config,
+    stats,
+    flushes,
+    connections,
+    addresses,
+    failures,
+    openSession,
+  };
   serveWebSocket(http.server, transportDeps);
   const httpTransport = http.transport = new HttpTransport(transportDeps);
 
@@ -114,7 +125,7 @@ export async function startGateway(
   onDrain(async () => {
     // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
     // listening, so that health checks see that it drains.
-    if (config.REUSE_PORT) http.server.close();
+    if (config.REUSE_PORT) http.close();
     stopCollecting();
     stopErasing();
     connections.stopReading();

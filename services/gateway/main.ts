@@ -17,11 +17,10 @@ await runService({
   config: GATEWAY_CONFIG,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
-    const { HOST: host, PORT: port, REUSE_PORT: reusePort } = config;
-    http = createHttpServer(app, { host, port, reusePort }, log);
+    http = await createHttpServer(app, config, log);
     // A gateway that shares its port listens once it can serve: see startGateway.
-    if (!reusePort) await http.listen();
-    return () => void http.server.close();
+    if (!config.REUSE_PORT) await http.listen();
+    return () => http.close();
   },
   start: (context, config) => startGateway(context, config, http),
 });

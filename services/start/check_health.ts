@@ -4,6 +4,7 @@
  *
  * @module
  */
-const response = await fetch(Deno.args[0]!, { signal: AbortSignal.timeout(2_000) });
-await response.body?.cancel();
-Deno.exit(response.ok ? 0 : 1);
+import { probe } from "./probe.ts";
+
+const { ok } = await probe(Deno.args[0]!);
+Deno.exit(ok ? 0 : 1);

@@ -58,6 +58,9 @@ function hostsOf(service: ServiceName, env: Record<string, string | undefined>):
     return url === null ? null : `${url.hostname}:${url.port || 4222}`;
   });
   const hosts = [`${env.HOST ?? "127.0.0.1"}${env.PORT ? `:${env.PORT}` : ""}`, ...nats];
+  if (service === "gateway" && env.TLS_REDIRECT_PORT) {
+    hosts.push(`${env.HOST ?? "127.0.0.1"}:${env.TLS_REDIRECT_PORT}`);
+  }
   if (service === "auth") hosts.push(hostOfUrl(env.AUTH_JWKS_URL));
   if (service === "persistence") hosts.push(hostOfUrl(env.DATABASE_URL, "5432"));
   return hosts.filter((host) => host !== null);
@@ -72,6 +75,9 @@ function hostOfUrl(text: string | undefined, port?: string): string | null {
 
 function readsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
   const reads = service === "gateway" ? ["services/gateway/demo"] : [];
+  if (service === "gateway") {
+    for (const name of ["TLS_CERT_FILE", "TLS_KEY_FILE"]) if (env[name]) reads.push(env[name]);
+  }
   if (service === "persistence") {
     reads.push(...writesOf(service, env));
     if (env.DATABASE_PASSWORD_FILE) reads.push(env.DATABASE_PASSWORD_FILE);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { probe } from "./probe.ts";
 
 /** How long a service may take to become ready, milliseconds. Packages are fetched before. */
 const READY_MS = 60_000;
@@ -24,14 +25,11 @@ export async function waitUntilReady(
   const end = performance.now() + READY_MS;
   let last = "it does not answer";
   let left = answers;
-  // A new connection for each request: several gateways on one port answer in turn.
-  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   for (;;) {
     if (stopping()) throw new Error("the start command is stopping");
     try {
-      const response = await fetch(url, { client });
-      const text = await response.text();
-      if (response.ok) {
+      const { ok, text } = await probe(url);
+      if (ok) {
         if (--left === 0) return;
         continue;
       }

@@ -62,7 +62,8 @@ class System {
     const config = readConfig(START_CONFIG);
     const { DATA_DIR: folder, HOST, PORT, AUTH_PORT } = config;
     const host = reachableHost(HOST);
-    const url = `http://${host}:${PORT}/`;
+    const secure = given.TLS_CERT_FILE ? "s" : "";
+    const url = `http${secure}://${host}:${PORT}/`;
     const users = natsUsers(config.NATS_SERVICES);
     if (config.NATS_URL !== undefined && config.NATS_SERVICES.length > 0) {
       throw new ConfigError(
@@ -104,11 +105,17 @@ class System {
         ? config.GATEWAYS * ANSWERS_PER_GATEWAY
         : 1;
       const address = `${reachableHost(environments[service].HOST!)}:${ports[service]}`;
-      await waitUntilReady(service, `http://${address}/readyz`, answers, () => this.#stopping);
+      const scheme = service === "gateway" ? `http${secure}` : "http";
+      await waitUntilReady(
+        service,
+        `${scheme}://${address}/readyz`,
+        answers,
+        () => this.#stopping,
+      );
     }
     const token = await developmentToken(`http://127.0.0.1:${AUTH_PORT}/token`);
     if (this.#stopping) return;
-    const websocket = `ws://${host}:${PORT}/ws`;
+    const websocket = `ws${secure}://${host}:${PORT}/ws`;
     const natsUrl = withoutCredentials(natsServers);
     this.#files.setReady({ websocket, natsUrl, token });
     const files = keys === undefined

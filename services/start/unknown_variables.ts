@@ -24,6 +24,8 @@ const FOREIGN = new Set([
   "LOGLEVEL",
   "LOG_LEVELS",
   "LOG_FORMATS",
+  "SSL_CERT_FILE",
+  "SSL_KEY_FILE",
 ]);
 
 /**

@@ -36,6 +36,7 @@ Deno.test("variables of other programs are not reported", () => {
     "OTEL_LOG_LEVEL OTEL_TRACES_EXPORTER OTEL_EXPORTER_OTLP_ENDPOINTS OTEL_SERVICE_NAME",
     "DENO_DIR NODE_ENV NO_COLOR CI npm_config_registry npm_lifecycle_event INIT_CWD http_proxy",
     "POSTGRES_PASSWORD COMPOSE_FILE DOCKER_HOST KUBERNETES_PORT KUBERNETES_SERVICE_HOST",
+    "SSL_CERT_FILE SSL_CERT_DIR SSL_KEY_FILE",
     "PROMPT_COMMAND GATEWAY_INTERFACE SQLITE_TMPDIR MAX_JOBS RETENTION_DAYS",
   ].join(" ").split(" ");
   assert.deepEqual(unknownVariables(ordinary), []);

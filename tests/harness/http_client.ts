@@ -38,8 +38,9 @@ export function sendFrames(
 export async function poll(
   base: string,
   head: { session?: string; after?: number } = {},
+  headers: HeadersInit = {},
 ): Promise<z.infer<typeof PollAnswer>> {
-  const { status, text } = await post(`${base}/poll`, JSON.stringify(head));
+  const { status, text } = await post(`${base}/poll`, JSON.stringify(head), { headers });
   if (status !== 200) throw new Error(`${status}: ${text}`);
   return PollAnswer.parse(JSON.parse(text));
 }

@@ -13,6 +13,7 @@ import {
   natsUsers,
   seedFile,
 } from "../../services/start/nats_users.ts";
+import { probe } from "../../services/start/probe.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 import { ROOT } from "./root.ts";
@@ -118,9 +119,9 @@ export function startService(
         if (ended !== undefined) {
           throw new Error(`the service ended with ${ended.code}:\n${output.join("\n")}`);
         }
-        const response = await fetch(`http://127.0.0.1:${port}/readyz`);
-        const text = await response.text();
-        if (!response.ok) throw new Error(text);
+        const secure = variables.TLS_CERT_FILE ? "s" : "";
+        const { ok, text } = await probe(`http${secure}://127.0.0.1:${port}/readyz`);
+        if (!ok) throw new Error(text);
         return true;
       });
     },

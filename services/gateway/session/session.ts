@@ -67,13 +67,14 @@ export class Session {
   /** Null until the client has authenticated. */
   identity: Identity | null = null;
   closed = false;
+  /** When the client last did something; a monotonic time in milliseconds. */
+  lastActionAt: number;
   /** Whether and why the client is not read from. */
   readonly reading: Reading;
   /** Requests under way; see `MAX_PENDING_ANSWERS`. */
   pendingAnswers = 0;
   readonly #deps: SessionDeps;
   readonly #openedAt: number;
-  #lastFrameAt: number;
   /** Created with the first join: most sessions join few rooms and stay, and a map is 200 bytes. */
   #joins: JoinQueue | null = null;
   /** Whether a token is being verified and applied. */
@@ -91,7 +92,7 @@ export class Session {
     this.reading = new Reading(this, deps.inboxes);
     this.#deps = deps;
     this.#openedAt = now;
-    this.#lastFrameAt = now;
+    this.lastActionAt = now;
     this.#violations = new Violations(now);
     const { RATE_FRAMES_PER_SECOND, RATE_BURST } = deps.limits;
     this.#rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
@@ -113,7 +114,7 @@ export class Session {
   run(text: string): void {
     if (this.closed) return;
     const now = performance.now();
-    this.#lastFrameAt = now;
+    this.lastActionAt = now;
     this.#deps.stats.framesIn++;
     const parsed = parseClientFrame(text);
     const retryAfter = this.#rate.take(now);
@@ -165,9 +166,8 @@ export class Session {
     if (before === null) this.#deps.users.add(this);
     const { userId, username, expiresAt } = identity;
     const { RATE_FRAMES_PER_SECOND: perSecond, RATE_BURST: burst } = this.#deps.limits;
-    const rate = { perSecond, burst };
-    const connectionId = this.id;
-    this.send({ type: "authenticated", userId, username, connectionId, expiresAt, rate, id });
+    const who = { userId, username, connectionId: this.id, expiresAt };
+    this.send({ type: "authenticated", ...who, rate: { perSecond, burst }, id });
     if (before !== null) await this.#deps.commands.identityRenewed(this, before);
   }
 
@@ -248,7 +248,7 @@ export class Session {
       }
       return;
     }
-    if (IDLE_TIMEOUT_MS > 0 && now - this.#lastFrameAt >= IDLE_TIMEOUT_MS) {
+    if (IDLE_TIMEOUT_MS > 0 && now - this.lastActionAt >= IDLE_TIMEOUT_MS) {
       return this.close("idle");
     }
     const { expiresAt } = this.identity;

@@ -6,11 +6,14 @@
  */
 import type { CloseName } from "../../contract/mod.ts";
 import type { Session } from "../session/session.ts";
+import type { HandshakeFailures } from "./handshake_failures.ts";
 import type { TransportConfig, TransportStats } from "./transport_config.ts";
 
 /** One client's connection, as the registry sees it. */
 export interface Connection {
   readonly session: Session;
+  /** The client's address, in canonical form. Proxies that are not trusted count as clients. */
+  readonly address: string;
   /** Whether the client has been pinged since its last sign of life. */
   pinged: boolean;
   /**
@@ -41,13 +44,15 @@ const RECONNECT_SPREAD_MS = 1_500;
 export class Connections {
   readonly #config: TransportConfig;
   readonly #stats: TransportStats;
+  readonly #failures: HandshakeFailures;
   readonly #all = new Set<Connection>();
   readonly #timer: ReturnType<typeof setInterval>;
   #draining = false;
 
-  constructor(config: TransportConfig, stats: TransportStats) {
+  constructor(config: TransportConfig, stats: TransportStats, failures: HandshakeFailures) {
     this.#config = config;
     this.#stats = stats;
+    this.#failures = failures;
     const { PING_INTERVAL_MS, AUTH_DEADLINE_MS } = config;
     this.#timer = setInterval(
       () => this.#tick(),
@@ -70,7 +75,9 @@ export class Connections {
   /** Unregisters a closed connection and ends its session. Calling it twice does no harm. */
   remove(connection: Connection): void {
     connection.session.disconnected();
-    this.#all.delete(connection);
+    if (this.#all.delete(connection) && connection.session.identity === null) {
+      this.#failures.unauthenticated++;
+    }
     this.#stats.connections = this.#all.size;
   }
 

@@ -28,6 +28,7 @@ export abstract class HttpPeer implements Peer, Connection {
   /** The session key: the gateway's id and a secret of 128 random bits. Only the client knows it. */
   readonly key: string;
   readonly session: Session;
+  readonly address: string;
   pinged = false;
   /** Called when the connection has closed. */
   onDisconnected: () => void = () => {};
@@ -38,8 +39,9 @@ export abstract class HttpPeer implements Peer, Connection {
   #waitingPosts = 0;
   #paused: PromiseWithResolvers<void> | null = null;
 
-  constructor(deps: TransportDeps) {
+  constructor(deps: TransportDeps, address: string) {
     this.deps = deps;
+    this.address = address;
     const secret = crypto.getRandomValues(new Uint8Array(16)).toHex();
     this.key = `${deps.id}.${secret}`;
     this.session = deps.openSession(this, this.lastActivity);

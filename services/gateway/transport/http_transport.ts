@@ -50,9 +50,9 @@ export class HttpTransport {
     const { origin, host } = request.headers;
     response.setHeader("vary", "Origin");
     response.setHeader("cache-control", "no-store");
-    response.setHeader("x-content-type-options", "nosniff");
     if (!originAllowed(origin, host, this.#deps.config.ALLOWED_ORIGINS)) {
-      refusedOrigins.warn(this.#deps.bus.log, origin);
+      this.#deps.failures.origin++;
+      refusedOrigins.warn(this.#deps.bus.log, origin, this.#deps.addresses.of(request));
       return end(response, refusal("forbidden", "this origin"));
     }
     if (origin !== undefined) response.setHeader("access-control-allow-origin", origin);
@@ -97,7 +97,10 @@ export class HttpTransport {
       "x-accel-buffering": "no",
     });
     response.on("error", () => {});
-    this.#open(new SsePeer(response, request.socket, this.#deps), request);
+    // The stream may be silent for long. Its own heartbeats find a dead client.
+    request.socket.setTimeout(0);
+    const address = this.#deps.addresses.of(request);
+    this.#open(new SsePeer(response, request.socket, this.#deps, address), request);
   }
 
   /** Registers a connection and authenticates it if the request carries a token. */
@@ -119,7 +122,7 @@ export class HttpTransport {
       if (this.#countUnauthenticated() >= this.#maxUnauthenticated) {
         return refusal("unavailable", "too many connections without a token");
       }
-      const peer = new PollPeer(this.#deps);
+      const peer = new PollPeer(this.#deps, this.#deps.addresses.of(request));
       this.#open(peer, request);
       this.#unauthenticated.add(peer);
       const answer = peer.poll(0);

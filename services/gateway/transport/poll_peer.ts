@@ -104,6 +104,8 @@ export class PollPeer extends HttpPeer {
    */
   poll(acknowledged: number): Promise<Uint8Array> {
     this.noteActivity();
+    // A poll is the client's own action, as a frame is.
+    this.session.lastActionAt = this.lastActivity;
     this.#answerNow();
     if (acknowledged < this.#lastNumber && this.#lastAnswer !== null) {
       if (++this.#repeats > MAX_REPEATS) this.session.close("unavailable");

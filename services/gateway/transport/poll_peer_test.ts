@@ -14,7 +14,7 @@ Deno.test("a session that was closed ends once, with the poll that fetches the r
     connections: { remove: () => ended++ },
     openSession: () => ({ identity: {} }) as Session,
   } as unknown as TransportDeps;
-  const peer = new PollPeer(deps);
+  const peer = new PollPeer(deps, "192.0.2.1");
   const poll = peer.poll(0);
   peer.close("draining");
   assert.match(new TextDecoder().decode(await poll), /"close":/);

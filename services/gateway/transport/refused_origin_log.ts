@@ -20,12 +20,13 @@ export class RefusedOriginLog {
 
   /**
    * Warns of a refused origin, at most once a second. The line has the number of lines suppressed since
-   * the last one. `origin` is the request's header as received.
+   * the last one. `origin` is the request's header as received, `address` the client's.
    */
-  warn(log: Logger, origin: string | undefined): void {
+  warn(log: Logger, origin: string | undefined, address: string): void {
     this.#throttle.run((suppressed) => {
       log.warn("refused an origin: to allow it, add it to ALLOWED_ORIGINS", {
         origin: describeOrigin(origin),
+        address,
         suppressed,
       });
     });

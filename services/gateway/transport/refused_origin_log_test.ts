@@ -5,12 +5,18 @@ import { RefusedOriginLog } from "./refused_origin_log.ts";
 /** A log of refused origins with a manual clock, and the lines that it writes. */
 function setUp() {
   let time = 0;
-  const lines: { level: string; message: string; origin: string; suppressed: number }[] = [];
+  const lines: {
+    level: string;
+    message: string;
+    origin: string;
+    address: string;
+    suppressed: number;
+  }[] = [];
   const log = createLogger("gateway", { write: (line) => lines.push(JSON.parse(line)) });
   const refused = new RefusedOriginLog(() => time);
   return {
     lines,
-    warn: (origin: string) => refused.warn(log, origin),
+    warn: (origin: string) => refused.warn(log, origin, "192.0.2.1"),
     at: (now: number) => time = now,
   };
 }
@@ -18,8 +24,9 @@ function setUp() {
 Deno.test("a refused origin is logged with the setting that allows it", () => {
   const { lines, warn } = setUp();
   warn("https://evil.example:8443");
-  const { level, message, origin, suppressed } = lines[0]!;
+  const { level, message, origin, address, suppressed } = lines[0]!;
   assert.deepEqual([level, origin, suppressed], ["warn", "https://evil.example:8443", 0]);
+  assert.equal(address, "192.0.2.1");
   assert.match(message, /ALLOWED_ORIGINS/);
 });
 

@@ -29,8 +29,8 @@ export class SsePeer extends HttpPeer {
    * response's head. `socket` is the request's socket. Its `close` event matters too: a response that is
    * queued behind another one on the same socket never emits its own.
    */
-  constructor(response: ServerResponse, socket: Duplex, deps: TransportDeps) {
-    super(deps);
+  constructor(response: ServerResponse, socket: Duplex, deps: TransportDeps, address: string) {
+    super(deps, address);
     this.#response = response;
     this.#outbox = new Outbox(response, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
     this.#outbox.append(eventBytes("open", { session: this.key }));

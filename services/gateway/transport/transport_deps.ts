@@ -8,6 +8,8 @@ import type { Peer } from "../session/peer.ts";
 import type { Session } from "../session/session.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import type { Connections } from "./connections.ts";
+import type { ClientAddresses } from "./front/client_address.ts";
+import type { HandshakeFailures } from "./handshake_failures.ts";
 import type { TransportConfig, TransportStats } from "./transport_config.ts";
 
 /** What every transport needs from the gateway. */
@@ -19,6 +21,8 @@ export interface TransportDeps {
   stats: TransportStats;
   flushes: FlushSchedule;
   connections: Connections;
+  addresses: ClientAddresses;
+  failures: HandshakeFailures;
   /** Opens a session on a transport's connection. `now` is a monotonic time in milliseconds. */
   openSession(peer: Peer, now: number): Session;
 }

@@ -6,6 +6,7 @@
  */
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
@@ -33,12 +34,14 @@ class WebSocketPeer implements Peer, Connection {
   readonly #deps: TransportDeps;
   readonly outbox: Outbox;
   readonly session: Session;
+  readonly address: string;
   pinged = false;
   #lastActivity = performance.now();
   #paused = false;
 
-  constructor(ws: WebSocket, socket: Duplex, deps: TransportDeps) {
+  constructor(ws: WebSocket, socket: Duplex, deps: TransportDeps, address: string) {
     this.#ws = ws;
+    this.address = address;
     this.#deps = deps;
     this.outbox = new Outbox(socket, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
     this.session = deps.openSession(this, this.#lastActivity);
@@ -108,7 +111,7 @@ class WebSocketPeer implements Peer, Connection {
 }
 
 /** Accepts WebSocket connections at `/ws` of an HTTP server. */
-export function serveWebSocket(server: Server, deps: TransportDeps): void {
+export function serveWebSocket(server: Server | TlsServer, deps: TransportDeps): void {
   const { config, connections } = deps;
   const wss = new WebSocketServer(
     {
@@ -127,7 +130,7 @@ export function serveWebSocket(server: Server, deps: TransportDeps): void {
     request: IncomingMessage,
     token: string | undefined,
   ) => {
-    const peer = new WebSocketPeer(ws, socket, deps);
+    const peer = new WebSocketPeer(ws, socket, deps, deps.addresses.of(request));
     const { session } = peer;
     (ws as OwnedSocket)[PEER] = peer;
     ws.on("message", onMessage);
@@ -138,7 +141,8 @@ export function serveWebSocket(server: Server, deps: TransportDeps): void {
     connections.add(peer);
     const { origin, host } = request.headers;
     if (!originAllowed(origin, host, config.ALLOWED_ORIGINS)) {
-      refusedOrigins.warn(deps.bus.log, origin);
+      deps.failures.origin++;
+      refusedOrigins.warn(deps.bus.log, origin, peer.address);
       session.close("origin_refused");
       return socket.uncork();
     }
@@ -148,8 +152,15 @@ export function serveWebSocket(server: Server, deps: TransportDeps): void {
 
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", destroy);
-    if (!isPath(request.url ?? "")) return refuseUpgrade(socket, "404 Not Found");
-    if (connections.full) return refuseUpgrade(socket, "503 Service Unavailable");
+    const refusal = !isPath(request.url ?? "")
+      ? "404 Not Found"
+      : connections.full
+      ? "503 Service Unavailable"
+      : undefined;
+    if (refusal !== undefined) {
+      deps.failures.refused++;
+      return refuseUpgrade(socket, refusal);
+    }
     const token = tokenOf(request, config.TOKEN_IN_QUERY);
     if (token !== undefined) socket.cork();
     wss.handleUpgrade(request, socket, head, (ws) => onOpen(ws, socket, request, token));
