@@ -117,6 +117,8 @@ export const GatewayAlive = z.object({
    */
   facts: z.number().int().min(0).optional(),
   digest: z.number().int().optional(),
+  /** How many new clients a second the gateway can take, as measured; 0 while it stops. */
+  accepts: z.number().int().min(0).max(1_000_000).optional(),
   /** The gateway stops: this is its last heartbeat. */
   stopping: z.literal(true).optional(),
 });

@@ -86,6 +86,11 @@ export const GATEWAY_CONFIG = {
       "sends every second.",
     unit: "ms",
   }),
+  DRAIN_WINDOW_MS: integer(0, 600_000).default(10_000).meta({
+    description: "How long clients may stay connected to a gateway that stops, until it is their " +
+      "turn to move to another one. The process exits up to 12 s later.",
+    unit: "ms",
+  }),
   DEMO: flag().default(false).meta({
     description: "Whether the gateway serves the demo page at `/`.",
   }),

@@ -25,12 +25,15 @@ import { createVerifier } from "./session/identity/verifier.ts";
 import { UserTable } from "./session/identity/user_table.ts";
 import { createStats } from "./stats.ts";
 import { Connections } from "./transport/connections.ts";
+import { AcceptRate } from "./transport/drain/accept_rate.ts";
+import { planDrain } from "./transport/drain/drain_plan.ts";
+import { followOtherGateways } from "./transport/drain/other_gateways.ts";
 import type { HttpServer } from "./transport/http_server.ts";
 import { HttpTransport } from "./transport/http_transport.ts";
 import { serveWebSocket } from "./transport/websocket.ts";
 import { FlushSchedule } from "./wire/flush_schedule.ts";
 
-/** How long a draining gateway waits for the acks of publishes under way, milliseconds. */
+/** How long a draining gateway waits at a time for the acks of publishes under way, milliseconds. */
 const DRAIN_ACKS_MS = 3_000;
 
 /** How long a gateway that shares its port waits for the log before it listens anyway, milliseconds. */
@@ -51,10 +54,15 @@ export async function startGateway(
   const anchors = new Anchors();
   const log = followLog(bus, anchors);
   const history = createHistoryReader(bus, () => log.epoch);
+  const acceptRate = new AcceptRate();
+  const seconds = setInterval(() => acceptRate.tick(), 1_000);
+  const others = followOtherGateways(bus, id);
+  let draining = false;
   const presence = new Presence(bus, {
     gateway: id,
     leaseMs: config.GATEWAY_LEASE_MS,
     lingerMs: config.PRESENCE_LINGER_MS,
+    accepts: () => draining ? 0 : acceptRate.perSecond,
   });
   const lookups = createLookups(bus, id);
   const grants = createGrants(bus);
@@ -75,7 +83,13 @@ export async function startGateway(
     inboxes: createInboxBudget(),
     stats,
     flushes,
-    users,
+    users: {
+      add(session) {
+        acceptRate.add();
+        users.add(session);
+      },
+      remove: (session) => users.remove(session),
+    },
     verify: (token) => tokens.verify(token),
     commands: createCommands({
       limits: config,
@@ -128,11 +142,22 @@ export async function startGateway(
     if (config.REUSE_PORT) http.close();
     stopCollecting();
     stopErasing();
-    connections.stopReading();
-    await publisher.idle(DRAIN_ACKS_MS);
-    await connections.drain();
+    draining = true;
+    const plan = planDrain({
+      clients: connections.size,
+      othersAccept: others.accepts(),
+      ownAccept: acceptRate.perSecond,
+      maxStay: config.DRAIN_WINDOW_MS,
+    });
+    bus.log.info("moving clients to other gateways", { clients: connections.size, ...plan });
+    let acksArrive = true;
+    await connections.drain(plan, async () => {
+      if (acksArrive) acksArrive = await publisher.settled(DRAIN_ACKS_MS);
+    });
     httpTransport.close();
-    presence.stop();
+    presence.stop(plan.window - plan.stay);
+    others.close();
+    clearInterval(seconds);
     grants.close();
     calls.close();
     lookups.close();

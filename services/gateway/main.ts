@@ -10,11 +10,15 @@ import { addDemoRoutes } from "./demo.ts";
 import { startGateway } from "./gateway.ts";
 import { createHttpServer, type HttpServer } from "./transport/http_server.ts";
 
+/** How long the rest of a drain takes at most: acks that are under way, and the last closes. */
+const DRAIN_REST_MS = 12_000;
+
 let http: HttpServer;
 
 await runService({
   name: "gateway",
   config: GATEWAY_CONFIG,
+  drainDeadline: ({ DRAIN_WINDOW_MS }) => DRAIN_WINDOW_MS + DRAIN_REST_MS,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
     http = await createHttpServer(app, config, log);

@@ -14,7 +14,7 @@ import { setTraceRatio } from "./hop.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
 
-/** The process exits after this time even if draining has not finished, milliseconds. */
+/** How long a drain may take by default, milliseconds. */
 const DRAIN_DEADLINE_MS = 10_000;
 
 /** Exit codes of sysexits(3): the configuration is invalid; a dependency is unavailable. */
@@ -58,6 +58,8 @@ export interface ServiceOptions<Shape extends z.ZodRawShape> {
     config: BaseConfig & z.infer<z.ZodObject<Shape>>,
     log: Logger,
   ) => Promise<() => void | Promise<void>>;
+  /** How long a drain may take, milliseconds. The process then exits. Default: 10,000. */
+  drainDeadline?: (config: BaseConfig & z.infer<z.ZodObject<Shape>>) => number;
   /** Starts the service's own parts. Called once the process is connected to NATS. */
   start(
     context: ServiceContext,
@@ -98,10 +100,11 @@ export async function runService<Shape extends z.ZodRawShape>(
     if (draining) return;
     draining = true;
     log.info("draining", { signal });
+    const deadlineMs = options.drainDeadline?.(config) ?? DRAIN_DEADLINE_MS;
     const deadline = setTimeout(() => {
-      log.error("the drain did not finish in time, exiting", { deadlineMs: DRAIN_DEADLINE_MS });
+      log.error("the drain did not finish in time, exiting", { deadlineMs });
       Deno.exit(1);
-    }, DRAIN_DEADLINE_MS);
+    }, deadlineMs);
     for (const step of drainSteps.reverse()) {
       try {
         await step();

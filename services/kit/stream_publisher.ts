@@ -106,14 +106,19 @@ export class StreamPublisher {
     };
   }
 
-  /** Resolves once nothing is pending, or after `deadline` milliseconds. */
-  async idle(deadline: number): Promise<void> {
+  /**
+   * Waits until everything published so far has its ack or has failed, for `deadline` milliseconds at
+   * most. Returns whether that was enough.
+   */
+  async settled(deadline: number): Promise<boolean> {
     const end = performance.now() + deadline;
+    const last = this.#next;
     this.#advance();
-    while (this.pending > 0 && performance.now() < end) {
+    while (this.#oldest < last && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       this.#advance();
     }
+    return this.#oldest >= last;
   }
 
   /** Stops. Pending publishes fail with `unavailable`. */

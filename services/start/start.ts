@@ -4,6 +4,8 @@
  *
  * @module
  */
+import * as z from "zod";
+import { GATEWAY_CONFIG } from "../gateway/config.ts";
 import { ConfigError, errorText, natsUrl, readConfig } from "../kit/mod.ts";
 import { buildPage, fetchPackages } from "./build.ts";
 import { type Child, type ChildOptions, keepRunning } from "./child.ts";
@@ -26,8 +28,11 @@ import { createRunFiles, type RunFiles, stopLeftovers } from "./run_file.ts";
 import { writeServiceFiles } from "./service_files.ts";
 import { unknownVariables } from "./unknown_variables.ts";
 
-/** How long a child may take to drain, milliseconds. A service takes 10 s at most. */
-const GRACE_MS = 12_000;
+/**
+ * How long a child may take to drain, milliseconds. A service takes 10 s at most, a gateway 12 s beyond
+ * its window.
+ */
+const GRACE_MS = 14_000;
 
 /**
  * Gateways on one port answer health checks in turn. This many answers in a row, for each gateway,
@@ -54,6 +59,8 @@ class System {
   #children: Child[] = [];
   #files: RunFiles | undefined;
   #stopping = false;
+  /** The gateway's DRAIN_WINDOW_MS. */
+  #drainWindow = 0;
 
   async start(): Promise<void> {
     const given = Deno.env.toObject();
@@ -89,6 +96,8 @@ class System {
     const decisions = { natsUrl: natsServers, natsUsers: keys, ports, secret };
     const environments = environmentsOf(config, given, decisions);
     await checkEnvironments(environments);
+    const ofGateway = readConfig(z.object(GATEWAY_CONFIG), (name) => environments.gateway[name]);
+    this.#drainWindow = ofGateway.DRAIN_WINDOW_MS;
     this.#files = createRunFiles(folder, url);
     await fetchPackages(() => log.info("fetching npm packages ..."));
     await buildPage();
@@ -196,8 +205,9 @@ class System {
     this.#stopping = true;
     if (code === 0) log.info("stopping ...");
     for (const child of this.#children.toReversed()) {
-      const inTime = await child.stop(GRACE_MS);
-      if (!inTime) log.warn(`${child.name} did not exit within ${GRACE_MS} ms and was killed`);
+      const grace = GRACE_MS + (child.name.startsWith("gateway") ? this.#drainWindow : 0);
+      const inTime = await child.stop(grace);
+      if (!inTime) log.warn(`${child.name} did not exit within ${grace} ms and was killed`);
     }
     this.#files?.remove();
     Deno.exit(code);

@@ -56,7 +56,7 @@ async function publishFor(server: NatsServer, time: number): Promise<Set<number>
   for (let i = 0; i < IN_FLIGHT; i++) next();
   await new Promise((resolve) => setTimeout(resolve, time));
   running = false;
-  await publisher.idle(2_000);
+  await publisher.settled(2_000);
   publisher.close();
   await bus.drain();
   return acked;

@@ -44,6 +44,9 @@ const MAX_ROOMS_AT_ONCE = 500;
 /** Rounds of statements before the last heartbeat at most. */
 const MAX_LAST_TURNS = 100;
 
+/** Longest lease that heartbeats may tell, milliseconds. */
+const MAX_LEASE_MS = 600_000;
+
 /** Wait before statements that the bus did not take are sent again, milliseconds. */
 const RETRY_MS = 250;
 
@@ -58,6 +61,8 @@ export interface PresenceOptions {
   leaseMs: number;
   /** How long a user stays present after its connection was lost, milliseconds. */
   lingerMs: number;
+  /** How many new clients a second this gateway can take. */
+  accepts(): number;
 }
 
 /** See the module's doc. */
@@ -161,15 +166,18 @@ export class Presence {
     this.#follower.close(room);
   }
 
-  /** Stops: the facts hold for another grace period, so that users can move to other gateways. */
-  stop(): void {
+  /**
+   * Stops: the facts hold for another grace period, so that users can move to other gateways. The last
+   * of them begin to move after `spread` milliseconds.
+   */
+  stop(spread: number): void {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#verifier.stop();
     clearTimeout(this.#flushing);
     clearTimeout(this.#lingerTimer);
     for (let turns = 0; this.#facts.pending && turns < MAX_LAST_TURNS; turns++) this.#flush();
-    const lease = Math.max(1, this.#options.lingerMs);
+    const lease = Math.max(1, Math.min(this.#options.lingerMs + spread, MAX_LEASE_MS));
     this.#publishAlive({ ...this.#alive(), lease, stopping: true });
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#follower.stop();
@@ -219,10 +227,11 @@ export class Presence {
 
   #alive(): GatewayAlive {
     const { gateway, leaseMs: lease } = this.#options;
+    const accepts = this.#options.accepts();
     // Listeners could not have what is not stated yet: they compare with a later heartbeat.
-    if (this.#facts.pending) return { gateway, lease };
+    if (this.#facts.pending) return { gateway, lease, accepts };
     const { facts, total: digest } = this.#facts.digest;
-    return { gateway, lease, facts, digest };
+    return { gateway, lease, accepts, facts, digest };
   }
 
   /** Publishes the heartbeat, after everything that it counts. */

@@ -6,6 +6,8 @@
  */
 import type { CloseName } from "../../contract/mod.ts";
 import type { Session } from "../session/session.ts";
+import { moveClients, type Settle } from "./drain/drain.ts";
+import type { DrainPlan } from "./drain/drain_plan.ts";
 import type { HandshakeFailures } from "./handshake_failures.ts";
 import type { TransportConfig, TransportStats } from "./transport_config.ts";
 
@@ -36,9 +38,6 @@ export const CLOSE_TIMEOUT_MS = 5_000;
 
 /** How often a drain checks whether all connections have closed, milliseconds. */
 const DRAIN_CHECK_MS = 20;
-
-/** Clients of a draining gateway reconnect after a random delay of up to this, milliseconds. */
-const RECONNECT_SPREAD_MS = 1_500;
 
 /** See the module's doc. */
 export class Connections {
@@ -86,24 +85,20 @@ export class Connections {
     for (const { session } of [...this.#all]) session.close(name);
   }
 
-  /** Refuses new connections and stops reading from the present ones, so that pending work can end. */
-  stopReading(): void {
-    this.#draining = true;
-    for (const { session } of this.#all) session.reading.pause("drain");
+  /** How many connections are open. */
+  get size(): number {
+    return this.#all.size;
   }
 
   /**
-   * Tells every client to reconnect and closes all sessions. Resolves when all connections have closed,
-   * at the latest after {@link CLOSE_TIMEOUT_MS}.
+   * Refuses new connections, then asks the clients to reconnect and closes their sessions, each when its
+   * turn has come. Resolves when all connections have closed, at the latest {@link CLOSE_TIMEOUT_MS}
+   * after the last session.
    */
-  async drain(): Promise<void> {
+  async drain(plan: DrainPlan, settle: Settle): Promise<void> {
     this.#draining = true;
+    await moveClients(this.#all, plan, settle);
     clearInterval(this.#timer);
-    for (const { session } of [...this.#all]) {
-      // The delays are random, so that the clients do not reconnect all at once.
-      session.send({ type: "reconnect", after: Math.floor(Math.random() * RECONNECT_SPREAD_MS) });
-      session.close("draining");
-    }
     const end = performance.now() + CLOSE_TIMEOUT_MS;
     while (this.#all.size > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
