@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { type Identity, MAX_USER_LENGTH, RoomsClaim } from "../contract/mod.ts";
+import { type Identity, MAX_USER_LENGTH, nameProblem, RoomsClaim } from "../contract/mod.ts";
 import { FaultError } from "../kit/mod.ts";
 
 /**
@@ -21,14 +21,14 @@ const MAX_SHOWN = 80;
 /** Reports a missing claim as `Required`, like a missing field of a frame. */
 const required = (issue: { input?: unknown }) => issue.input === undefined ? "Required" : undefined;
 
-/**
- * Refuses unpaired surrogates. They all encode to the same UTF-8 character, so two users could
- * share a subject.
- */
+/** The id or a name of a user. */
 const Text = z.string({ error: required }).max(
   MAX_USER_LENGTH,
   `expected at most ${MAX_USER_LENGTH} characters`,
-).refine((text) => text.isWellFormed(), "expected well-formed Unicode");
+).superRefine((text, context) => {
+  const problem = nameProblem(text);
+  if (problem !== undefined) context.addIssue(problem);
+});
 
 const Claims = z.object({
   sub: Text.min(1, "expected at least 1 character"),

@@ -10,7 +10,13 @@ import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { SignJWT } from "jose";
 import * as z from "zod";
-import { describeIssue, MAX_TOKEN_LENGTH, MAX_USER_LENGTH, RoomsClaim } from "../contract/mod.ts";
+import {
+  describeIssue,
+  MAX_TOKEN_LENGTH,
+  MAX_USER_LENGTH,
+  nameProblem,
+  RoomsClaim,
+} from "../contract/mod.ts";
 import { type AuthConfig, MAX_DEV_TOKEN_TTL } from "./config.ts";
 
 /** Largest request body, bytes: twice the longest token. */
@@ -24,7 +30,10 @@ const Name = z.string({
 }).trim().min(1, "expected at least 1 character").max(
   MAX_USER_LENGTH,
   `expected at most ${MAX_USER_LENGTH} characters`,
-).refine((text) => text.isWellFormed(), "expected well-formed Unicode");
+).superRefine((text, context) => {
+  const problem = nameProblem(text);
+  if (problem !== undefined) context.addIssue(problem);
+});
 
 /** The body of `POST /token`. */
 const TokenRequest = z.object({

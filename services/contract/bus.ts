@@ -115,12 +115,22 @@ export const PresenceMode = z.enum(["on", "counts", "off"]);
 /** One of the modes of {@link PresenceMode}. */
 export type PresenceMode = z.infer<typeof PresenceMode>;
 
+/**
+ * What messages and signals of clients carry: any JSON (`any`), or a string of HTML (`html`), from which
+ * gateways remove what is not safe to show.
+ */
+export const ContentMode = z.enum(["any", "html"]);
+/** One of the modes of {@link ContentMode}. */
+export type ContentMode = z.infer<typeof ContentMode>;
+
 /** What a claim may do in a room, and how the room works. */
 export const Grant = z.object({
   rights: z.array(Right),
   /** True if messages are stored, ordered and acknowledged; false if they are only forwarded. */
   stored: z.boolean(),
   presence: PresenceMode,
+  /** Absent: any JSON. */
+  content: ContentMode.optional(),
 });
 /** The parsed form of {@link Grant}. */
 export type Grant = z.infer<typeof Grant>;

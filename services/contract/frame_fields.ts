@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import * as limits from "./limits.ts";
+import { hasLoneSurrogate } from "./text.ts";
 
 /**
  * An id that the client chooses for a frame. Visible ASCII only, because it travels in a NATS
@@ -31,6 +32,9 @@ export type Since = z.infer<typeof Since>;
 
 /** A user's state in a room: a small JSON object, such as `{"status":"away"}`. */
 export const PresenceState = z.record(z.string(), z.unknown()).refine(
+  (state) => !hasLoneSurrogate(JSON.stringify(state)),
+  "a lone surrogate is not a character",
+).refine(
   (state) => new TextEncoder().encode(JSON.stringify(state)).length <= limits.MAX_PRESENCE_BYTES,
   `expected an object of at most ${limits.MAX_PRESENCE_BYTES} bytes of JSON`,
 );

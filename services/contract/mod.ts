@@ -16,3 +16,4 @@ export * from "./namespaces.ts";
 export * from "./presence.ts";
 export * from "./rooms.ts";
 export * from "./subjects.ts";
+export * from "./text.ts";

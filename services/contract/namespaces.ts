@@ -6,7 +6,7 @@
  * @module
  */
 import * as z from "zod";
-import { PresenceMode } from "./bus.ts";
+import { ContentMode, PresenceMode } from "./bus.ts";
 import { describeIssue } from "./describe_issue.ts";
 import { ALL_RIGHTS, matchesRoom, Right, RoomPattern } from "./rooms.ts";
 
@@ -23,6 +23,11 @@ export const Namespace = z.strictObject({
    * (`counts`), or nothing (`off`).
    */
   presence: PresenceMode.default("on"),
+  /**
+   * What messages and signals of clients carry: any JSON (`any`), or a string of HTML (`html`), from which
+   * gateways remove what is not safe to show.
+   */
+  content: ContentMode.default("any"),
   /**
    * The rights granted to a token without a `rooms` claim. A token with that claim has exactly the
    * rights it lists.

@@ -86,6 +86,11 @@ export const GATEWAY_CONFIG = {
       "sends every second.",
     unit: "ms",
   }),
+  TRACE_USER_IDS: z.enum(["plain", "hashed", "off"]).default("plain").meta({
+    description:
+      "Whether spans name users by their ids, by hashes of these (SHA-256, which tells " +
+      "whose span it is to anybody who knows the ids), or not at all.",
+  }),
   DRAIN_WINDOW_MS: integer(0, 600_000).default(10_000).meta({
     description: "How long clients may stay connected to a gateway that stops, until it is their " +
       "turn to move to another one. The process exits up to 12 s later.",

@@ -103,6 +103,7 @@ export async function startGateway(
       calls,
       history,
       stats,
+      userIdsInTraces: config.TRACE_USER_IDS,
       messageId: () => `${id}-${(messages++).toString(36)}`,
     }),
   };

@@ -48,7 +48,9 @@ export function serveRooms(
           }
           const namespace = namespaceOf(namespaces, room);
           const rights = grantRights(namespace, claims[claim]!, room);
-          return { grant: { rights, stored: namespace.stored, presence: namespace.presence } };
+          const { stored, presence, content } = namespace;
+          const grant = { rights, stored, presence };
+          return { grant: content === "any" ? grant : { ...grant, content } };
         } catch (error) {
           return { error: faultOf(error) };
         }

@@ -23,6 +23,7 @@ import {
   ROOT_CONTEXT,
   subscribe,
 } from "../../../kit/mod.ts";
+import { prepareHtml } from "./html.ts";
 
 /** Grants remembered. The one that has been known for longest makes room: about 200 bytes each. */
 const MAX_GRANTS = 20_000;
@@ -114,6 +115,9 @@ export function createGrants(bus: Bus): Grants {
       // One request has one parent: the trace of its first join.
       const { context } = joins[0]!;
       const reply = await request(bus, RoomsJoin, { claims, joins: asked }, { timeout, context });
+      const isHtml = (result: typeof reply.results[number]) =>
+        "grant" in result && result.grant.content === "html";
+      if (reply.results.some(isHtml)) await prepareHtml();
       follow(reply.rules);
       return reply.results.map((result, i) => {
         if ("error" in result) return FaultError.from(result.error);

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import {
   type ClientFrameOf,
   HEADERS,
   type Identity,
-  MAX_CONTENT_BYTES,
   messageSubject,
   type RoomEvent,
   type SignalEvent,
@@ -28,7 +26,9 @@ import {
   traceparentOf,
 } from "../../../kit/mod.ts";
 import type { PublishPressure } from "../reading/publish_pressure.ts";
+import { contentJson } from "./content.ts";
 import { requireRight } from "./rights.ts";
+import { createTracedUser, type UserIdsInTraces } from "./traced_user.ts";
 import type { Session } from "../session.ts";
 
 /** What publishing needs from the gateway. */
@@ -41,6 +41,8 @@ export interface PublishDeps {
   stats: { messagesIn: number };
   /** Returns an id that no other message has, for a message whose sender gave none. */
   messageId(): string;
+  /** How spans name users. */
+  userIdsInTraces: UserIdsInTraces;
 }
 
 /** Executes the frames that publish. Each throws a FaultError if the frame is refused. */
@@ -55,12 +57,13 @@ const CHECKED = encodeHeaders(HEADERS.checked, "1");
 
 /** Makes the publishing commands of one gateway. */
 export function createPublish(deps: PublishDeps): Publish {
+  const tracedUser = createTracedUser(deps.userIdsInTraces);
   return {
     message(session, identity, frame) {
       const hop = startHop("receive message", SpanKind.SERVER, contextOf(frame.traceparent), {
         "hopwire.room": frame.room,
         "hopwire.connection": session.id,
-        "enduser.id": identity.userId,
+        ...tracedUser(identity),
       });
       try {
         publishMessage(deps, session, identity, frame, hop.context);
@@ -72,8 +75,8 @@ export function createPublish(deps: PublishDeps): Publish {
     },
 
     signal(session, { userId, username }, { room, content }) {
-      requireRight(session, room, "publish");
-      const payload = eventJson({ room, userId, username }, contentJson(content));
+      const { grant } = requireRight(session, room, "publish");
+      const payload = eventJson({ room, userId, username }, contentJson(content, grant.content));
       // Signals are not acknowledged: without the bus, or when it is behind, they are dropped.
       deps.bus.sendSoon(signalSubject(room), payload, { headers: CHECKED });
     },
@@ -87,8 +90,8 @@ function publishMessage(
   { room, id, content }: ClientFrameOf<"message">,
   parent: ReturnType<typeof contextOf>,
 ): void {
-  const { stored } = requireRight(session, room, "publish").grant;
-  const json = contentJson(content);
+  const { stored, content: mode } = requireRight(session, room, "publish").grant;
+  const json = contentJson(content, mode);
   const event = { room, id: id ?? messageId(), userId, username, timestamp: Date.now() };
   const payload = eventJson(event, json);
   stats.messagesIn++;
@@ -124,25 +127,6 @@ function publishMessage(
     if (!sent) throw new FaultError("unavailable", undefined, 1_000);
     if (id !== undefined) session.send({ type: "ack", id, room, seq: 0 });
   }
-}
-
-/**
- * The JSON of a content.
- *
- * @throws {FaultError} `too_large` above MAX_CONTENT_BYTES; `invalid_format` if it is nested too deep
- */
-function contentJson(content: unknown): string {
-  let json: string;
-  try {
-    json = JSON.stringify(content);
-  } catch {
-    throw new FaultError("invalid_format", "content: nested too deep");
-  }
-  // UTF-8 takes at most three bytes per UTF-16 unit, so most contents need no exact count.
-  if (json.length * 3 > MAX_CONTENT_BYTES && Buffer.byteLength(json) > MAX_CONTENT_BYTES) {
-    throw new FaultError("too_large", `more than ${MAX_CONTENT_BYTES} bytes of JSON`);
-  }
-  return json;
 }
 
 /** An event's JSON with `content` last, so that the content is serialised only once. */

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { type ClientFrame, type ClientFrameOf, type Identity } from "../../../contract/mod.ts";
+import {
+  type ClientFrame,
+  type ClientFrameOf,
+  hasLoneSurrogate,
+  type Identity,
+} from "../../../contract/mod.ts";
 import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../../kit/mod.ts";
 import type { HistoryReader } from "../../room/history_reader.ts";
 import { textFrame } from "../../wire/frame.ts";
@@ -103,6 +108,9 @@ async function call(
   });
   try {
     const payload = JSON.stringify({ data, userId, username });
+    if (hasLoneSurrogate(payload)) {
+      throw new FaultError("invalid_format", "data: a lone surrogate is not a character");
+    }
     const { context } = hop;
     const wanted = () => !session.closed;
     const reply = await calls.call({ service, method, payload, timeout, context }, wanted);
