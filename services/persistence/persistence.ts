@@ -77,7 +77,8 @@ export async function runPersistence(
       return { epoch: epochOfStream(stream), last: stream.state.last_seq };
     },
   });
-  const lease = keepLease(archive, log, () => archiver.interrupt("the lease is lost"));
+  const onLost = () => archiver.interrupt("the lease is lost");
+  const lease = keepLease(archive, log, onLost, undefined, () => bus.connected);
   const archiver: Archiver = new Archiver({
     bus,
     manager,
@@ -120,17 +121,12 @@ export async function runPersistence(
   health.require("stream", () => archiver.attached || (lease.held && lease.term === null));
 
   let draining = false;
-  /** The end of the log when its size was checked last. */
-  let checked: string | undefined;
   const tasks = [
     repeat(STREAM_CHECK_MS, "limiting the size of the log", log, async () => {
       const current = state.current;
       // Also while the database fails: then the log fills.
-      if (lease.term === null || current === null) return;
-      // A log in which nothing is stored does not grow.
-      const place = `${current.epoch} ${current.position}`;
-      if (archiver.attached && place === checked) return;
-      checked = await limitStreamSize(manager, log, current) ? place : undefined;
+      if (lease.term === null || current === null || archiver.attaching) return;
+      await limitStreamSize(manager, log, current);
     }),
     repeat(retentionMs, "retention", log, async () => {
       const { term } = lease;

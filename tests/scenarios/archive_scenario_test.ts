@@ -206,6 +206,6 @@ Deno.test("a standby takes over from a killed or suspended instance, and history
     return service === first.service;
   });
   second.service.process.signal("SIGCONT");
-  await second.service.process.line("another instance archives now");
+  await second.service.process.line("this instance archives no longer");
   assert.deepEqual(await until("history", () => history(client, "lobby")), ["1", "2", "3"]);
 });

@@ -105,14 +105,14 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
     page,
 
     async entries(room, seq, upTo) {
-      const { messages, more, epoch: of } = await after(room, seq, upTo);
+      const { messages, more, epoch: of, trimmedTo } = await after(room, seq, upTo);
       if (of !== epoch()) throw new FaultError("unavailable", "the log was replaced", 1_000);
       const entries = messages.map(({ seq, prev, ...event }) => ({
         seq,
         prev,
         event: new TextEncoder().encode(JSON.stringify(event)),
       }));
-      return { entries, more };
+      return { entries, more, trimmedTo };
     },
 
     async frames(room, seq, upTo) {

@@ -61,6 +61,8 @@ export class Room {
   /** Null if the room has no presence. */
   readonly presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
+  /** Counts erasures: what was read before the last one may hold what was erased. */
+  erasures = 0;
   /** Whether the window holds every message after its floor. */
   #complete = true;
 
@@ -73,6 +75,7 @@ export class Room {
     this.#sequencer = new Sequencer({
       deliver: (entry, prev) => this.#deliver(entry, prev),
       read: (after, upTo) => deps.history.entries(name, after, upTo),
+      missed: (upTo) => this.window.reset(upTo),
       repairing: (after, upTo) => {
         deps.stats.repairs++;
         deps.bus.log.debug("repairing a room", { room: name, after, upTo });
@@ -193,6 +196,8 @@ export class Room {
 
   /** Resumes delivery from the log's present end and repairs what was missed. */
   async resume(): Promise<void> {
+    // Messages may have been erased meanwhile.
+    this.window.reset(Math.max(this.head, this.window.floor));
     if (this.stored) this.#sequencer.resume((await this.#deps.readHead(this.name)).seq);
   }
 
@@ -223,6 +228,7 @@ export class Room {
 
   /** Drops the content of erased messages and tells the members. */
   erase(seqs: readonly number[]): void {
+    this.erasures++;
     for (const seq of seqs) {
       this.#deps.anchors.forget(seq);
       this.window.replace(seq, erasedFrame);

@@ -25,6 +25,8 @@ export interface ArchivePage {
   entries: Entry[];
   /** Whether more of the requested messages follow. */
   more: boolean;
+  /** Messages up to this seq may be missing: retention has deleted them, or they were lost. */
+  trimmedTo: number;
 }
 
 /** What a sequencer needs from its room. */
@@ -41,6 +43,8 @@ export interface SequencerHost {
   read(after: number, upTo: number): Promise<ArchivePage>;
   /** A live message is not newer than the last one delivered. Usually a repair delivered it first. */
   stale(): void;
+  /** Messages up to this seq, which nobody has any more, may be missing in what follows. */
+  missed(upTo: number): void;
   /** The sequencer is about to read the archive. */
   repairing(after: number, upTo: number): void;
   /** A read failed. The sequencer retries after a wait. */
@@ -178,6 +182,7 @@ export class Sequencer {
   }
 
   #deliverPage(page: ArchivePage, upTo: number): void {
+    if (page.trimmedTo > this.#head) this.#host.missed(page.trimmedTo);
     for (const entry of page.entries) {
       if (entry.seq <= this.#head) continue;
       // The archive's own prev: if retention has removed messages, members can see the gap.

@@ -9,9 +9,11 @@ function setUp(length: number) {
     entries.push({ seq: i * 3, prev: (i - 1) * 3, event: new Uint8Array([i & 255]) });
   }
   const delivered: { seq: number; prev: number }[] = [];
+  const missed: number[] = [];
   const state = {
     entries,
     delivered,
+    missed,
     reads: 0,
     failures: 0,
     from: 0,
@@ -28,8 +30,10 @@ function setUp(length: number) {
         throw new Error("the archive is unreachable");
       }
       const found = entries.filter(({ seq }) => seq > after && seq <= upTo && seq > state.from);
-      return { entries: found.slice(0, state.pageSize), more: found.length > state.pageSize };
+      const more = found.length > state.pageSize;
+      return { entries: found.slice(0, state.pageSize), more, trimmedTo: state.from };
     },
+    missed: (upTo) => missed.push(upTo),
     stale: () => {},
     repairing: () => {},
     failed: () => {},

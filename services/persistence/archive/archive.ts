@@ -25,6 +25,11 @@ export interface ArchiveRow {
   event: string;
 }
 
+/** Whether an event's JSON is that of an erased message. `erased` is its last field. */
+export function isErased(event: string): boolean {
+  return event.endsWith('"erased":true}');
+}
+
 /** A room within one generation. */
 export interface RoomKey {
   epoch: string;
@@ -219,7 +224,10 @@ export interface Archive {
   seqs(key: RoomKey, first: number, last: number, limit: number): Promise<number[]>;
   /** Reads up to `limit` rows of all rooms, ordered by epoch, room and seq, starting after `after`. */
   scan(after: RowKey | null, limit: number): Promise<(ArchiveRow & { epoch: string })[]>;
-  /** Inserts or replaces rows below the position. Never inserts what retention has deleted. */
+  /**
+   * Inserts or replaces rows below the position. Never inserts what retention has deleted, and never
+   * replaces what was erased.
+   */
   repair(term: number, epoch: string, rows: readonly ArchiveRow[]): Promise<void>;
 
   /**

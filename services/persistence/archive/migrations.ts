@@ -150,11 +150,12 @@ async function copyLogs(sql: Sql, table: string): Promise<void> {
     const oldest = epochs.get(log.epoch)?.oldest ?? Number.MAX_SAFE_INTEGER;
     epochs.set(log.epoch, { ...log, oldest });
   }
-  const age = (epoch: string) => epochs.get(epoch.split("~")[0]!)?.oldest ?? 0;
+  // An epoch of version 1 is the time of creation of its log.
+  const age = (epoch: string) => base36(epoch.split("~")[0]!);
   const moved = (epoch: string) => epoch.includes("~") ? 0 : 1;
   // What was moved comes before the log that it was moved from, so that the log stays the newest.
   const sorted = [...epochs.values()].sort((a, b) =>
-    age(a.epoch) - age(b.epoch) || moved(a.epoch) - moved(b.epoch) || a.oldest - b.oldest
+    Number(age(a.epoch) - age(b.epoch)) || moved(a.epoch) - moved(b.epoch) || a.oldest - b.oldest
   );
   for (const [i, { epoch, last_seq, lost_to }] of sorted.entries()) {
     await sql.run(
@@ -173,4 +174,9 @@ async function copyLogs(sql: Sql, table: string): Promise<void> {
       );
     }
   }
+}
+
+/** Reads a number in base 36, of any size; other characters count as 0. */
+function base36(text: string): bigint {
+  return [...text].reduce((sum, digit) => sum * 36n + BigInt(parseInt(digit, 36) || 0), 0n);
 }

@@ -34,11 +34,11 @@ export function assemblePage(
   }
   const oldest = Math.max(raw.before, trimmed);
   const rising = query.after !== undefined;
-  const messages = rows.slice(0, count).map(({ seq, event }, i) => ({
-    seq,
-    prev: (rising ? rows[i - 1] : rows[i + 1])?.seq ?? oldest,
-    event,
-  }));
+  const messages = rows.slice(0, count).map(({ seq, event }, i) => {
+    const prev = (rising ? rows[i - 1] : rows[i + 1])?.seq ?? oldest;
+    // What was lost may have been of this room: then the one before it is not the last one.
+    return { seq, prev: seq > raw.lost ? Math.max(prev, raw.lost) : prev, event };
+  });
   return {
     messages,
     more: rows.length > count,

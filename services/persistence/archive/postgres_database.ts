@@ -24,6 +24,9 @@ const DEADLINE_MS = 10_000;
  */
 const IDLE_TRANSACTION_MS = 1_000;
 
+/** How long an upgrade of the tables may take, milliseconds. */
+const UPGRADE_MS = 3_600_000;
+
 /** How long connecting may take, and how long closing waits for statements in progress, milliseconds. */
 const CONNECT_MS = 5_000;
 const CLOSE_MS = 2_000;
@@ -59,11 +62,11 @@ interface Pools {
   readers: pg.Pool;
 }
 
-function connect(url: string, max: number): pg.Pool {
+function connect(url: string, max: number, deadline: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: Math.min(CONNECT_MS, deadline),
     application_name: "hopwire-persistence",
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     keepAlive: true,
@@ -122,16 +125,14 @@ class PostgresDatabase implements Database {
   }
 
   #connect(): Pools {
-    return { writer: connect(this.#url, 1), readers: connect(this.#url, MAX_READERS) };
+    const open = (max: number) => connect(this.#url, max, this.#deadline);
+    return { writer: open(1), readers: open(MAX_READERS) };
   }
 
   /** Runs an operation once the tables are up to date. Abandons the connections if it takes too long. */
   async #run<T>(operation: (pools: Pools) => Promise<T>): Promise<T> {
     const pools = this.#pools;
-    const work = async () => {
-      await (this.#tables ??= createTables(pools.writer));
-      return await operation(pools);
-    };
+    await this.#upgraded(pools);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -139,7 +140,7 @@ class PostgresDatabase implements Database {
         reject(new Error(`PostgreSQL did not answer in ${this.#deadline} ms`));
       }, this.#deadline);
     });
-    const working = work();
+    const working = operation(pools);
     // Nobody waits for it after the deadline.
     working.catch(() => {});
     try {
@@ -147,6 +148,26 @@ class PostgresDatabase implements Database {
     } catch (error) {
       // The tables may no longer exist: another database may answer next.
       this.#tables = undefined;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Brings the tables up to date, which may take long: an old archive is read once. */
+  async #upgraded(pools: Pools): Promise<void> {
+    const tables = this.#tables ??= createTables(pools.writer);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#abandon(pools);
+        reject(new Error("the upgrade of the archive's tables took too long"));
+      }, UPGRADE_MS);
+    });
+    try {
+      await Promise.race([tables, late]);
+    } catch (error) {
+      if (this.#tables === tables) this.#tables = undefined;
       throw error;
     } finally {
       clearTimeout(timer);

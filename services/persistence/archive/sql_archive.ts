@@ -11,6 +11,7 @@ import {
   type Batch,
   type Generation,
   type Hole,
+  isErased,
   type Lease,
   LeaseLost,
   type PageQuery,
@@ -197,8 +198,16 @@ class SqlArchive implements Archive {
           row.room,
         );
         if (row.seq <= (trimmed?.seq ?? 0)) continue;
+        const [there] = await sql.all<{ event: string }>(
+          "SELECT event FROM hopwire_message WHERE epoch = $1 AND room = $2 AND seq = $3",
+          epoch,
+          row.room,
+          row.seq,
+        );
+        if (there !== undefined && isErased(there.event)) continue;
         await deleteRow(sql, epoch, row);
         await sql.insert(epoch, [row]);
+        await setDue(sql, { epoch, room: row.room }, 0);
       }
     });
   }

@@ -64,7 +64,7 @@ export async function readPage(database: Reader, query: PageQuery): Promise<Arch
     `WITH mark AS MATERIALIZED (
       SELECT
         (SELECT max(seq) FROM (${marks}) marks) AS trimmed,
-        coalesce((SELECT max(last_seq) FROM hopwire_hole WHERE epoch = $1 AND kind <> 'deleted'), 0)
+        coalesce((SELECT max(last_seq) FROM hopwire_hole WHERE epoch = $1), 0)
           AS lost,
         coalesce((SELECT position FROM hopwire_generation WHERE epoch = $1), 0) AS position
     ), part AS (

@@ -7,10 +7,15 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { type AuditFinding, type AuditReport, ROOMS_STREAM } from "../../contract/mod.ts";
 import { epochOfStream, FaultError } from "../../kit/mod.ts";
-import type { Archive, ArchiveRow, Generation, Hole } from "../archive/archive.ts";
+import {
+  type Archive,
+  type ArchiveRow,
+  type Generation,
+  type Hole,
+  isErased,
+} from "../archive/archive.ts";
 import { toArchiveRow } from "../log/archive_row.ts";
 import { type LogMessage, readMessage } from "../log/stream.ts";
-import { isErased } from "../retention/erasure.ts";
 
 /** Messages that are read from the log at a time. */
 const READS = 50;
@@ -61,13 +66,14 @@ export async function audit(
   const found = await compareRows(archive, epoch, log);
   const findings = [
     ...found.findings,
-    ...await findExtra(archive, epoch, log, deleted, from, to),
+    ...await findExtra(archive, epoch, log, from, to),
     ...await findGaps(archive, generation, log, deleted, from, to),
   ].sort((a, b) => a.first - b.first);
   // Messages may have left the log while it was read.
-  const { first_seq } = (await manager.streams.info(ROOMS_STREAM)).state;
+  const { state: now } = await manager.streams.info(ROOMS_STREAM, { deleted_details: true });
+  const gone = new Set(now.deleted ?? []);
   const certain = findings.filter(({ kind, last }) =>
-    kind === "missing" || kind === "changed" || last >= first_seq
+    (kind !== "lost" && kind !== "unexplained") || (last >= now.first_seq && !gone.has(last))
   );
   const repaired = range.repair === undefined
     ? 0
@@ -121,12 +127,11 @@ async function compareRows(archive: Archive, epoch: string, log: Map<number, Log
   return { findings, rows };
 }
 
-/** Finds rows, in the rooms that the log names, whose seq the log gives to another room or to none. */
+/** Finds rows, in the rooms that the log names, whose seq the log gives to another room. */
 async function findExtra(
   archive: Archive,
   epoch: string,
   log: Map<number, LogMessage>,
-  deleted: ReadonlySet<number>,
   from: number,
   to: number,
 ): Promise<AuditFinding[]> {
@@ -140,14 +145,17 @@ async function findExtra(
   const findings: AuditFinding[] = [];
   for (const [room, seqs] of byRoom) {
     for (const seq of await archive.seqs({ epoch, room }, from, to, to - from + 1)) {
-      if (seqs.has(seq) || deleted.has(seq)) continue;
-      findings.push({ kind: log.has(seq) ? "extra" : "lost", first: seq, last: seq, room });
+      if (seqs.has(seq) || !log.has(seq)) continue;
+      findings.push({ kind: "extra", first: seq, last: seq, room });
     }
   }
   return findings;
 }
 
-/** Finds seqs that the log does not have and that nothing explains. */
+/**
+ * Finds seqs that the log does not have and that nothing explains. What is in no hole was archived, so
+ * the log has lost it since.
+ */
 async function findGaps(
   archive: Archive,
   { epoch }: Generation,
@@ -162,9 +170,10 @@ async function findGaps(
     if (log.has(seq) || deleted.has(seq)) continue;
     const hole = holes.find(({ first, last }) => first <= seq && seq <= last);
     if (hole !== undefined && hole.kind !== "unknown") continue;
+    const kind = hole === undefined ? "lost" : "unexplained";
     const before = findings.at(-1);
-    if (before !== undefined && before.last === seq - 1) before.last = seq;
-    else findings.push({ kind: "unexplained", first: seq, last: seq });
+    if (before?.kind === kind && before.last === seq - 1) before.last = seq;
+    else findings.push({ kind, first: seq, last: seq });
   }
   return findings;
 }
@@ -185,9 +194,9 @@ async function repair(
     for (const hole of await archive.holes(epoch, first, last, MAX_HOLES)) {
       if (kind === "missing" || hole.kind === "unknown") {
         await archive.resolveHole(term, epoch, hole, { rows: [], holes: piecesOf(hole, log) });
+        if (hole.kind === "unknown") repaired += hole.last - hole.first + 1;
       }
     }
-    if (kind === "unexplained") repaired += last - first + 1;
   }
   return repaired;
 }

@@ -17,6 +17,9 @@ const POLL_MS = 25;
 /** Most readers that may wait at a time. */
 const MAX_WAITING = 10_000;
 
+/** Most unexplained holes that are kept. */
+const MAX_UNEXPLAINED = 1_000;
+
 /** The `retryAfter` of a refused reader, milliseconds. */
 const RETRY_AFTER_MS = 500;
 
@@ -100,7 +103,7 @@ export class ArchiveState {
     const current = snapshot.generations.at(-1)!;
     this.#take({
       generations: [...snapshot.generations.slice(0, -1), { ...current, position }],
-      unexplained: [...snapshot.unexplained, ...unexplained],
+      unexplained: [...snapshot.unexplained, ...unexplained].slice(-MAX_UNEXPLAINED),
     });
   }
 
@@ -136,7 +139,7 @@ export class ArchiveState {
    * attached; `invalid_format` if the log has no such seq yet
    */
   async reach(upTo: number): Promise<Snapshot> {
-    const snapshot = this.#snapshot ?? await this.read();
+    const snapshot = await this.read();
     if (upTo <= snapshot.generations.at(-1)!.position) return snapshot;
     if (this.#waiting.length >= this.#options.maxWaiting) {
       throw new FaultError("unavailable", "too many readers wait for the archive", RETRY_AFTER_MS);

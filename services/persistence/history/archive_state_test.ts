@@ -94,6 +94,7 @@ Deno.test("a new generation refuses whoever waits for a seq of the one before", 
   const state = stateOn(source);
   state.attach(source.now);
   const waiting = assert.rejects(state.reach(6), refusal("unavailable", /replaced/));
+  await until("the reader to wait", () => state.waiting === 1);
   state.attach({ generations: [generation("e", 3), generation("f", 9)], unexplained: [] });
   await waiting;
   state.close();

@@ -11,11 +11,12 @@ import {
   ROOM_ERASED,
   type RoomErased,
   RoomEvent,
+  RoomName,
   ROOMS_STREAM,
 } from "../../contract/mod.ts";
 import { type Bus, FaultError, publish } from "../../kit/mod.ts";
 import type * as z from "zod";
-import type { Archive, ArchiveRow, RowKey } from "../archive/archive.ts";
+import { type Archive, type ArchiveRow, isErased, type RowKey } from "../archive/archive.ts";
 import type { ArchiveState } from "../history/archive_state.ts";
 import { hasCode, readMessage } from "../log/stream.ts";
 
@@ -36,11 +37,6 @@ export interface ErasureDeps {
   state: Pick<ArchiveState, "read" | "reach">;
 }
 
-/** Whether an event's JSON is that of an erased message. */
-export function isErased(event: string): boolean {
-  return event.endsWith('"erased":true}');
-}
-
 /**
  * Erases what a request names. Every step can be repeated: after a failure, the same request finishes
  * the work.
@@ -50,15 +46,23 @@ export function isErased(event: string): boolean {
  */
 export async function erase(deps: ErasureDeps, term: number, request: Request): Promise<Reply> {
   if ("userId" in request) return await eraseUser(deps, term, request.userId, request.after);
+  await archiveEverything(deps);
   const { generations } = await deps.state.read();
-  const current = generations.at(-1)!.epoch;
-  const epoch = request.epoch ?? current;
-  if (epoch === current) await deps.state.reach(request.seq);
-  const [row] = await deps.archive.rows(epoch, [request]);
-  if (row === undefined) {
-    throw new FaultError("invalid_format", `${request.room} has no message ${request.seq}`);
+  const epochs = request.epoch === undefined
+    ? generations.map(({ epoch }) => epoch).reverse()
+    : [request.epoch];
+  // Without an epoch, the newest generation that has the message.
+  for (const epoch of epochs) {
+    const [row] = await deps.archive.rows(epoch, [request]);
+    if (row !== undefined) return { erased: await eraseRows(deps, term, epoch, [row]) };
   }
-  return { erased: await eraseRows(deps, term, epoch, request.room, [row], current) };
+  throw new FaultError("invalid_format", `${request.room} has no message ${request.seq}`);
+}
+
+/** Waits until everything that the log has now is archived, and so can be found. */
+async function archiveEverything({ manager, state }: ErasureDeps): Promise<void> {
+  const { last_seq } = (await manager.streams.info(ROOMS_STREAM)).state;
+  await state.reach(last_seq);
 }
 
 async function eraseUser(
@@ -67,8 +71,8 @@ async function eraseUser(
   userId: string,
   after?: RowKey,
 ): Promise<Reply> {
+  if (after === undefined) await archiveEverything(deps);
   const rows = await deps.archive.scan(after ?? null, ROWS_AT_A_TIME);
-  const current = (await deps.state.read()).generations.at(-1)!.epoch;
   /** By room, in the order of the scan. */
   const found = new Map<string, (ArchiveRow & { epoch: string })[]>();
   for (const row of rows) {
@@ -82,9 +86,8 @@ async function eraseUser(
   }
   let erased = 0;
   for (const same of found.values()) {
-    const { epoch, room } = same[0]!;
     for (let i = 0; i < same.length; i += MAX_ERASED) {
-      erased += await eraseRows(deps, term, epoch, room, same.slice(i, i + MAX_ERASED), current);
+      erased += await eraseRows(deps, term, same[0]!.epoch, same.slice(i, i + MAX_ERASED));
     }
   }
   const last = rows.at(-1);
@@ -92,22 +95,29 @@ async function eraseUser(
   return { erased, next: { epoch: last.epoch, room: last.room, seq: last.seq } };
 }
 
-/** Erases rows of one room: first in the archive, then in the log, then on gateways. */
+/**
+ * Erases rows of one room: in the log, on gateways, and at last in the archive, by which the same request
+ * finds them again if one of the steps fails. Gateways are told again at the end: one of them may have
+ * read the archive meanwhile.
+ */
 async function eraseRows(
   { bus, manager, archive }: ErasureDeps,
   term: number,
   epoch: string,
-  room: string,
   rows: readonly ArchiveRow[],
-  current: string,
 ): Promise<number> {
   const fresh = rows.filter(({ event }) => !isErased(event));
-  await archive.repair(term, epoch, fresh.map(tombstone));
+  const { room } = rows[0]!;
+  // A log that was restored still has messages that the archive has under an earlier epoch.
+  for (const row of rows) await deleteFromLog(manager, row);
   const seqs = rows.map(({ seq }) => seq);
-  if (epoch === current) {
-    for (const seq of seqs) await deleteFromLog(manager, seq);
+  const tell = () =>
+    // No gateway serves a room whose name is none.
+    RoomName.safeParse(room).success &&
     publish(bus, ROOM_ERASED, { room, epoch, seqs } satisfies z.infer<typeof RoomErased>);
-  }
+  tell();
+  await archive.repair(term, epoch, fresh.map(tombstone));
+  tell();
   return fresh.length;
 }
 
@@ -130,8 +140,13 @@ function tombstone(row: ArchiveRow): ArchiveRow {
 const GONE = [10037, 10043, 10057];
 
 /** Deletes a message from the log and overwrites it on disk. Does nothing if it is not there. */
-async function deleteFromLog(manager: JetStreamManager, seq: number): Promise<void> {
-  if (await readMessage(manager, seq) === null) return;
+async function deleteFromLog(
+  manager: JetStreamManager,
+  { seq, storedAt }: ArchiveRow,
+): Promise<void> {
+  const message = await readMessage(manager, seq);
+  // Another message may have this seq: of a log that was restored.
+  if (message === null || message.storedAt !== storedAt) return;
   try {
     await manager.streams.deleteMessage(ROOMS_STREAM, seq, true);
   } catch (error) {

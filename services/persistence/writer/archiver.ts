@@ -28,6 +28,9 @@ export const API_TIMEOUT_MS = 2_000;
 /** Most unexplained holes that readers are told about. */
 const MAX_UNEXPLAINED = 1_000;
 
+/** Most messages that are fetched one by one when a reader has failed. */
+const MAX_STUCK = 1_000;
+
 /** Options of {@link Archiver}. */
 export interface ArchiverOptions {
   bus: Bus;
@@ -60,6 +63,9 @@ export class Archiver {
   #epoch: string | undefined;
   #stopped = false;
   #wakeUp: (() => void) | undefined;
+  /** Counts interrupts: what was found out before the last one is void. */
+  #interrupts = 0;
+  #attaching = false;
   #running: Promise<void> | undefined;
   /** A generation that has lost messages which the archive does not have either. */
   #broken: string | undefined;
@@ -73,6 +79,16 @@ export class Archiver {
   /** Whether this instance archives the log. */
   get attached(): boolean {
     return this.#attachedTo !== undefined;
+  }
+
+  /** Whether this instance is about to attach: it may change the stream's settings. */
+  get attaching(): boolean {
+    return this.#attaching;
+  }
+
+  /** Whether this instance is sure that no other one archives. */
+  get sure(): boolean {
+    return this.#options.lease.sure;
   }
 
   /** The epoch of the log that this instance archives. */
@@ -92,6 +108,7 @@ export class Archiver {
 
   /** Abandons the current batch and attaches to the log again before the next one. */
   interrupt(reason: string): void {
+    this.#interrupts++;
     this.#attachedTo = undefined;
     this.#reader?.break(reason);
     this.#wakeUp?.();
@@ -136,6 +153,7 @@ export class Archiver {
         loggedError = text;
       }
       this.#attachedTo = undefined;
+      this.#attaching = false;
       state.release();
       this.#options.onReleased();
       this.#reader?.close();
@@ -151,7 +169,9 @@ export class Archiver {
     const { bus, manager, archive, state, lease, limits, batch, batchMs, dueOf } = this.#options;
     if (!bus.connected) throw new Error("not connected to NATS");
     const server = serverOf(bus);
+    const interrupts = this.#interrupts;
     const broken = this.#broken;
+    this.#attaching = true;
     const generation = await attach({ manager, archive, log: bus.log, limits, term, broken });
     if (this.#broken === broken) this.#broken = undefined;
     if (generation.unverified) await this.#options.verify(term, generation);
@@ -164,6 +184,10 @@ export class Archiver {
       batchMs,
     });
     await reader.open();
+    this.#attaching = false;
+    if (interrupts !== this.#interrupts || server !== serverOf(bus)) {
+      throw new Error("interrupted while attaching to the log");
+    }
     state.attach({
       generations: await archive.generations(),
       unexplained: await archive.unexplained(MAX_UNEXPLAINED),
@@ -175,10 +199,19 @@ export class Archiver {
     this.#options.onAttached();
     bus.log.info("archiving", { epoch, from: position + 1 });
     while (!this.#stopped && lease.term === term) {
-      const messages = await reader.batch();
+      const messages = await reader.batch().catch((error) => this.#stuck(term, builder, error));
       if (messages.length > 0) await this.#store(term, builder, messages);
       else await this.#checkEnd(term, builder);
     }
+  }
+
+  /**
+   * The reader has failed. If the log is the same and goes on, the server may hang at a message that
+   * it has lost: the next ones are fetched one by one, before another reader tries.
+   */
+  async #stuck(term: number, builder: BatchBuilder, error: unknown): Promise<never> {
+    if (!this.#stopped && this.attached) await this.#checkEnd(term, builder, MAX_STUCK);
+    throw error;
   }
 
   /** Commits a batch, in as many transactions as its gaps require. */
@@ -204,7 +237,7 @@ export class Archiver {
    * Nothing has been delivered for a while. If the log goes on behind the position nevertheless, the
    * server has skipped messages at its end: they are fetched one by one.
    */
-  async #checkEnd(term: number, builder: BatchBuilder): Promise<void> {
+  async #checkEnd(term: number, builder: BatchBuilder, most = Infinity): Promise<void> {
     const { manager, archive, bus } = this.#options;
     const stream = await manager.streams.info(ROOMS_STREAM);
     if (epochOfStream(stream) !== builder.epoch) throw new Error("the log was replaced");
@@ -215,7 +248,7 @@ export class Archiver {
       from: builder.position + 1,
       to: last,
     });
-    for await (const batch of builder.fetch(last)) {
+    for await (const batch of builder.fetch(Math.min(last, builder.position + most))) {
       await archive.append(term, batch);
       this.#advance(builder);
     }

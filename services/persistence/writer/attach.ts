@@ -51,13 +51,12 @@ export async function attach(options: AttachOptions): Promise<Generation> {
   const known = await archive.generations();
   const newest = known.at(-1);
   let stream = await ensureRoomsStream(manager, limits, { closed: newest !== undefined });
-  if (!known.some(({ epoch }) => epoch === epochOfStream(stream))) {
-    const { state, config } = stream;
-    const last = Math.max(state.last_seq, newest?.position ?? 0);
+  const { state, config } = stream;
+  if (state.messages === 0) {
+    const last = Math.max(state.last_seq, ...known.map(({ position }) => position));
     const closed = config.max_msg_size === CLOSED_MAX_MESSAGE_BYTES;
-    if (state.messages === 0 && (closed || state.last_seq < last)) {
-      stream = await continueAfter(manager, last);
-    }
+    const isNew = !known.some(({ epoch }) => epoch === epochOfStream(stream));
+    if (state.last_seq < last || (isNew && closed)) stream = await continueAfter(manager, last);
   }
   const epoch = epochOfStream(stream);
   const same = known.find((generation) => generation.epoch === epoch);
@@ -70,46 +69,49 @@ export async function attach(options: AttachOptions): Promise<Generation> {
     ? "the archive was restored from a backup"
     : options.broken === epoch
     ? "a gateway has received messages that the log no longer has"
+    : state.last_seq < same.position
+    ? `it ends at ${state.last_seq}, the archive at ${same.position}`
     : await differenceOf(manager, archive, same, stream);
   if (why === null) return same!;
-  const first = await firstOf(options, same ?? newest, stream);
+  const first = await firstOf(options, known, stream);
   const renewed = same === undefined ? epoch : newEpoch();
   if (newest !== undefined) {
     const details = { reason: why, before: newest.epoch, epoch: renewed, from: first };
     log.error("the log is not the one that was archived; a new generation begins", details);
   }
-  const generation = await begin(options, renewed, first, same ?? newest);
+  const generation = await begin(options, renewed, first, known);
   // In this order: whoever reads the new epoch from the stream finds it in the archive.
   if (same !== undefined) await writeEpoch(manager, renewed);
   if (restored) await archive.writeSetting(options.term, RESTORED, "");
   return generation;
 }
 
-/** Returns the seq with which a new generation begins: after what the log shares with `base`. */
+/** Returns the seq with which a new generation begins: after what the log shares with the archive. */
 async function firstOf(
   { manager, archive }: AttachOptions,
-  base: Generation | undefined,
+  known: readonly Generation[],
   stream: StreamInfo,
 ): Promise<number> {
   const { messages, first_seq } = stream.state;
   // A stream that never had a message reports 0 on 2.9 and 1 later.
   if (messages === 0) return Math.max(first_seq, 1);
   // Of a log whose beginning has expired, the archive is told what it misses.
-  return base === undefined ? 1 : await commonEnd(manager, archive, base, stream) + 1;
+  return known.length === 0 ? 1 : await commonEnd(manager, archive, known, stream) + 1;
 }
 
 /**
- * Begins a generation. If the log has lost messages between the end of `base` and the generation's
- * first one, they are recorded as lost.
+ * Begins a generation. If the log has lost messages between the end of the archive and the
+ * generation's first one, they are recorded as lost.
  */
 async function begin(
   { archive, term }: AttachOptions,
   epoch: string,
   firstSeq: number,
-  base: Generation | undefined,
+  known: readonly Generation[],
 ): Promise<Generation> {
-  const lost: Hole[] = base !== undefined && firstSeq > base.position + 1
-    ? [{ first: base.position + 1, last: firstSeq - 1, kind: "expired" }]
+  const position = Math.max(...known.map((generation) => generation.position));
+  const lost: Hole[] = known.length > 0 && firstSeq > position + 1
+    ? [{ first: position + 1, last: firstSeq - 1, kind: "expired" }]
     : [];
   await archive.startGeneration(term, epoch, firstSeq, lost);
   const generation = (await archive.generations()).at(-1);

@@ -121,8 +121,11 @@ export class BatchBuilder {
   #report(holes: readonly Hole[]): void {
     for (const { first: from, last: to, kind } of holes) {
       const range = { epoch: this.epoch, from, to };
-      if (kind === "deleted") this.#log.info("messages were deleted from the log", range);
-      else if (kind === "expired") {
+      // An erasure deletes what is archived. So somebody else did this, or the server lost them: current
+      // servers list what they lost as deleted.
+      if (kind === "deleted") {
+        this.#log.error("messages were deleted from the log before they were archived", range);
+      } else if (kind === "expired") {
         this.#log.error("messages left the log before they were archived", range);
       } else {
         this.#log.error("the log has lost messages that it should have", range);

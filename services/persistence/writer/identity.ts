@@ -48,48 +48,44 @@ export async function differenceOf(
 }
 
 /**
- * Returns the seq up to which the log has the messages of a generation, by bisection: below it they
- * are equal, above it the log has others, or none.
+ * Returns the seq up to which the log has the messages of the archive, by bisection: up to it they are
+ * equal, after it the log has others, or none. `known` are the generations, oldest first.
  */
 export async function commonEnd(
   manager: JetStreamManager,
   archive: Archive,
-  generation: Generation,
+  known: readonly Generation[],
   { state }: StreamInfo,
 ): Promise<number> {
-  const { position, firstSeq } = generation;
-  /** Everything up to `low` is common, as far as can be told; `high` is not, or nothing exists. */
-  let low = Math.max(state.first_seq, firstSeq) - 1;
+  const position = Math.max(...known.map((generation) => generation.position));
+  /** Up to `low` all is common. From `high` on nothing is. */
+  let low = Math.min(state.first_seq - 1, state.last_seq);
   let high = Math.min(state.last_seq, position) + 1;
   while (high - low > 1) {
     const middle = low + Math.floor((high - low) / 2);
-    const same = await compareNext(manager, archive, generation, middle, high);
-    if (same === null) high = middle;
-    else if (same.equal) low = same.seq;
+    const message = await readMessage(manager, middle, true);
+    if (message === null || message.seq >= high) high = middle;
+    else if (await isArchived(archive, known, message)) low = message.seq;
     else high = middle;
   }
   return low;
 }
 
 /**
- * Compares the first message at or after `seq` and before `end` that both have. Returns null if
- * there is none.
+ * Whether the archive has, or had, a message. Where retention has deleted the row, time decides: what
+ * was stored before the last message that was archived was archived itself.
  */
-async function compareNext(
-  manager: JetStreamManager,
+async function isArchived(
   archive: Archive,
-  generation: Generation,
-  seq: number,
-  end: number,
-): Promise<{ seq: number; equal: boolean } | null> {
-  for (let tries = 0; tries < MAX_COMPARED; tries++) {
-    const message = await readMessage(manager, seq, true);
-    if (message === null || message.seq >= end) return null;
-    const equal = await equals(archive, generation, message);
-    if (equal !== undefined) return { seq: message.seq, equal };
-    seq = message.seq + 1;
-  }
-  return null;
+  known: readonly Generation[],
+  message: LogMessage,
+): Promise<boolean> {
+  // Each seq belongs to the newest generation that begins at or before it.
+  const generation = known.findLast(({ firstSeq }) => firstSeq <= message.seq) ?? known[0]!;
+  const equal = await equals(archive, generation, message);
+  if (equal !== undefined) return equal;
+  const times = known.flatMap(({ mark }) => mark === null ? [] : [BigInt(mark.time)]);
+  return generation.unverified || times.some((time) => BigInt(message.time) <= time);
 }
 
 /** Whether the archive has this message; undefined if that cannot be told. */

@@ -25,6 +25,8 @@ const EXPIRES_MS = 1_300;
 export interface LeaseKeeper {
   /** The term of the lease while this instance holds it; null otherwise. */
   readonly term: number | null;
+  /** Whether this instance holds the lease for sure: it has renewed it a moment ago. */
+  readonly sure: boolean;
   /** Whether this instance has seen the lease held, by itself or by another instance. */
   readonly held: boolean;
   /** Resolves when this instance holds the lease; null if it stops before. */
@@ -44,19 +46,25 @@ export interface LeaseTimes {
   expires: number;
 }
 
+/** How long an instance that cannot archive keeps the lease, milliseconds. */
+const USELESS_MS = 1_000;
+
 /**
- * Starts to compete for the lease of an archive. `onLost` is called when another instance has taken
- * it.
+ * Starts to compete for the lease of an archive. `onLost` is called when this instance no longer has it.
+ * An instance for which `useful` is false for a while gives it to another one.
  */
 export function keepLease(
   archive: Archive,
   log: Logger,
   onLost: () => void,
   times: LeaseTimes = { renew: RENEW_MS, watch: WATCH_MS, expires: EXPIRES_MS },
+  useful: () => boolean = () => true,
 ): LeaseKeeper {
   const holder = crypto.randomUUID();
   let term: number | null = null;
   let held = false;
+  let renewedAt = -Infinity;
+  let usefulAt = performance.now();
   let competing = true;
   let stopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -65,7 +73,7 @@ export function keepLease(
 
   const lose = () => {
     if (term === null) return;
-    log.warn("another instance archives now", { term });
+    log.warn("this instance archives no longer", { term });
     term = null;
     seen = undefined;
     acquired = Promise.withResolvers();
@@ -78,33 +86,45 @@ export function keepLease(
       seen = { ...lease, since: now };
     }
     held = lease.holder !== "";
-    if (!competing) return;
+    if (!competing || !useful()) return;
     if (held && now - seen.since < times.expires) return;
     const won = await archive.takeLease(holder, lease);
     if (won === null || stopped) return;
     term = won;
     held = true;
+    renewedAt = usefulAt = performance.now();
     log.info("this instance archives now", { term });
     acquired.resolve();
+  };
+  const renew = async (held: number) => {
+    const now = performance.now();
+    if (useful()) usefulAt = now;
+    if (now - usefulAt < USELESS_MS) {
+      await archive.renewLease(held);
+      renewedAt = now;
+    } else {
+      await archive.releaseLease(held);
+      lose();
+    }
   };
   const tick = async () => {
     try {
       if (term === null) await watch();
-      else await archive.renewLease(term);
+      else await renew(term);
     } catch (error) {
       if (error instanceof LeaseLost) lose();
       else log.debug("the lease is not available", { error: errorText(error) });
     }
-    if (!stopped) timer = setTimeout(tick, term === null ? times.watch : times.renew);
+    const next = term === null ? times.watch : times.renew;
+    if (!stopped) timer = setTimeout(() => void (running.tick = tick()), next);
   };
-  let running = tick();
-  const rearm = () => {
-    clearTimeout(timer);
-    running = tick();
-  };
+  const running = { tick: tick() };
   return {
     get term() {
       return term;
+    },
+    get sure() {
+      return term !== null && performance.now() - renewedAt < times.expires;
     },
     get held() {
       return held;
@@ -113,10 +133,7 @@ export function keepLease(
       while (term === null && competing) await acquired.promise;
       return term;
     },
-    lose() {
-      lose();
-      if (!stopped) rearm();
-    },
+    lose,
     giveUp() {
       competing = false;
       acquired.resolve();
@@ -126,7 +143,7 @@ export function keepLease(
       stopped = true;
       clearTimeout(timer);
       acquired.resolve();
-      await running;
+      await running.tick;
       if (term !== null) await archive.releaseLease(term).catch(() => {});
       term = null;
     },

@@ -16,6 +16,8 @@ const RETRY_AFTER_MS = 250;
 export interface Archives {
   /** The id of the server whose log this instance archives. */
   readonly attachedTo: string | undefined;
+  /** Whether this instance is sure that no other one archives. */
+  readonly sure: boolean;
   /** The epoch of that log. */
   readonly epoch: string | undefined;
   /** Begins a new generation in place of this one, because the log has lost messages of it. */
@@ -29,7 +31,7 @@ export function serveLogConfirm(bus: Bus, archives: Archives): Served {
   return serve(bus, LogConfirm, "persistence", ({ epoch: asked, lost }) => {
     const { epoch, attachedTo } = archives;
     // A server that this instance has not attached to may have another log.
-    if (epoch === undefined || attachedTo !== serverOf(bus)) throw unavailable();
+    if (epoch === undefined || attachedTo !== serverOf(bus) || !archives.sure) throw unavailable();
     if (asked === epoch && lost !== undefined) {
       archives.abandonGeneration(epoch);
       throw unavailable();

@@ -64,12 +64,39 @@ export async function backUp(bus: Bus, folder: string, place: ArchivePlace): Pro
     copy.exec(MARK);
     copy.close();
   }
+  const position = await positionOf(folder, place);
   const file = await Deno.create(`${folder}/stream.snapshot`);
   const writer = file.writable.getWriter();
   const head = await takeSnapshot(bus.nats, ROOMS_STREAM, (chunk) => writer.write(chunk));
   await writer.close();
+  const first = Number(head.state.first_seq ?? 0);
+  if (first > position + 1) {
+    throw new Error(
+      `the log begins at ${first} and the archive's copy ends at ${position}: messages left the log ` +
+        "while the archive was copied. Try again when there is less traffic, or raise STREAM_MAX_BYTES",
+    );
+  }
   await Deno.writeTextFile(`${folder}/stream.json`, JSON.stringify(head));
   return head.state.last_seq;
+}
+
+/** The seq up to which the archive held the log before it was copied, or in its copy. */
+async function positionOf(folder: string, place: ArchivePlace): Promise<number> {
+  const newest = "SELECT position FROM hopwire_generation ORDER BY ordinal DESC LIMIT 1";
+  if (place.databaseUrl === undefined) {
+    const copy = new DatabaseSync(`${folder}/archive.db`);
+    const row = copy.prepare(newest).get() as { position: number } | undefined;
+    copy.close();
+    return row?.position ?? 0;
+  }
+  const dump = await Deno.readTextFile(`${folder}/archive.sql`);
+  // The rows of `COPY public.hopwire_generation (ordinal, epoch, first_seq, position, ...)`.
+  const rows = /COPY \S*hopwire_generation \(([^)]*)\) FROM stdin;\n([\s\S]*?)\\\.\n/.exec(dump);
+  const column = rows?.[1]?.split(", ").indexOf("position") ?? -1;
+  const positions = rows?.[2]?.split("\n").filter(Boolean).map((line) =>
+    Number(line.split("\t")[column])
+  );
+  return Math.max(0, ...positions ?? []);
 }
 
 if (import.meta.main) {

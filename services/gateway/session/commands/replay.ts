@@ -92,6 +92,7 @@ export async function replay(
       continue;
     }
     const upTo = room.window.floor;
+    const { erasures } = room;
     const page = await history.frames(room.name, cursor, upTo);
     requireMember();
     if (page.epoch !== epoch || page.trimmedTo > cursor) {
@@ -103,13 +104,14 @@ export async function replay(
     if (!answered) answer(true);
     answered = true;
     const last = page.frames.at(-1)?.seq ?? cursor;
-    while (cursor < last && !session.closed) {
+    while (cursor < last && !session.closed && erasures === room.erasures) {
       if (peer.congested) {
         await peer.drained();
         requireMember();
       } else cursor = sendChunk(session, page.frames, cursor);
     }
-    if (page.more) continue;
+    // What follows may hold what has just been erased: read it again.
+    if (page.more || erasures !== room.erasures) continue;
     cursor = Math.max(cursor, upTo);
     // The next member to come back finds these messages in the window: a thousand members cost one
     // read. The floor may have moved down meanwhile, by a read that did not reach as far back.
