@@ -4,7 +4,14 @@
  * @module
  */
 import * as z from "zod";
-import { type Identity, MAX_USER_LENGTH, nameProblem, RoomsClaim } from "../contract/mod.ts";
+import {
+  CallsClaim,
+  type Identity,
+  MAX_USER_LENGTH,
+  nameProblem,
+  RoomsClaim,
+  TokenId,
+} from "../contract/mod.ts";
 import { FaultError } from "../kit/mod.ts";
 
 /**
@@ -38,13 +45,28 @@ const Claims = z.object({
   preferred_username: Text.optional(),
   /** Seconds since 1970, fractions allowed (RFC 7519 2, NumericDate). */
   exp: z.number({ error: required }).min(0).max(MAX_EXPIRY, "too far in the future"),
+  /** Seconds since 1970, when the token was issued. */
+  iat: z.number().min(0).max(MAX_EXPIRY, "too far in the future").optional(),
+  jti: TokenId.optional(),
   rooms: RoomsClaim.optional(),
+  calls: CallsClaim.optional(),
 });
 const ClaimsWithoutExpiry = Claims.partial({ exp: true });
 
+/** What an identity's token must be like. */
+export interface ClaimRules {
+  /** Whether `exp` is required; true by default. */
+  requireExpiry?: boolean;
+  /**
+   * The longest time from `iat` to `exp`, seconds; no limit by default. Without `iat` it counts from
+   * `now`, milliseconds since 1970.
+   */
+  maxLifetime?: number;
+  now?: number;
+}
+
 /**
- * Makes an identity from the payload of a verified token. `exp` is required unless `requireExpiry`
- * is false.
+ * Makes an identity from the payload of a verified token.
  *
  * @throws {FaultError} `unauthorized`, with the first invalid claim and the problem as detail
  *
@@ -57,6 +79,9 @@ const ClaimsWithoutExpiry = Claims.partial({ exp: true });
  *   username: "Ann",
  *   expiresAt: 1_800_000_000_500,
  *   rooms: null,
+ *   calls: [],
+ *   tokenId: null,
+ *   issuedAt: null,
  * });
  * assert.throws(
  *   () => identityFromClaims({ sub: "u1", exp: 1, rooms: ["a.>.b"] }),
@@ -66,19 +91,27 @@ const ClaimsWithoutExpiry = Claims.partial({ exp: true });
  */
 export function identityFromClaims(
   payload: unknown,
-  options: { requireExpiry?: boolean } = {},
+  rules: ClaimRules = {},
 ): Identity {
-  const schema = options.requireExpiry === false ? ClaimsWithoutExpiry : Claims;
+  const schema = rules.requireExpiry === false ? ClaimsWithoutExpiry : Claims;
   const parsed = schema.safeParse(payload);
   if (!parsed.success) {
     throw new FaultError("unauthorized", `claims: ${describe(parsed.error.issues[0]!)}`);
   }
-  const { sub, name, username, preferred_username, exp, rooms = null } = parsed.data;
+  const { sub, name, username, preferred_username, exp, iat, jti = null } = parsed.data;
+  const { rooms = null, calls = [] } = parsed.data;
+  const { maxLifetime = Infinity, now = Date.now() } = rules;
+  if (exp !== undefined && exp - (iat ?? now / 1_000) > maxLifetime) {
+    throw new FaultError("unauthorized", `claims: exp: more than ${maxLifetime} s after iat`);
+  }
   return {
     userId: sub,
     username: name || username || preferred_username || sub,
     expiresAt: exp === undefined ? null : Math.floor(exp * 1_000),
     rooms,
+    calls,
+    tokenId: jti,
+    issuedAt: iat === undefined ? null : Math.floor(iat * 1_000),
   };
 }
 

@@ -20,7 +20,13 @@ Deno.test("an identity reflects the claims", async () => {
     username: "Ann",
     expiresAt: (NOW + 3_600) * 1_000,
     rooms,
+    calls: [],
+    tokenId: null,
+    issuedAt: null,
   });
+  const claims = { calls: ["dice.*"], jti: "t1", iat: NOW - 1.5 };
+  const { calls, tokenId, issuedAt } = await verify(await sign(SECRET, claims));
+  assert.deepEqual([calls, tokenId, issuedAt], [["dice.*"], "t1", NOW * 1_000 - 1_500]);
   const { rooms: none, username } = await verify(await sign(SECRET));
   assert.deepEqual([none, username], [null, "u1"]);
   const list = ["lobby", "game.>"];
@@ -99,4 +105,15 @@ Deno.test("an invalid rooms claim is refused with its position", async () => {
   const long = { [" ".repeat(2_000)]: [] };
   const { message } = await refusal(verify(await sign(SECRET, { rooms: long })));
   assert.ok(message.length < 250, `${message.length} characters`);
+});
+
+Deno.test("a token may not live for longer than AUTH_MAX_TOKEN_LIFETIME", async () => {
+  const short = await createTestVerifier({ AUTH_SECRET: SECRET, AUTH_MAX_TOKEN_LIFETIME: "3600" });
+  await short(await sign(SECRET, { iat: NOW, exp: NOW + 3_600 }));
+  // Without `iat` it may have been issued at any time.
+  await short(await sign(SECRET, { exp: NOW + 3_600 }));
+  const detail = "claims: exp: more than 3600 s after iat";
+  for (const claims of [{ iat: NOW - 1, exp: NOW + 3_600 }, { exp: NOW + 3_601 }]) {
+    await assertUnauthorized(short(await sign(SECRET, claims)), detail);
+  }
 });

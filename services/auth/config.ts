@@ -10,7 +10,7 @@
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import * as z from "zod";
-import { ConfigError, errorText, flag, integer, list } from "../kit/mod.ts";
+import { ConfigError, errorText, flag, integer, list, revocationsStale } from "../kit/mod.ts";
 
 const ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"] as const;
 
@@ -98,6 +98,17 @@ export const AUTH_CONFIG = {
     description: "The clock difference that `exp` and `nbf` allow for.",
     unit: "s",
   }),
+  // A revocation by time is kept until every token that it concerns has expired.
+  AUTH_MAX_TOKEN_LIFETIME: integer(1, MAX_DEV_TOKEN_TTL * 10).default(MAX_DEV_TOKEN_TTL).meta({
+    description: "The longest time from `iat` to `exp` that a token may have. Revocations of a " +
+      "user's tokens are kept for this long.",
+    unit: "s",
+  }),
+  AUTH_MAX_DENIALS: integer(1, 100_000).default(10_000).meta({
+    description: "How many revocations and bans may be in force at a time. One more is refused.",
+    unit: "denials",
+  }),
+  REVOCATIONS_STALE_MS: revocationsStale(),
   AUTH_DEV_TOKENS: flag().default(false).meta({
     description:
       "Whether `POST /token` signs a token for anybody on this machine who asks. For development " +

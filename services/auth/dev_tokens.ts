@@ -11,6 +11,7 @@ import { cors } from "hono/cors";
 import { SignJWT } from "jose";
 import * as z from "zod";
 import {
+  CallsClaim,
   describeIssue,
   MAX_TOKEN_LENGTH,
   MAX_USER_LENGTH,
@@ -41,6 +42,8 @@ const TokenRequest = z.object({
   /** If absent, generated from the username and a random suffix. */
   userId: Name.optional(),
   rooms: RoomsClaim.optional(),
+  /** What the token may call; everything by default. */
+  calls: CallsClaim.default(["*.*"]),
   /** The lifetime, seconds. */
   ttl: z.number().int().min(1).max(MAX_DEV_TOKEN_TTL).optional(),
 });
@@ -90,12 +93,15 @@ export function addTokenRoute(
       }
       const parsed = TokenRequest.safeParse(body);
       if (!parsed.success) return c.json({ error: describeIssue(parsed.error) }, 400);
-      const { username, userId = generateUserId(username), rooms, ttl } = parsed.data;
+      const { username, userId = generateUserId(username), rooms, calls, ttl } = parsed.data;
       const issuedAt = Math.floor(Date.now() / 1_000);
-      const expiry = issuedAt + (ttl ?? config.AUTH_DEV_TOKEN_TTL);
-      const signing = new SignJWT({ name: username, ...(rooms === undefined ? {} : { rooms }) })
+      const life = Math.min(ttl ?? config.AUTH_DEV_TOKEN_TTL, config.AUTH_MAX_TOKEN_LIFETIME);
+      const expiry = issuedAt + life;
+      const claims = { name: username, calls, ...(rooms === undefined ? {} : { rooms }) };
+      const signing = new SignJWT(claims)
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setSubject(userId)
+        .setJti(crypto.randomUUID())
         .setIssuedAt(issuedAt)
         .setExpirationTime(expiry);
       // The token must pass this service's own verification.

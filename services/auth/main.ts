@@ -10,6 +10,7 @@ import { AUTH_CONFIG, type KeySource, keySourceOf } from "./config.ts";
 import { addTokenRoute } from "./dev_tokens.ts";
 import { createKeyGetter } from "./keys.ts";
 import { createRefusedTokenLog } from "./refused_token_log.ts";
+import { serveRevocations } from "./revocations.ts";
 import { createVerifier } from "./verify.ts";
 import { verifyBatch } from "./verify_batch.ts";
 
@@ -25,12 +26,16 @@ await runService({
       addTokenRoute(app, config, source.secret);
     }
   },
-  async start({ bus, log }, config) {
+  async start({ bus, log, health, onDrain }, config) {
     if (config.AUTH_DEV_TOKENS) {
       const whom = config.AUTH_DEV_TOKENS_REMOTE ? "any caller" : "any caller on this machine";
       log.warn(`development tokens are on: POST /token signs a token for ${whom}`);
     }
-    const verifyToken = createVerifier(config, await createKeyGetter(source, log), log);
+    const revocations = serveRevocations(bus, config);
+    health.require("revocations", () => revocations.isFresh());
+    onDrain(() => revocations.stop());
+    const keys = await createKeyGetter(source, log);
+    const verifyToken = revocations.check(createVerifier(config, keys, log));
     const refused = createRefusedTokenLog(log);
     serve(bus, AuthVerify, "auth", (request) => verifyBatch(request, verifyToken, refused));
   },

@@ -94,6 +94,9 @@ Deno.test("the service verifies tokens over NATS, and issues development tokens"
     username: "Ann",
     expiresAt: exp * 1_000,
     rooms: ["chat.>"],
+    calls: [],
+    tokenId: null,
+    issuedAt: null,
   });
   await assertUnauthorized(verify(await sign(SECRET + "!", { exp })), "signature");
   assert.deepEqual(await refusal(verify(await sign(SECRET, { exp: exp - 7_200 }))), {
@@ -107,7 +110,9 @@ Deno.test("the service verifies tokens over NATS, and issues development tokens"
     body: JSON.stringify({ username: "Bob" }),
   });
   const { token, ...issued }: DevToken = await response.json();
-  assert.deepEqual(await verify(token), { ...issued, rooms: null });
+  const { tokenId, issuedAt, ...verified } = await verify(token);
+  assert.deepEqual(verified, { ...issued, rooms: null, calls: ["*.*"] });
+  assert.ok(tokenId !== null && issuedAt !== null, "a development token can be revoked");
 
   auth.process.signal("SIGTERM");
   assert.equal((await auth.process.status()).code, 0);

@@ -1,14 +1,16 @@
 /**
- * Logs why tokens are refused and which setting decides it, so that an operator can mend either. A line
+ * Counts refused tokens, and logs why they are refused and which setting decides it, so that an operator can mend either. A line
  * never contains the token or a claim of it.
  *
  * @module
  */
+import { metrics } from "@opentelemetry/api";
 import type { Fault } from "../contract/mod.ts";
 import { type Logger, LogThrottle } from "../kit/mod.ts";
 
 /** The settings that decide, by the first word of a refusal's detail. */
 const SETTINGS: Record<string, string> = {
+  expired: "AUTH_CLOCK_TOLERANCE",
   malformed: "",
   algorithm: "AUTH_ALGORITHMS",
   header: "",
@@ -18,6 +20,7 @@ const SETTINGS: Record<string, string> = {
   audience: "AUTH_AUDIENCE",
   not: "AUTH_CLOCK_TOLERANCE",
   claims: "",
+  revoked: "",
 };
 
 /** Makes the log of one service; at most one line a second. `now` is for tests. */
@@ -26,15 +29,17 @@ export function createRefusedTokenLog(
   now?: () => number,
 ): (refusal: Fault) => void {
   const throttle = new LogThrottle(now);
+  const counter = metrics.getMeter("hopwire.auth").createCounter("hopwire.tokens.refused");
   return ({ code, message }) => {
     // An unavailable key set is logged where the fetch fails.
     if (code !== "unauthorized" && code !== "token_expired") return;
+    // The detail stands after the sentence of the code; a claim's value is in none.
+    const detail = code === "token_expired" ? "expired" : message.replace(/^[^:]*: ?/, "");
+    const word = detail.split(/[ :]/)[0]!;
+    const reason = Object.hasOwn(SETTINGS, word) ? word : "other";
+    counter.add(1, { reason });
     throttle.run((suppressed) => {
-      // The detail stands after the sentence of the code; a claim's value is in none.
-      const detail = code === "token_expired" ? "expired" : message.replace(/^[^:]*: ?/, "");
-      const setting = code === "token_expired"
-        ? "AUTH_CLOCK_TOLERANCE"
-        : SETTINGS[detail.split(/[ :]/)[0]!] ?? "";
+      const setting = SETTINGS[reason] ?? "";
       log.warn("refused a token", {
         reason: detail,
         ...(setting === "" ? {} : { setting }),

@@ -45,7 +45,11 @@ export function createVerifier(
         clockTolerance: config.AUTH_CLOCK_TOLERANCE,
         currentDate: now(),
       });
-      return identityFromClaims(payload, { requireExpiry: config.AUTH_REQUIRE_EXPIRY });
+      return identityFromClaims(payload, {
+        requireExpiry: config.AUTH_REQUIRE_EXPIRY,
+        maxLifetime: config.AUTH_MAX_TOKEN_LIFETIME,
+        now: now().getTime(),
+      });
     } catch (error) {
       throw refusalOf(error, log);
     }

@@ -3,12 +3,14 @@ import type { Fault } from "../contract/mod.ts";
 import { FaultError } from "../kit/mod.ts";
 import { verifyBatch } from "./verify_batch.ts";
 
+const NO_CLAIMS = { rooms: null, calls: [], tokenId: null, issuedAt: null };
+
 /** Tokens are user ids, or codes of refusals. The second one is the slowest. */
 const verify = async (token: string) => {
   if (token === "slow") await new Promise((resolve) => setImmediate(resolve));
   if (token === "token_expired") throw new FaultError("token_expired");
   if (token === "broken") throw new Error("a secret detail");
-  return { userId: token, username: token, expiresAt: null, rooms: null };
+  return { userId: token, username: token, expiresAt: null, ...NO_CLAIMS };
 };
 
 Deno.test("results are in the order of the tokens, and a refused token refuses no other", async () => {

@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { CallsClaim } from "./calls.ts";
 import { type ErrorCode, ERRORS } from "./codes.ts";
 import * as limits from "./limits.ts";
 import { GatewayId, PresenceFact } from "./presence.ts";
@@ -68,12 +69,6 @@ export const UserEvent = z.object({ topic: z.string().min(1).max(128), data: z.u
 /** The parsed form of {@link UserEvent}. */
 export type UserEvent = z.infer<typeof UserEvent>;
 
-/**
- * A revocation of all tokens of a user. An empty object and nothing else, so that no reply of another
- * service, which its requester directed here, is taken for one.
- */
-export const RevokedEvent = z.strictObject({});
-
 /** The identity that a verified token asserts. */
 export const Identity = z.object({
   userId: UserId,
@@ -82,6 +77,12 @@ export const Identity = z.object({
   expiresAt: z.number().int().min(0).nullable(),
   /** The token's `rooms` claim; null if the token has none. */
   rooms: RoomsClaim.nullable(),
+  /** The token's `calls` claim; empty if the token has none. */
+  calls: CallsClaim,
+  /** The token's `jti`; null if it has none. */
+  tokenId: z.string().nullable(),
+  /** When the token was issued, milliseconds since 1970; null if it does not say. */
+  issuedAt: z.number().int().min(0).nullable(),
 });
 /** The parsed form of {@link Identity}. */
 export type Identity = z.infer<typeof Identity>;

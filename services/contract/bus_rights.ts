@@ -17,6 +17,18 @@ import {
   RoomsVerify,
 } from "./bus.ts";
 import {
+  AuthRevocations,
+  AuthRevoke,
+  AuthUnrevoke,
+  DENIALS_STREAM,
+  DENIALS_STREAM_SUBJECT,
+  ROOM_KICKED,
+  RoomsBan,
+  RoomsBans,
+  RoomsKick,
+  RoomsUnban,
+} from "./bus_denials.ts";
+import {
   ArchiveAudit,
   HistoryErase,
   HistoryHeads,
@@ -28,6 +40,7 @@ import {
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
 import {
   gatewaySessionSubject,
+  REVOKED_EVENTS,
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
@@ -58,7 +71,7 @@ export const BUS_USERS = ["gateway", "auth", "rooms", "persistence", "operator"]
 export type BusUser = typeof BUS_USERS[number];
 
 /** What a service of one's own may do beside what every service may. */
-export const SERVICE_EXTRAS = ["erase", "log", "revoke"] as const;
+export const SERVICE_EXTRAS = ["erase", "log", "moderate", "revoke"] as const;
 /** One of {@link SERVICE_EXTRAS}. */
 export type ServiceExtra = typeof SERVICE_EXTRAS[number];
 
@@ -96,6 +109,21 @@ export function isDelivery(reply: string | undefined): boolean {
   return reply !== undefined && reply.startsWith("$JS.");
 }
 
+/** What reading the denials takes. */
+const READ_DENIALS = [
+  `${STREAM_API}.INFO.${DENIALS_STREAM}`,
+  `${STREAM_API}.MSG.GET.${DENIALS_STREAM}`,
+];
+
+/** The endpoints that revoke tokens, and those that take users out of rooms. */
+const REVOCATION = [AuthRevoke.subject, AuthUnrevoke.subject, AuthRevocations.subject];
+const MODERATION = [
+  RoomsKick.subject,
+  RoomsBan.subject,
+  RoomsUnban.subject,
+  RoomsBans.subject,
+];
+
 const inboxes = (user: string) => `${inboxPrefix(user)}.>`;
 
 /** The rights of {@link BUS_USERS}. */
@@ -120,6 +148,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       `${STREAM_API}.INFO.${ROOMS_STREAM}`,
       `${STREAM_API}.MSG.GET.${ROOMS_STREAM}`,
       `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${ROOMS_STREAM_SUBJECT}`,
+      ...READ_DENIALS,
       // It answers other gateways and rooms. A poll may take an hour (PING_INTERVAL_MS).
       inboxes("gateway"),
       inboxes("rooms"),
@@ -131,7 +160,8 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       PRESENCE_CHANGES,
       presenceStateSubject("*"),
       "user.event.*",
-      "auth.revoked.*",
+      DENIALS_STREAM_SUBJECT,
+      ROOM_KICKED,
       GATEWAY_ALIVE,
       GATEWAY_PING,
       gatewaySessionSubject("*"),
@@ -142,15 +172,35 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     ],
   },
   auth: {
-    publish: [],
-    subscribe: [AuthVerify.subject, inboxes("auth")],
+    publish: [
+      "denial.user.*",
+      "denial.token.*",
+      // It stores bans again after the stream was lost.
+      "denial.ban.>",
+      ...READ_DENIALS,
+      ...["CREATE", "UPDATE", "MSG.DELETE"].map((call) =>
+        `${STREAM_API}.${call}.${DENIALS_STREAM}`
+      ),
+    ],
+    subscribe: [
+      AuthVerify.subject,
+      AuthRevoke.subject,
+      AuthUnrevoke.subject,
+      AuthRevocations.subject,
+      REVOKED_EVENTS,
+      DENIALS_STREAM_SUBJECT,
+      inboxes("auth"),
+    ],
     answersWithin: ANSWER_S,
   },
   rooms: {
     publish: [
       ROOMS_RULES,
       GATEWAY_PING,
+      ROOM_KICKED,
       presenceStateSubject("*"),
+      "denial.ban.>",
+      ...READ_DENIALS,
       // Presence of earlier releases, which it deletes.
       `${STREAM_API}.DELETE.KV_PRESENCE`,
     ],
@@ -159,6 +209,8 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       RoomsRoster.subject,
       RoomsVerify.subject,
       RoomsPresence.subject,
+      ...MODERATION,
+      DENIALS_STREAM_SUBJECT,
       PRESENCE_CHANGES,
       GATEWAY_ALIVE,
       inboxes("rooms"),
@@ -191,6 +243,8 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     publish: [
       ArchiveAudit.subject,
       HistoryErase.subject,
+      ...REVOCATION,
+      ...MODERATION,
       `${STREAM_API}.SNAPSHOT.${ROOMS_STREAM}`,
       `${STREAM_API}.RESTORE.${ROOMS_STREAM}`,
       `$JS.SNAPSHOT.ACK.${ROOMS_STREAM}.>`,
@@ -222,7 +276,8 @@ export function serviceRights(name: string, extras: readonly ServiceExtra[] = []
       RoomsPresence.subject,
       HistoryRead.subject,
       ...extras.includes("erase") ? [HistoryErase.subject] : [],
-      ...extras.includes("revoke") ? ["auth.revoked.*"] : [],
+      ...extras.includes("revoke") ? [...REVOCATION, REVOKED_EVENTS] : [],
+      ...extras.includes("moderate") ? MODERATION : [],
       ...extras.includes("log") ? log : [],
     ],
     subscribe: [

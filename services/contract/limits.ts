@@ -95,6 +95,27 @@ export const DUPLICATE_WINDOW_MS = 120_000;
 /** Most room patterns that the `rooms` claim of one token may contain. */
 export const MAX_ROOM_PATTERNS = 64;
 
+/** Most patterns that the `calls` claim of one token may contain. */
+export const MAX_CALL_PATTERNS = 64;
+
+/** Longest id of a token (`jti`), characters. A UUID takes 36. */
+export const MAX_TOKEN_ID_LENGTH = 128;
+
+/** Longest reason of a kick, a ban or a revocation, characters. */
+export const MAX_REASON_LENGTH = 200;
+
+/** Most revocations or bans in one page of their list: at most about 500 KB. */
+export const MAX_DENIALS_PAGE = 500;
+
+/** Longest cursor of such a list, characters: a subject with a user id and a room. */
+export const MAX_DENIAL_KEY_LENGTH = 1_024;
+
+/**
+ * How long a gateway may be unable to read the revocations and bans before it trusts no token any more,
+ * milliseconds.
+ */
+export const DENIALS_STALE_MS = 60_000;
+
 /** Shortest timeout a client may set for a `call`, milliseconds. */
 export const MIN_CALL_TIMEOUT_MS = 1;
 /** Longest timeout a client may set for a `call`, milliseconds. */

@@ -5,8 +5,10 @@
  * @module
  */
 export * from "./bus.ts";
+export * from "./bus_denials.ts";
 export * from "./bus_history.ts";
 export * from "./bus_rights.ts";
+export * from "./calls.ts";
 export * from "./codes.ts";
 export * from "./describe_issue.ts";
 export * from "./frames.ts";

@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import {
   ArchiveAudit,
   AUTH_DEADLINE_MS,
+  AuthRevocations,
+  AuthRevoke,
+  AuthUnrevoke,
   AuthVerify,
   bucketOf,
   callSubject,
@@ -10,6 +13,8 @@ import {
   CLOSES,
   DEFAULT_CALL_TIMEOUT_MS,
   DEFAULT_HISTORY_LIMIT,
+  DENIALS_STALE_MS,
+  denialSubject,
   DUPLICATE_WINDOW_MS,
   ERRORS,
   GATEWAY_ALIVE,
@@ -39,10 +44,15 @@ import {
   revokedSubject,
   ROOM_BUCKETS,
   ROOM_ERASED,
+  ROOM_KICKED,
   ROOMS_RULES,
+  RoomsBan,
+  RoomsBans,
   RoomsJoin,
+  RoomsKick,
   RoomsPresence,
   RoomsRoster,
+  RoomsUnban,
   RoomsVerify,
   ServerFrame,
   signalSubject,
@@ -118,6 +128,7 @@ Deno.test("the numbers in the text match the limits", () => {
       `(${number(DEFAULT_CALL_TIMEOUT_MS)} by default, at most ${number(MAX_CALL_TIMEOUT_MS)})`,
       `1 to ${MAX_ID_LENGTH} visible ASCII characters`,
       `modulo ${ROOM_BUCKETS}`,
+      `not answered for ${DENIALS_STALE_MS / 1_000} s`,
       `at most ${number(MAX_PRESENCE_BYTES)} bytes`,
     ]
   ) assert.ok(words.includes(phrase), `the text does not say "${phrase}"`);
@@ -138,6 +149,17 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
     presenceStateSubject("g1"),
     userEventSubject(user),
     revokedSubject(user),
+    AuthRevoke.subject,
+    AuthUnrevoke.subject,
+    AuthRevocations.subject,
+    denialSubject({ kind: "user", userId: user }),
+    denialSubject({ kind: "token", tokenId: "t1" }),
+    denialSubject({ kind: "ban", userId: user, room }),
+    RoomsKick.subject,
+    RoomsBan.subject,
+    RoomsUnban.subject,
+    RoomsBans.subject,
+    ROOM_KICKED,
     GATEWAY_ALIVE,
     GATEWAY_PING,
     gatewaySessionSubject("g1"),
@@ -161,6 +183,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
       .replace(/\.lobby$/, ".<room>")
       .replace(/\.u7(\.|$)/, ".<user>$1")
       .replace(/\.g1$/, ".<gateway>")
+      .replace(/\.t1$/, ".<token>")
       .replace("dice.roll", "<service>.<method>")
   );
   assert.deepEqual(shown, built.sort());

@@ -64,7 +64,15 @@ export const ServerFrame = z.discriminatedUnion("type", [
     count: z.number().int().min(0).optional(),
     id: FrameId.optional(),
   }),
-  z.object({ type: z.literal("unsubscribed"), room: RoomName, id: FrameId.optional() }),
+  z.object({
+    type: z.literal("unsubscribed"),
+    room: RoomName,
+    id: FrameId.optional(),
+    /** Why the server took the client out of the room; absent if the client left. */
+    reason: z.enum(["kicked", "banned"]).optional(),
+    /** What the operator gave as the reason, for people. */
+    message: z.string().optional(),
+  }),
   RoomMessageFrame,
   z.object({
     type: z.literal("room-signal"),

@@ -64,7 +64,13 @@ export function userEventSubject(userId: string): string {
   return `user.event.${subjectToken(userId)}`;
 }
 
-/** The subject on which a service announces that all tokens of a user are revoked. */
+/** Every {@link revokedSubject}. */
+export const REVOKED_EVENTS = "auth.revoked.*";
+
+/**
+ * The subject on which a service says that all tokens of a user are revoked, without waiting for an
+ * answer. Whoever needs one requests `auth.revoke`.
+ */
 export function revokedSubject(userId: string): string {
   return `auth.revoked.${subjectToken(userId)}`;
 }

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { AUTH_DEADLINE_MS, GATEWAY_LEASE_MS } from "../contract/mod.ts";
-import { flag, integer, list } from "../kit/mod.ts";
+import { flag, integer, list, revocationsStale } from "../kit/mod.ts";
 import { FRONT_CONFIG } from "./transport/front/front_config.ts";
 
 /** The schemas of the variables. */
@@ -96,6 +96,7 @@ export const GATEWAY_CONFIG = {
       "turn to move to another one. The process exits up to 12 s later.",
     unit: "ms",
   }),
+  REVOCATIONS_STALE_MS: revocationsStale(),
   DEMO: flag().default(false).meta({
     description: "Whether the gateway serves the demo page at `/`.",
   }),

@@ -20,6 +20,7 @@ import type { Peer } from "./session/peer.ts";
 import { createInboxBudget } from "./session/reading/inbox.ts";
 import { PublishPressure } from "./session/reading/publish_pressure.ts";
 import { Session, type SessionDeps } from "./session/session.ts";
+import { createAccess } from "./session/identity/access.ts";
 import { TokenCache } from "./session/identity/token_cache.ts";
 import { createVerifier } from "./session/identity/verifier.ts";
 import { UserTable } from "./session/identity/user_table.ts";
@@ -75,9 +76,29 @@ export async function startGateway(
 
   const verifier = createVerifier(bus);
   const tokens = new TokenCache((token) => verifier.submit(token));
-  // Revocations published while the gateway was disconnected did not reach it.
-  bus.onReconnect(() => tokens.clear());
-  const users = new UserTable(bus, (user) => tokens.revoke(user));
+  const access = createAccess({
+    bus,
+    staleMs: config.REVOCATIONS_STALE_MS,
+    verify: (token) => tokens.verify(token),
+    stats,
+  });
+  const users = new UserTable(bus, access.isRevoked);
+  const commands = createCommands({
+    limits: config,
+    bus,
+    publisher,
+    pressure: new PublishPressure(publisher),
+    log,
+    rooms,
+    presence,
+    grants,
+    calls,
+    history,
+    access,
+    stats,
+    userIdsInTraces: config.TRACE_USER_IDS,
+    messageId: () => `${id}-${(messages++).toString(36)}`,
+  });
   const sessionDeps: SessionDeps = {
     limits: config,
     inboxes: createInboxBudget(),
@@ -90,22 +111,8 @@ export async function startGateway(
       },
       remove: (session) => users.remove(session),
     },
-    verify: (token) => tokens.verify(token),
-    commands: createCommands({
-      limits: config,
-      bus,
-      publisher,
-      pressure: new PublishPressure(publisher),
-      log,
-      rooms,
-      presence,
-      grants,
-      calls,
-      history,
-      stats,
-      userIdsInTraces: config.TRACE_USER_IDS,
-      messageId: () => `${id}-${(messages++).toString(36)}`,
-    }),
+    verify: access.verify,
+    commands,
   };
   const openSession = (peer: Peer, now: number) =>
     new Session(`${id}-c${(sessions++).toString(36)}`, peer, sessionDeps, now);
@@ -135,8 +142,16 @@ export async function startGateway(
   const stopErasing = followErasures(bus, (room, epoch, seqs) => {
     if (epoch === log.epoch) rooms.erase(room, seqs);
   });
+  access.start({
+    closeRevoked: () => users.closeRevoked(),
+    expel(userId, room, why, message) {
+      for (const session of users.sessionsOf(userId)) commands.expel(session, room, why, message);
+    },
+    closeAll: () => connections.closeAll("unavailable"),
+  });
   const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.found);
+  health.require("revocations", access.isFresh);
   onDrain(async () => {
     // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
     // listening, so that health checks see that it drains.
@@ -164,7 +179,7 @@ export async function startGateway(
     lookups.close();
     verifier.close();
     rooms.close();
-    users.close();
+    access.stop();
     log.stop();
     publisher.close();
   });

@@ -24,6 +24,8 @@ export interface Stats {
   repairs: number;
   /** Connections closed because the client read too slowly. */
   slowConsumers: number;
+  /** Authentications refused: an invalid, expired or revoked token. */
+  authenticationsRefused: number;
 }
 
 /** Creates the counters of one gateway, all 0, and exports them as `hopwire.*` metrics. */
@@ -37,6 +39,7 @@ export function createStats(): Stats {
     deliveries: 0,
     repairs: 0,
     slowConsumers: 0,
+    authenticationsRefused: 0,
   };
   const meter = metrics.getMeter("hopwire.gateway");
   const gauge = (name: string, key: keyof Stats) =>
@@ -51,5 +54,6 @@ export function createStats(): Stats {
   counter("hopwire.deliveries", "deliveries");
   counter("hopwire.repairs", "repairs");
   counter("hopwire.slow_consumers", "slowConsumers");
+  counter("hopwire.authentications.refused", "authenticationsRefused");
   return stats;
 }

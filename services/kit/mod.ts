@@ -8,6 +8,7 @@ export * from "./batcher.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
 export * from "./deadline.ts";
+export * from "./denials/mod.ts";
 export * from "./encoded_reply.ts";
 export * from "./endpoints.ts";
 export * from "./epoch.ts";

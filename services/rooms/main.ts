@@ -5,6 +5,7 @@
  */
 import { readNamespaces, runService } from "../kit/mod.ts";
 import { ROOMS_CONFIG } from "./config.ts";
+import { serveModeration } from "./moderation.ts";
 import { deleteOldBucket } from "./old_bucket.ts";
 import { followRosters } from "./roster_service.ts";
 import { rulesOf } from "./rules.ts";
@@ -17,6 +18,7 @@ await runService({
     const rules = rulesOf(await readNamespaces(config.NAMESPACES_FILE));
     const rosters = await followRosters(bus);
     onDrain(() => rosters.stop());
+    onDrain(serveModeration(bus));
     onDrain(serveRooms(bus, rules, rosters.follower));
     await deleteOldBucket(bus);
   },

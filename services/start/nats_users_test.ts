@@ -6,7 +6,7 @@ import { until } from "../../tests/harness/wait.ts";
 import { BUS_RIGHTS, BUS_USERS, inboxPrefix, isInbox, liveSubject } from "../contract/mod.ts";
 import { authorizationOf, natsAccounts, type NatsUser, natsUsers, seedFile } from "./nats_users.ts";
 
-const USERS = natsUsers(["dice", "audit+log", "backend+erase+revoke"]);
+const USERS = natsUsers(["dice", "audit+log", "backend+erase+revoke+moderate"]);
 
 /** What nobody may do, beside what only some may. */
 const NOBODYS = [
@@ -130,7 +130,13 @@ Deno.test("nobody may publish live messages, do everything, or read another's in
   for (const { name, rights } of USERS.filter(({ name }) => name !== "auth")) {
     assert.ok(!allowed(rights.subscribe, "auth.verify"), name);
   }
-  assert.deepEqual(BUS_RIGHTS.auth.publish, []);
+  const ofAuth = BUS_RIGHTS.auth.publish.filter((subject) => !subject.startsWith("denial."));
+  assert.deepEqual(ofAuth.filter((subject) => !subject.endsWith(".DENIALS")), []);
+  // Who could write denials could shut anybody out.
+  for (const { name, rights } of USERS.filter(({ name }) => !["auth", "rooms"].includes(name))) {
+    assert.ok(!allowed(rights.publish, "denial.ban.ann.lobby"), name);
+    assert.ok(!allowed(rights.publish, "denial.user.ann"), name);
+  }
 });
 
 Deno.test("a request is answered once, and only by whom it was sent to", () =>
@@ -187,7 +193,7 @@ Deno.test("services are declared by a name and what they may do beside the usual
     [["Dice"], /^NATS_SERVICES: expected names of a-z 0-9 _ - \(got "Dice"\)$/],
     [["di.ce"], /^NATS_SERVICES: expected names/],
     [["*"], /^NATS_SERVICES: expected names/],
-    [["dice+admin"], /^NATS_SERVICES: dice may have erase, log, revoke; not "admin"$/],
+    [["dice+admin"], /^NATS_SERVICES: dice may have erase, log, moderate, revoke; not "admin"$/],
   ];
   for (const [services, message] of cases) {
     assert.throws(() => natsUsers(services), { name: "ConfigError", message });

@@ -6,7 +6,11 @@
  */
 import fc from "fast-check";
 import {
+  AuthRevocations,
+  AuthRevoke,
+  AuthUnrevoke,
   AuthVerify,
+  denialSubject,
   GATEWAY_ALIVE,
   GATEWAY_PING,
   HistoryErase,
@@ -18,11 +22,17 @@ import {
   messageSubject,
   presenceChangeSubject,
   presenceStateSubject,
+  revokedSubject,
   ROOM_ERASED,
+  ROOM_KICKED,
   ROOMS_RULES,
+  RoomsBan,
+  RoomsBans,
   RoomsJoin,
+  RoomsKick,
   RoomsPresence,
   RoomsRoster,
+  RoomsUnban,
   RoomsVerify,
   signalSubject,
   unstoredSubject,
@@ -177,6 +187,7 @@ const event = {
 };
 const fact = { userId: USER, username: "M", v: 3, presence: { a: 1 } };
 const GATEWAY = "deadbeefdeadbeef";
+const DENIED = { kind: "user", userId: "nobody" } as const;
 
 /** What services listen to, each with a payload that is nearly right. */
 const onBus: [subject: string, fields: Record<string, unknown>][] = [
@@ -201,6 +212,16 @@ const onBus: [subject: string, fields: Record<string, unknown>][] = [
   [LogConfirm.subject, { epoch: "none", lost: 3 }],
   [LOG_CHANGED, { epoch: "none" }],
   [ROOM_ERASED, { room: ROOM, epoch: "none", seqs: [1] }],
+  [AuthRevoke.subject, { userId: "nobody", before: 3, tokenId: "t", expiresAt: 4e12, reason: "x" }],
+  [AuthUnrevoke.subject, { userId: "nobody", tokenId: "t" }],
+  [AuthRevocations.subject, { after: "x", limit: 5 }],
+  [revokedSubject("nobody"), {}],
+  [RoomsKick.subject, { room: ROOM, userId: "nobody", reason: "x" }],
+  [RoomsBan.subject, { room: ROOM, userId: "nobody", until: 4e12, reason: "x" }],
+  [RoomsUnban.subject, { room: ROOM, userId: "nobody" }],
+  [RoomsBans.subject, { room: ROOM, userId: "nobody", after: "x", limit: 5 }],
+  [ROOM_KICKED, { room: ROOM, userId: "nobody", reason: "x" }],
+  [denialSubject(DENIED), { ...DENIED, before: 3, at: 3, expiresAt: null, lifted: true }],
 ];
 
 /** Messages to the services, from whoever has reached the bus. */

@@ -8,6 +8,7 @@ import {
 } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
 import {
+  denialSubject,
   HistoryRead,
   inboxPrefix,
   liveSubject,
@@ -133,9 +134,18 @@ Deno.test("a service of one's own", async (t) => {
         const forged = event("lobby", "forged");
         await audit.request(messageSubject("hall"), forged, { headers, timeout: 5_000 });
         await audit.request(messageSubject("hall"), "{}");
+        const denied = { kind: "user", userId: "ann" } as const;
+        const at = Date.now();
+        const denial = { ...denied, before: at, at, expiresAt: null };
+        await audit.request(messageSubject("hall"), JSON.stringify(denial));
         const manager = await jetstreamManager(audit, { checkAPI: false });
         for (
-          const subject of [liveSubject("lobby"), revokedSubject("ann"), signalSubject("lobby")]
+          const subject of [
+            liveSubject("lobby"),
+            revokedSubject("ann"),
+            signalSubject("lobby"),
+            denialSubject(denied),
+          ]
         ) {
           const arrived: string[] = [];
           const spy = test.subscribe(subject, {
@@ -148,7 +158,7 @@ Deno.test("a service of one's own", async (t) => {
             ack_policy: "none",
             filter_subject: messageSubject("hall"),
           });
-          await until(`deliveries to ${subject}`, () => arrived.length >= 2);
+          await until(`deliveries to ${subject}`, () => arrived.length >= 3);
           spy.unsubscribe();
           await manager.consumers.delete("ROOMS", "audit");
         }

@@ -98,8 +98,9 @@ Deno.test("namespaces, rights and services", async (t) => {
       assert.equal((await ann.take("error")).code, "timeout");
       nats.publish("user.event.ann", JSON.stringify({ topic: "dice.won", data: 6 }));
       assert.deepEqual(await ann.take("event"), { type: "event", topic: "dice.won", data: 6 });
-      nats.publish("auth.revoked.ann", "{}");
-      assert.equal((await ann.closing()).code, 4004);
+      const eve = await system.client({ user: "eve" });
+      nats.publish("auth.revoked.eve", "{}");
+      assert.equal((await eve.closing()).code, 4004);
       await nats.close();
     },
   );

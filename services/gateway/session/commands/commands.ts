@@ -5,14 +5,20 @@
  */
 import type { ClientFrame, Identity } from "../../../contract/mod.ts";
 import { faultOf } from "../../../kit/mod.ts";
-import { createJoins, type JoinDeps } from "./join.ts";
+import { createJoins, type JoinDeps, type Joins } from "./join.ts";
 import { createPublish, type PublishDeps } from "./publish.ts";
 import { isViolation, referenceOf } from "../refusals.ts";
 import { createRequests, type RequestDeps } from "./requests.ts";
 import type { Session, SessionCommands } from "../session.ts";
 
+/** The commands of one gateway. */
+export interface Commands extends SessionCommands {
+  /** Takes a session out of a room, if it is in it, and says why. */
+  expel: Joins["expel"];
+}
+
 /** Makes the commands of one gateway. */
-export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): SessionCommands {
+export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Commands {
   const publish = createPublish(deps);
   const joins = createJoins(deps);
   const requests = createRequests(deps);
@@ -51,6 +57,7 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Sess
         else session.refuse(refusal, referenceOf(frame));
       }
     },
+    expel: joins.expel,
     identityRenewed: joins.identityRenewed,
     disconnected: (session, membership) => joins.leave(session, membership, true),
   };

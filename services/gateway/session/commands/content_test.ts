@@ -46,7 +46,8 @@ Deno.test("where HTML is required, a string is made safe and all else is refused
 });
 
 Deno.test("spans name users as they are told to", () => {
-  const ann = { userId: "ann", username: "Ann", expiresAt: null, rooms: null };
+  const claims = { rooms: null, calls: [], tokenId: null, issuedAt: null };
+  const ann = { userId: "ann", username: "Ann", expiresAt: null, ...claims };
   assert.deepEqual(createTracedUser("plain")(ann), { "enduser.id": "ann" });
   assert.deepEqual(createTracedUser("off")(ann), {});
   const hashed = createTracedUser("hashed");

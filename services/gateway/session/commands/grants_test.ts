@@ -11,6 +11,9 @@ const user = (userId: string, rooms: Identity["rooms"] = null): Identity => ({
   username: userId,
   expiresAt: null,
   rooms,
+  calls: [],
+  tokenId: null,
+  issuedAt: null,
 });
 
 /** Grants of a gateway, and a rooms service that counts what it is asked. */

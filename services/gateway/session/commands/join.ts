@@ -21,6 +21,7 @@ import {
 import type { Log } from "../../room/log_identity.ts";
 import type { Presence } from "../../room/presence.ts";
 import type { RoomTable } from "../../room/room_table.ts";
+import type { Access } from "../identity/access.ts";
 import type { Grants } from "./grants.ts";
 import type { Membership } from "../membership.ts";
 import { replay, type ReplayDeps } from "./replay.ts";
@@ -44,6 +45,7 @@ export interface JoinDeps extends ReplayDeps {
   rooms: RoomTable;
   presence: Presence;
   grants: Grants;
+  access: Pick<Access, "requireNotBanned" | "isRevoked">;
 }
 
 /** Executes the frames that join and leave. */
@@ -68,13 +70,15 @@ export interface Joins {
    * with an `error` frame.
    */
   identityRenewed(session: Session, before: Identity): Promise<void>;
+  /** Takes a session out of a room, if it is in it, and says why. `message` is for people. */
+  expel(session: Session, room: string, why: "kicked" | "banned", message?: string): void;
   /** Takes a session out of a room. `linger`: the connection was lost and the user may return. */
   leave(session: Session, membership: Membership, linger: boolean): void;
 }
 
 /** Makes the join commands of one gateway. */
 export function createJoins(deps: JoinDeps): Joins {
-  const { limits, log, rooms, presence, grants } = deps;
+  const { limits, log, rooms, presence, grants, access } = deps;
 
   const leave = (session: Session, membership: Membership, linger: boolean) => {
     const { room } = membership;
@@ -93,6 +97,7 @@ export function createJoins(deps: JoinDeps): Joins {
     state: PresenceState | undefined,
     context: Context,
   ): Promise<Membership> => {
+    access.requireNotBanned(identity.userId, name);
     let grant = await grants.get(name, identity, () => !session.closed, context);
     if (state !== undefined) requireState(grant, name);
     const room = await rooms.acquire(name, grant);
@@ -104,6 +109,8 @@ export function createJoins(deps: JoinDeps): Joins {
         if (state !== undefined) requireState(grant, name);
       }
       if (session.closed) throw new FaultError("unavailable");
+      // Last, with no wait before the session becomes a member: a ban finds members only.
+      access.requireNotBanned(identity.userId, name);
     } catch (error) {
       rooms.release(room);
       throw error;
@@ -176,6 +183,13 @@ export function createJoins(deps: JoinDeps): Joins {
       session.send({ type: "unsubscribed", room, id });
     },
 
+    expel(session, room, why, message) {
+      const membership = session.rooms.get(room);
+      if (membership === undefined) return;
+      leave(session, membership, false);
+      session.send({ type: "unsubscribed", room, reason: why, message });
+    },
+
     updatePresence(session, { userId }, { room: name, presence: state }) {
       const { grant } = requireRight(session, name, "publish");
       requireState(grant, name);
@@ -185,6 +199,7 @@ export function createJoins(deps: JoinDeps): Joins {
     async identityRenewed(session, before) {
       const identity = session.identity!;
       const { userId, username } = identity;
+      if (access.isRevoked(identity)) return session.close("revoked");
       if (username !== before.username) {
         for (const { room } of session.rooms.values()) {
           if (room.presence !== null) presence.update(room.name, userId, { username });

@@ -5,15 +5,15 @@
  * @module
  */
 import { hash } from "node:crypto";
-import { type Identity, subjectToken } from "../../../contract/mod.ts";
+import type { Identity } from "../../../contract/mod.ts";
 
 /** Tokens in the cache. It bounds the memory; one more evicts the token cached longest ago. */
 const MAX_TOKENS = 10_000;
 
 /**
  * Age after which a cached token is verified again, milliseconds. Only auth knows when a signing key
- * is retired, so this bounds how long the gateway accepts that key's tokens. A token that expires or
- * is revoked leaves the cache earlier.
+ * is retired, so this bounds how long the gateway accepts that key's tokens. A token that expires
+ * leaves the cache earlier. Whether one is revoked is no matter of this cache: see `access.ts`.
  */
 const MAX_AGE_MS = 300_000;
 
@@ -28,8 +28,6 @@ export class TokenCache {
   readonly #verifyUncached: (token: string) => Promise<Identity>;
   readonly #now: () => number;
   readonly #entries = new Map<string, CacheEntry>();
-  /** Raised by each revocation. An answer to a verification that began before it is not cached. */
-  #revocations = 0;
 
   /**
    * `verify` asks auth. It rejects with a FaultError, which is not cached. `now` is the wall clock in
@@ -55,9 +53,7 @@ export class TokenCache {
     const cached = this.#entries.get(key);
     if (cached !== undefined && this.#now() < cached.validUntil) return cached.identity;
     this.#entries.delete(key);
-    const revocations = this.#revocations;
     const identity = await this.#verifyUncached(token);
-    if (revocations !== this.#revocations) return identity;
     if (this.#entries.size >= MAX_TOKENS) {
       for (const oldest of this.#entries.keys()) {
         this.#entries.delete(oldest);
@@ -67,19 +63,5 @@ export class TokenCache {
     const validUntil = Math.min(this.#now() + MAX_AGE_MS, identity.expiresAt ?? Infinity);
     this.#entries.set(key, { identity, validUntil });
     return identity;
-  }
-
-  /** Removes a user's tokens. `user` is the user's id as encoded by `subjectToken`. */
-  revoke(user: string): void {
-    this.#revocations++;
-    for (const [key, { identity }] of this.#entries) {
-      if (subjectToken(identity.userId) === user) this.#entries.delete(key);
-    }
-  }
-
-  /** Removes all tokens: revocations may have been missed. */
-  clear(): void {
-    this.#revocations++;
-    this.#entries.clear();
   }
 }

@@ -5,19 +5,10 @@
  * @module
  */
 import type { Subscription } from "@nats-io/transport-node";
-import {
-  RevokedEvent,
-  revokedSubject,
-  subjectToken,
-  UserEvent,
-  userEventSubject,
-} from "../../../contract/mod.ts";
+import { type Identity, subjectToken, UserEvent, userEventSubject } from "../../../contract/mod.ts";
 import { type Bus, subscribe } from "../../../kit/mod.ts";
 import { encodeFrame } from "../../wire/frame.ts";
 import type { Session } from "../session.ts";
-
-/** What subjects of revocations begin with. */
-const REVOKED_PREFIX = revokedSubject("x").slice(0, -1);
 
 interface UserEntry {
   /** Usually one or two. An array, because a set takes 200 bytes. */
@@ -29,24 +20,30 @@ interface UserEntry {
 /** See the module's doc. It has at most one entry per connection, and connections are bounded. */
 export class UserTable {
   readonly #bus: Bus;
-  readonly #revocations: Subscription;
+  readonly #isRevoked: (identity: Identity) => boolean;
   /** By the user's id as encoded by `subjectToken`. */
   readonly #users = new Map<string, UserEntry>();
 
-  /** Calls `onRevoked` for each revoked user, with the user's id as encoded by `subjectToken`. */
-  constructor(bus: Bus, onRevoked: (user: string) => void) {
+  /** `isRevoked` tells whether the token of an identity is revoked. */
+  constructor(bus: Bus, isRevoked: (identity: Identity) => boolean) {
     this.#bus = bus;
-    // One subscription for all users. Revocations are rare, and one subscription per user would cost
-    // 3 KB per connection.
-    this.#revocations = subscribe(bus, `${REVOKED_PREFIX}*`, RevokedEvent, (_, { subject }) => {
-      const user = subject.slice(REVOKED_PREFIX.length);
-      onRevoked(user);
-      const sessions = this.#users.get(user)?.sessions ?? [];
-      for (const session of [...sessions]) session.close("revoked");
-    });
+    this.#isRevoked = isRevoked;
   }
 
-  /** Adds a session that has just authenticated. */
+  /** The sessions of a user. */
+  sessionsOf(userId: string): readonly Session[] {
+    return [...this.#users.get(subjectToken(userId))?.sessions ?? []];
+  }
+
+  /** Closes the sessions whose token is revoked. */
+  closeRevoked(): void {
+    const revoked = [...this.#users.values()].flatMap(({ sessions }) =>
+      sessions.filter(({ identity }) => this.#isRevoked(identity!))
+    );
+    for (const session of revoked) session.close("revoked");
+  }
+
+  /** Adds a session that has just authenticated, unless its token was revoked meanwhile. */
   add(session: Session): void {
     const { userId } = session.identity!;
     const user = subjectToken(userId);
@@ -67,6 +64,7 @@ export class UserTable {
       this.#users.set(user, entry);
     }
     entry.sessions.push(session);
+    if (this.#isRevoked(session.identity!)) session.close("revoked");
   }
 
   /** Removes a session that has ended. */
@@ -79,10 +77,5 @@ export class UserTable {
     if (entry.sessions.length > 0) return;
     entry.events.unsubscribe();
     this.#users.delete(user);
-  }
-
-  /** Stops listening for revocations. */
-  close(): void {
-    this.#revocations.unsubscribe();
   }
 }

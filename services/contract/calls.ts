@@ -1,0 +1,45 @@
+/**
+ * The `calls` claim of a token: which methods of services its bearer may call. No I/O; imports only
+ * zod.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { MAX_CALL_PATTERNS } from "./limits.ts";
+
+const NAME = "[A-Za-z0-9_-]{1,64}";
+
+/** A pattern of methods: `dice.roll`, `dice.*` (every method of a service) or `*.*` (every method). */
+export const CallPattern = z.string().regex(
+  new RegExp(`^(?:\\*|${NAME})\\.(?:\\*|${NAME})$`),
+  'expected a pattern of calls such as "dice.roll", "dice.*" or "*.*"',
+);
+
+/** The `calls` claim. Without it a token may call nothing. */
+export const CallsClaim = z.array(CallPattern).max(
+  MAX_CALL_PATTERNS,
+  `expected at most ${MAX_CALL_PATTERNS} patterns of calls`,
+);
+/** The parsed form of {@link CallsClaim}. */
+export type CallsClaim = z.infer<typeof CallsClaim>;
+
+/**
+ * Returns whether a `calls` claim allows a method of a service.
+ *
+ * @example
+ * ```ts
+ * import { allowsCall } from "./calls.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(allowsCall(["dice.*"], "dice", "roll"), true);
+ * assert.equal(allowsCall(["dice.*"], "bank", "pay"), false);
+ * assert.equal(allowsCall([], "dice", "roll"), false);
+ * ```
+ */
+export function allowsCall(claim: CallsClaim, service: string, method: string): boolean {
+  return claim.some((pattern) => {
+    const dot = pattern.indexOf(".");
+    const [ofService, ofMethod] = [pattern.slice(0, dot), pattern.slice(dot + 1)];
+    return (ofService === "*" || ofService === service) &&
+      (ofMethod === "*" || ofMethod === method);
+  });
+}
