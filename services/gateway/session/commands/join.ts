@@ -9,6 +9,7 @@ import {
   type Grant,
   type Identity,
   type PresenceState,
+  rightsInRoom,
 } from "../../../contract/mod.ts";
 import {
   type Context,
@@ -206,6 +207,14 @@ export function createJoins(deps: JoinDeps): Joins {
         }
       }
       if (JSON.stringify(before.rooms) === JSON.stringify(identity.rooms)) return;
+      // What the new claim does not give ends at once; what it gives anew comes with its grant.
+      for (const membership of narrow(session, identity.rooms)) {
+        const { name } = membership.room;
+        leave(session, membership, false);
+        session.refuse(fault("forbidden", `no right to subscribe to ${name}`), { room: name });
+      }
+      // Only rooms knows what no claim gives. The session resumes once the token has been applied.
+      if (identity.rooms === null) session.reading.pause("token");
       // Together, so that they travel in one request.
       await Promise.all([...session.rooms.values()].map(async (membership) => {
         const { room } = membership;
@@ -223,6 +232,22 @@ export function createJoins(deps: JoinDeps): Joins {
       }));
     },
   };
+}
+
+/**
+ * Takes from the grants of a session what a renewed claim does not give. Returns the memberships that
+ * have to end.
+ */
+function narrow(session: Session, claim: Identity["rooms"]): Membership[] {
+  // Without a claim the rules of the rooms decide, which only rooms knows.
+  if (claim === null) return [];
+  return [...session.rooms.values()].filter((membership) => {
+    const given = rightsInRoom(claim, membership.room.name);
+    const rights = membership.grant.rights.filter((right) => given.has(right));
+    membership.grant = { ...membership.grant, rights };
+    membership.seesPresence = rights.includes("presence");
+    return !given.has("subscribe");
+  });
 }
 
 /**

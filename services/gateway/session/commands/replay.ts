@@ -47,6 +47,12 @@ export async function replay(
     if (session.closed || session.rooms.get(room.name) === membership) return;
     throw new FaultError("forbidden", `no longer a member of ${room.name}`);
   };
+  /** Or it may have taken the right to what the session missed. */
+  const requireHistory = () => {
+    requireMember();
+    if (session.closed || membership.grant.rights.includes("history")) return;
+    throw new FaultError("forbidden", `no right to history in ${room.name}`);
+  };
   const answer = (recovered: boolean) =>
     session.send({
       type: "subscribed",
@@ -75,7 +81,7 @@ export async function replay(
   let cursor = since.seq;
   let answered = false;
   while (!session.closed) {
-    requireMember();
+    requireHistory();
     // Several rooms replay side by side. None may fill the socket for the others.
     if (peer.congested) {
       await peer.drained();
@@ -94,7 +100,7 @@ export async function replay(
     const upTo = room.window.floor;
     const { erasures } = room;
     const page = await history.frames(room.name, cursor, upTo);
-    requireMember();
+    requireHistory();
     if (page.epoch !== epoch || page.trimmedTo > cursor) {
       if (!answered) return start(false);
       // Retention has overtaken the replay. The client has received `recovered: true`, so it must
@@ -107,7 +113,7 @@ export async function replay(
     while (cursor < last && !session.closed && erasures === room.erasures) {
       if (peer.congested) {
         await peer.drained();
-        requireMember();
+        requireHistory();
       } else cursor = sendChunk(session, page.frames, cursor);
     }
     // What follows may hold what has just been erased: read it again.

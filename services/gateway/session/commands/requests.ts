@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  allowsCall,
   type ClientFrame,
   type ClientFrameOf,
   hasLoneSurrogate,
@@ -81,6 +82,8 @@ async function history(
   // A page has up to 640 KiB and a client may await several: send one at a time.
   while (session.peer.congested && !session.closed) await session.peer.drained();
   if (session.closed) return;
+  // A renewed token, or a ban, may have taken the right away meanwhile.
+  requireRight(session, name, "history");
   const { more, epoch } = page;
   session.sendFrame(
     textFrame(JSON.stringify({ type: "history", room: name, messages, more, epoch, id })),
@@ -101,6 +104,7 @@ async function call(
   frame: ClientFrameOf<"call">,
 ): Promise<void> {
   const { service, method, data = null, id, timeout } = frame;
+  requireCall(session, frame);
   const hop = startHop("receive call", SpanKind.SERVER, contextOf(undefined), {
     "hopwire.connection": session.id,
     "rpc.service": service,
@@ -112,8 +116,10 @@ async function call(
       throw new FaultError("invalid_format", "data: a lone surrogate is not a character");
     }
     const { context } = hop;
-    const wanted = () => !session.closed;
+    // A call that waits for its turn is not made for a token that was renewed without it.
+    const wanted = () => !session.closed && allowsCall(session.identity!.calls, service, method);
     const reply = await calls.call({ service, method, payload, timeout, context }, wanted);
+    requireCall(session, frame);
     let result: unknown = null;
     try {
       if (reply.data.length > 0) result = reply.json();
@@ -126,4 +132,10 @@ async function call(
     hop.end(faultOf(error).code);
     throw error;
   }
+}
+
+/** @throws {FaultError} `forbidden` if the session's present token does not allow the call */
+function requireCall(session: Session, { service, method }: ClientFrameOf<"call">): void {
+  if (allowsCall(session.identity!.calls, service, method)) return;
+  throw new FaultError("forbidden", `no right to call ${service}.${method}`);
 }
