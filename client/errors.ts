@@ -8,10 +8,18 @@
  * Error codes that the client itself uses. The server's codes are listed in PROTOCOL.md.
  *
  * `closed`: the client is closed. `connection_lost`: the connection ended during a call, and the
- * service may or may not have done the work. `left`: the room was left. `queue_full`: too many frames
- * are waiting. `too_slow`: an iterator fell too far behind.
+ * service may or may not have done the work. `left`: the room was left. `kicked`: an operator took this
+ * user out of the room, which may join again. `banned`: an operator banned it. `queue_full`: too many
+ * frames are waiting. `too_slow`: an iterator fell too far behind.
  */
-export type ClientErrorCode = "closed" | "connection_lost" | "left" | "queue_full" | "too_slow";
+export type ClientErrorCode =
+  | "banned"
+  | "closed"
+  | "connection_lost"
+  | "kicked"
+  | "left"
+  | "queue_full"
+  | "too_slow";
 
 /** An error with a stable code. */
 export class HopwireError extends Error {

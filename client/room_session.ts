@@ -149,6 +149,9 @@ export class RoomSession {
       return;
     }
     if (frame.type === "error") return this.#handleError(frame);
+    if (frame.type === "unsubscribed" && frame.reason !== undefined) {
+      return this.#handleExpelled(frame.reason, frame.message);
+    }
     // Frames that arrive before the confirmation are for an earlier room object of the same name.
     if (!this.#isSubscribed) return;
     switch (frame.type) {
@@ -225,6 +228,13 @@ export class RoomSession {
       this.#client.flush();
     }
     this.#emit("message", decodeMessage(frame));
+  }
+
+  /** The server took the client out of the room: a kicked user may join again, a banned one may not. */
+  #handleExpelled(reason: "kicked" | "banned", message?: string): void {
+    const error = new HopwireError(reason, message ?? `${reason} from the room`);
+    this.#emit("error", error);
+    this.end(error);
   }
 
   #handleError(frame: ServerFrameOf<"error">): void {

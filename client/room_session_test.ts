@@ -170,3 +170,21 @@ Deno.test("a token without rights in the room ends the room and rejects its mess
   await assert.rejects(room.send("y"), { code: "forbidden" });
   assert.equal(room.signal("z"), false);
 });
+
+for (const reason of ["kicked", "banned"] as const) {
+  Deno.test(`a room that the user is ${reason} from ends, and can be joined again`, async () => {
+    const { clock, hop, room, socket } = await joinedRoom();
+    const errors: string[] = [];
+    room.on("error", ({ code, message }) => errors.push(`${code}: ${message}`));
+    const sent = room.send("x");
+    socket().receive({ type: "unsubscribed", room: "lobby", reason, message: "spam" });
+    await assert.rejects(sent, { code: reason });
+    assert.deepEqual([room.state, ...errors], ["left", `${reason}: spam`]);
+    // The client has left: it says nothing about this room any more.
+    assert.equal(socket().sentOf("unsubscribe").length, 0);
+    hop.join("lobby");
+    await clock.advance(0);
+    assert.equal(socket().sentOf("subscribe").length, 2);
+    hop.close();
+  });
+}
