@@ -132,6 +132,8 @@ export const Grant = z.object({
   presence: PresenceMode,
   /** Absent: any JSON. */
   content: ContentMode.optional(),
+  /** How many messages a second one user may send in the namespace of this pattern. */
+  rate: z.object({ namespace: z.string(), messages: z.number().positive() }).optional(),
 });
 /** The parsed form of {@link Grant}. */
 export type Grant = z.infer<typeof Grant>;

@@ -38,6 +38,7 @@ import {
   ROOM_ERASED,
 } from "./bus_history.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
+import { GATEWAY_USAGE } from "./usage.ts";
 import {
   gatewaySessionSubject,
   REVOKED_EVENTS,
@@ -136,6 +137,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       PRESENCE_CHANGES,
       presenceStateSubject("*"),
       GATEWAY_ALIVE,
+      GATEWAY_USAGE,
       gatewaySessionSubject("*"),
       AuthVerify.subject,
       RoomsJoin.subject,
@@ -163,6 +165,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       DENIALS_STREAM_SUBJECT,
       ROOM_KICKED,
       GATEWAY_ALIVE,
+      GATEWAY_USAGE,
       GATEWAY_PING,
       gatewaySessionSubject("*"),
       ROOMS_RULES,

@@ -19,3 +19,4 @@ export * from "./presence.ts";
 export * from "./rooms.ts";
 export * from "./subjects.ts";
 export * from "./text.ts";
+export * from "./usage.ts";

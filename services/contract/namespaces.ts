@@ -33,6 +33,11 @@ export const Namespace = z.strictObject({
    * rights it lists.
    */
   access: z.array(Right).default([...ALL_RIGHTS]),
+  /** What one user may do in these rooms. */
+  rate: z.strictObject({
+    /** Messages and signals a second, and ten times as many at once; without it the gateway's limit. */
+    messages: z.number().min(0.1).max(1_000_000).optional(),
+  }).default({}),
   /** Retention of history. A limit that is absent does not apply. */
   history: z.strictObject({
     /** Maximum age, seconds. */

@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { AUTH_DEADLINE_MS, GATEWAY_LEASE_MS } from "../contract/mod.ts";
 import { flag, integer, list, revocationsStale } from "../kit/mod.ts";
+import { QUOTA_CONFIG } from "./quota_config.ts";
 import { FRONT_CONFIG } from "./transport/front/front_config.ts";
 
 /** The schemas of the variables. */
@@ -36,6 +37,14 @@ export const GATEWAY_CONFIG = {
     description: "The largest number of rooms that one gateway serves.",
     unit: "rooms",
   }),
+  MAX_UNAUTHENTICATED: integer(1, 1_000_000).default(5_000).meta({
+    description:
+      "The largest number of connections that have not authenticated yet. For one more " +
+      "the gateway drops the oldest whose client has sent no token. Keep it below " +
+      "`MAX_CONNECTIONS`.",
+    unit: "connections",
+  }),
+  ...QUOTA_CONFIG,
   RATE_FRAMES_PER_SECOND: integer(1, 1_000_000).default(200).meta({
     description: "The sustained rate of frames that a connection may send.",
     unit: "frames/s",
@@ -48,6 +57,17 @@ export const GATEWAY_CONFIG = {
   SEND_BUFFER_BYTES: integer(786_432, 1_073_741_824).default(1_048_576).meta({
     description: "The largest backlog of a slow client. The gateway closes a connection that " +
       "exceeds it with 4101.",
+    unit: "bytes",
+  }),
+  MEMORY_BUDGET_BYTES: integer(16_777_216, 1_099_511_627_776).default(268_435_456).meta({
+    description: "What may wait in memory over all connections: frames queued for slow clients, " +
+      "history, frames to execute. Above it the gateway closes the connections of the user that " +
+      "owes most with 4101.",
+    unit: "bytes",
+  }),
+  HISTORY_BUDGET_BYTES: integer(1_048_576, 1_073_741_824).default(33_554_432).meta({
+    description: "What pages of history may take from their request until they are queued for " +
+      "their clients, over all connections. Each page reserves 640 KiB. Requests wait up to 4 s.",
     unit: "bytes",
   }),
   FLUSH_WINDOW_MS: integer(0, 1_000).default(10).meta({

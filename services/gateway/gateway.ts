@@ -17,6 +17,8 @@ import { createCalls } from "./session/commands/calls.ts";
 import { createCommands } from "./session/commands/commands.ts";
 import { createGrants } from "./session/commands/grants.ts";
 import type { Peer } from "./session/peer.ts";
+import { shareUsage } from "./session/quotas/shared_usage.ts";
+import { Quotas } from "./session/quotas/quotas.ts";
 import { createInboxBudget } from "./session/reading/inbox.ts";
 import { PublishPressure } from "./session/reading/publish_pressure.ts";
 import { Session, type SessionDeps } from "./session/session.ts";
@@ -33,6 +35,7 @@ import type { HttpServer } from "./transport/http_server.ts";
 import { HttpTransport } from "./transport/http_transport.ts";
 import { serveWebSocket } from "./transport/websocket.ts";
 import { FlushSchedule } from "./wire/flush_schedule.ts";
+import { MemoryBudget } from "./wire/memory_budget.ts";
 
 /** How long a draining gateway waits at a time for the acks of publishes under way, milliseconds. */
 const DRAIN_ACKS_MS = 3_000;
@@ -51,6 +54,8 @@ export async function startGateway(
   let sessions = 0;
   const stats = createStats();
   const flushes = new FlushSchedule(config.FLUSH_WINDOW_MS);
+  const memory = new MemoryBudget(config.MEMORY_BUDGET_BYTES);
+  const quotas = new Quotas(config);
   const publisher = new StreamPublisher(bus);
   const anchors = new Anchors();
   const log = followLog(bus, anchors);
@@ -87,7 +92,7 @@ export async function startGateway(
     limits: config,
     bus,
     publisher,
-    pressure: new PublishPressure(publisher),
+    pressure: new PublishPressure(publisher, config.USER_PENDING_PUBLISHES),
     log,
     rooms,
     presence,
@@ -95,13 +100,17 @@ export async function startGateway(
     calls,
     history,
     access,
+    memory,
+    pages: quotas.pages,
+    replays: quotas.replays,
     stats,
     userIdsInTraces: config.TRACE_USER_IDS,
     messageId: () => `${id}-${(messages++).toString(36)}`,
   });
   const sessionDeps: SessionDeps = {
     limits: config,
-    inboxes: createInboxBudget(),
+    inboxes: createInboxBudget(memory),
+    quotas,
     stats,
     flushes,
     users: {
@@ -117,7 +126,7 @@ export async function startGateway(
   const openSession = (peer: Peer, now: number) =>
     new Session(`${id}-c${(sessions++).toString(36)}`, peer, sessionDeps, now);
 
-  const connections = new Connections(config, stats, http.failures);
+  const connections = new Connections(config, stats, memory, quotas, http.failures);
   const { addresses, failures } = http;
   const transportDeps = {
     id,
@@ -128,6 +137,7 @@ export async function startGateway(
     connections,
     addresses,
     failures,
+    memory,
     openSession,
   };
   serveWebSocket(http.server, transportDeps);
@@ -149,6 +159,7 @@ export async function startGateway(
     },
     closeAll: () => connections.closeAll("unavailable"),
   });
+  const stopSharing = shareUsage(bus, id, quotas.users);
   const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.found);
   health.require("revocations", access.isFresh);
@@ -158,6 +169,7 @@ export async function startGateway(
     if (config.REUSE_PORT) http.close();
     stopCollecting();
     stopErasing();
+    stopSharing();
     draining = true;
     const plan = planDrain({
       clients: connections.size,

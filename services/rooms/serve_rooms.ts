@@ -48,9 +48,10 @@ export function serveRooms(
           }
           const namespace = namespaceOf(namespaces, room);
           const rights = grantRights(namespace, claims[claim]!, room);
-          const { stored, presence, content } = namespace;
-          const grant = { rights, stored, presence };
-          return { grant: content === "any" ? grant : { ...grant, content } };
+          const { stored, presence, content: mode, pattern, rate: { messages } } = namespace;
+          const rate = messages === undefined ? undefined : { namespace: pattern, messages };
+          const content = mode === "any" ? undefined : mode;
+          return { grant: { rights, stored, presence, content, rate } };
         } catch (error) {
           return { error: faultOf(error) };
         }

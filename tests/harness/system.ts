@@ -23,6 +23,24 @@ import { until } from "./wait.ts";
 /** The secret that signs the tests' tokens. */
 export const SECRET = "a secret of tests, thirty-two bytes and more";
 
+/** Variables of a gateway without limits of users and addresses, for tests that send as fast as they can. */
+export const NO_QUOTAS: Record<string, string> = {
+  USER_CONNECTIONS: "1000000",
+  USER_RATE_FRAMES: "1000000000",
+  USER_RATE_BYTES: "1000000000000",
+  USER_RATE_MESSAGES: "1000000000",
+  USER_RATE_JOINS: "1000000000",
+  USER_RATE_NEW_ROOMS: "1000000000",
+  USER_RATE_HISTORY_BYTES: "1000000000000",
+  USER_RATE_CALLS: "1000000000",
+  USER_ROOMS_OPENED: "1000000",
+  USER_PENDING_PUBLISHES: "8192",
+  ADDRESS_FACTOR: "1000",
+  ADDRESS_CONNECTIONS: "1000000",
+  ADDRESS_UNAUTHENTICATED: "1000000",
+  MAX_UNAUTHENTICATED: "1000000",
+};
+
 /** A service process that can be killed and restarted on its port. */
 export interface TestService extends AsyncDisposable {
   readonly name: ServiceName;

@@ -4,7 +4,7 @@ import type { ServerFrameOf } from "../../services/contract/mod.ts";
 import type { TestClient } from "../harness/client.ts";
 import { postgresMissing, startPostgres } from "../harness/postgres.ts";
 import { ROOT } from "../harness/root.ts";
-import { startSystem, type System } from "../harness/system.ts";
+import { NO_QUOTAS, startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
 const missing = await postgresMissing();
@@ -65,7 +65,7 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
     async fn() {
       const postgres = database === "PostgreSQL" ? await startPostgres() : null;
       const url = await postgres?.createDatabase();
-      const gateway = { RATE_FRAMES_PER_SECOND: "100000", RATE_BURST: "100000" };
+      const gateway = { RATE_FRAMES_PER_SECOND: "100000", RATE_BURST: "100000", ...NO_QUOTAS };
       await using system = await startSystem({
         env: { gateway, ...(url === undefined ? {} : { persistence: { DATABASE_URL: url } }) },
       });

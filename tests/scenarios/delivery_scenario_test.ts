@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect } from "@nats-io/transport-node";
 import type { ServerFrameOf } from "../../services/contract/mod.ts";
 import type { TestClient } from "../harness/client.ts";
-import { startSystem, type System } from "../harness/system.ts";
+import { NO_QUOTAS, startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
 async function join(client: TestClient, room: string): Promise<ServerFrameOf<"subscribed">> {
@@ -85,7 +85,7 @@ Deno.test("a thousand members that resume a room share one read", async () => {
 Deno.test("a client that joins a busy room receives each message once, in order", async () => {
   await using system = await startSystem({
     gateways: 2,
-    env: { gateway: { RATE_BURST: "10000" } },
+    env: { gateway: { RATE_BURST: "10000", ...NO_QUOTAS } },
   });
   const ann = await system.client({ user: "ann" });
   const { epoch } = await join(ann, "busy");

@@ -1,7 +1,7 @@
 /** Misbehaving HTTP clients, faulty or malicious, do not affect others. */
 import assert from "node:assert/strict";
 import { openStream, poll, post, sendFrames } from "../harness/http_client.ts";
-import { startSystem, type System, tokenFor } from "../harness/system.ts";
+import { NO_QUOTAS, startSystem, type System, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
 
 const base = (system: System) => `http://127.0.0.1:${system.gateways[0]!.port}`;
@@ -13,7 +13,9 @@ async function refused(answer: Promise<{ status: number; text: string }>): Promi
 }
 
 Deno.test("a poller that stalls in two busy rooms is closed once, without affecting others", async () => {
-  await using system = await startSystem({ env: { gateway: { RATE_BURST: "1000000" } } });
+  await using system = await startSystem({
+    env: { gateway: { RATE_BURST: "1000000", ...NO_QUOTAS } },
+  });
   const here = base(system);
   const { session } = await poll(here);
   const rooms = ["chat.a", "chat.b"];
@@ -54,7 +56,9 @@ Deno.test("a poller that stalls in two busy rooms is closed once, without affect
 });
 
 Deno.test("a stream that is not read is closed with 4101, which a late reader still receives", async () => {
-  await using system = await startSystem({ env: { gateway: { RATE_BURST: "1000000" } } });
+  await using system = await startSystem({
+    env: { gateway: { RATE_BURST: "1000000", ...NO_QUOTAS } },
+  });
   const here = base(system);
   await using stream = await openStream(here, {
     authorization: `Bearer ${await tokenFor("slow")}`,

@@ -1,7 +1,7 @@
 /** Clients without a WebSocket: streams and polls, at any gateway, with the same guarantees. */
 import assert from "node:assert/strict";
 import { openStream, poll, post, sendFrames } from "../harness/http_client.ts";
-import { startSystem, type System, tokenFor } from "../harness/system.ts";
+import { NO_QUOTAS, startSystem, type System, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
 
 const base = (system: System, gateway = 0) => `http://127.0.0.1:${system.gateways[gateway]!.port}`;
@@ -173,7 +173,9 @@ Deno.test("errors are reported by status and code", async () => {
 });
 
 Deno.test("frames waiting for a poll are bounded: above the limit the session ends with 4101", async () => {
-  await using system = await startSystem({ env: { gateway: { RATE_BURST: "1000000" } } });
+  await using system = await startSystem({
+    env: { gateway: { RATE_BURST: "1000000", ...NO_QUOTAS } },
+  });
   const here = base(system);
   const { session } = await poll(here);
   await sendFrames(here, session, 1, { type: "auth", token: await tokenFor("poller") });

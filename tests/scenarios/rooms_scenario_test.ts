@@ -1,12 +1,12 @@
 /** Real clients exchange messages through gateways, NATS and the services. */
 import assert from "node:assert/strict";
 import WebSocket from "ws";
-import { startSystem, tokenFor } from "../harness/system.ts";
+import { NO_QUOTAS, startSystem, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
 import { untilListed } from "./presence_members.ts";
 
 Deno.test("clients on two gateways", async (t) => {
-  await using system = await startSystem({ gateways: 2 });
+  await using system = await startSystem({ gateways: 2, env: { gateway: NO_QUOTAS } });
 
   await t.step("exchange messages in a room, in one order, with acks", async () => {
     const ann = await system.client({ user: "ann", gateway: 0 });

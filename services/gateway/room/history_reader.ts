@@ -42,6 +42,9 @@ export interface FramePage {
   after: number;
   /** Oldest first. */
   frames: { seq: number; frame: Frame }[];
+  /** Bytes of the frames, and sessions that are being sent them. */
+  bytes: number;
+  holders: number;
   /** Whether more of the requested messages follow. */
   more: boolean;
   /** The log that the archive belongs to. */
@@ -131,7 +134,8 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
             frame: messageFrame(new TextEncoder().encode(JSON.stringify(event)), seq, prev)!,
           }));
           more &&= wanted.length === messages.length;
-          return { after: seq, frames, more, epoch, trimmedTo };
+          const bytes = frames.reduce((sum, { frame }) => sum + frame.wire.length, 0);
+          return { after: seq, frames, bytes, holders: 0, more, epoch, trimmedTo };
         });
         const key = `${room} ${upTo}`;
         const entry = { after: seq, page };

@@ -30,6 +30,8 @@ interface Held {
   /** Sessions that are in the room or joining it. */
   users: number;
   emptySince: number;
+  /** Tells whoever opened the room that it has closed. */
+  closed(): void;
 }
 
 /** The counters that a room table keeps. */
@@ -89,12 +91,14 @@ export class RoomTable {
   }
 
   /**
-   * Returns an open room that follows its log. Pair each call with one {@link release}.
+   * Returns an open room that follows its log. Pair each call with one {@link release}. `open` is called if
+   * the gateway does not hold the room yet. It throws if the client may not open another room; what it
+   * returns is called once the room has closed.
    *
    * @throws {FaultError} `unavailable` if its log cannot be reached, or the gateway serves as many
-   * rooms as it may
+   * rooms as it may; what `open` throws
    */
-  async acquire(name: string, grant: Grant): Promise<Room> {
+  async acquire(name: string, grant: Grant, open: () => () => void): Promise<Room> {
     let held = this.#rooms.get(name);
     if (held === undefined) {
       if (this.#rooms.size >= this.#maxRooms) this.#evict();
@@ -102,8 +106,9 @@ export class RoomTable {
         throw new FaultError("unavailable", "this gateway serves too many rooms", 5_000);
       }
       if (!this.#deps.bus.connected) throw new FaultError("unavailable", undefined, 1_000);
+      const closed = open();
       const room = new Room(name, grant, this.#deps);
-      held = { room, opened: room.open(), users: 0, emptySince: 0 };
+      held = { room, opened: room.open(), users: 0, emptySince: 0, closed };
       this.#rooms.set(name, held);
       this.#stats.rooms = this.#rooms.size;
     }
@@ -155,7 +160,9 @@ export class RoomTable {
   }
 
   #drop(held: Held): void {
+    if (this.#rooms.get(held.room.name) !== held) return;
     held.room.close();
+    held.closed();
     this.#rooms.delete(held.room.name);
     this.#empty.delete(held);
     this.#stats.rooms = this.#rooms.size;

@@ -7,8 +7,9 @@ import { type ClientFrame, MAX_FRAMES_BEFORE_JOIN } from "../../contract/mod.ts"
 
 /** See the module's doc. */
 export class JoinQueue {
-  readonly #rooms = new Map<string, ClientFrame[]>();
+  readonly #rooms = new Map<string, { frames: ClientFrame[]; bytes: number }>();
   #held = 0;
+  #heldBytes = 0;
 
   /** Rooms that are being joined. */
   get size(): number {
@@ -18,6 +19,11 @@ export class JoinQueue {
   /** Frames that wait, over all rooms. At most {@link MAX_FRAMES_BEFORE_JOIN}. */
   get held(): number {
     return this.#held;
+  }
+
+  /** Bytes of the frames that wait, as they were received. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** Whether a room is being joined. */
@@ -34,22 +40,26 @@ export class JoinQueue {
 
   /** A join has begun. */
   begin(room: string): void {
-    this.#rooms.set(room, []);
+    this.#rooms.set(room, { frames: [], bytes: 0 });
   }
 
   /** Holds a frame for a room that is being joined. Returns false, and holds nothing, when full. */
-  hold(room: string, frame: ClientFrame): boolean {
+  hold(room: string, frame: ClientFrame, bytes: number): boolean {
     if (this.#held >= MAX_FRAMES_BEFORE_JOIN) return false;
+    const waiting = this.#rooms.get(room)!;
+    waiting.frames.push(frame);
+    waiting.bytes += bytes;
     this.#held++;
-    this.#rooms.get(room)!.push(frame);
+    this.#heldBytes += bytes;
     return true;
   }
 
   /** A join has ended. Returns the frames that waited for it, in order. */
   end(room: string): ClientFrame[] {
-    const frames = this.#rooms.get(room) ?? [];
+    const { frames, bytes } = this.#rooms.get(room) ?? { frames: [], bytes: 0 };
     this.#rooms.delete(room);
     this.#held -= frames.length;
+    this.#heldBytes -= bytes;
     return frames;
   }
 }

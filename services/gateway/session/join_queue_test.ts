@@ -8,9 +8,9 @@ Deno.test("frames wait per room and come back in order", () => {
   const joins = new JoinQueue();
   joins.begin("a");
   joins.begin("b");
-  for (const id of ["1", "2"]) joins.hold("a", frame(id));
-  joins.hold("b", frame("3"));
-  assert.equal(joins.held, 3);
+  for (const id of ["1", "2"]) joins.hold("a", frame(id), 10);
+  joins.hold("b", frame("3"), 5);
+  assert.deepEqual([joins.held, joins.heldBytes], [3, 25]);
   assert.equal(joins.countWhere((room) => room !== "a"), 1);
   assert.deepEqual(joins.end("a").map((one) => "id" in one && one.id), ["1", "2"]);
   assert.deepEqual([joins.size, joins.held, joins.has("a"), joins.has("b")], [1, 1, false, true]);
@@ -21,9 +21,9 @@ Deno.test("the number of waiting frames is bounded over all rooms", () => {
   joins.begin("a");
   joins.begin("b");
   for (let i = 0; i < MAX_FRAMES_BEFORE_JOIN; i++) {
-    assert.ok(joins.hold(i % 2 ? "a" : "b", frame(String(i))));
+    assert.ok(joins.hold(i % 2 ? "a" : "b", frame(String(i)), 1));
   }
-  assert.equal(joins.hold("a", frame("one more")), false);
+  assert.equal(joins.hold("a", frame("one more"), 1), false);
   assert.equal(joins.end("a").length + joins.end("b").length, MAX_FRAMES_BEFORE_JOIN);
-  assert.equal(joins.held, 0);
+  assert.deepEqual([joins.held, joins.heldBytes], [0, 0]);
 });

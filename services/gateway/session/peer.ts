@@ -8,6 +8,8 @@ import type { FeedPeer } from "../room/feed.ts";
 
 /** A transport's connection, as a session sees it. */
 export interface Peer extends FeedPeer {
+  /** The client's address, for the quotas. */
+  readonly address: string;
   /** Whether so much is queued for the client that work which can wait should wait. */
   readonly congested: boolean;
   /** Resolves when the connection is no longer congested or has closed. Never rejects. */

@@ -11,6 +11,7 @@ const VIOLATIONS: ReadonlySet<ErrorCode> = new Set([
   "forbidden",
   "too_large",
   "invalid_format",
+  "rate_limited",
 ]);
 
 /** Whether a refusal with this code counts towards close 4005. */

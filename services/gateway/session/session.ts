@@ -17,17 +17,17 @@ import {
 import { faultOf } from "../../kit/mod.ts";
 import { encodeFrame, type Frame } from "../wire/frame.ts";
 import type { InboxBudget } from "./reading/inbox.ts";
-import { JoinQueue } from "./join_queue.ts";
+import { referenceOfText } from "./frame_reference.ts";
+import { Joining } from "./joining.ts";
 import type { Membership } from "./membership.ts";
 import type { Peer } from "./peer.ts";
+import { Allowance } from "./quotas/allowance.ts";
+import type { Quotas } from "./quotas/quotas.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { Reading } from "./reading/reading.ts";
-import { referenceOf } from "./refusals.ts";
+import { isViolation, referenceOf } from "./refusals.ts";
 import type { SessionLimits } from "./session_limits.ts";
 import { Violations } from "./violations.ts";
-
-/** Joins under way at which a session is not read from until one of them has ended. */
-const MAX_JOINS = 32;
 
 /** How long before its token expires a client gets `token-expiring`, milliseconds. */
 const EXPIRY_NOTICE_MS = 60_000;
@@ -48,6 +48,8 @@ export interface SessionDeps {
   commands: SessionCommands;
   /** What frames that wait may take. */
   inboxes: InboxBudget;
+  /** What users and addresses may use. */
+  quotas: Quotas;
   /** Counts every frame received. */
   stats: { framesIn: number };
   /** Whether any room has frames queued that its members do not have yet. */
@@ -71,40 +73,67 @@ export class Session {
   lastActionAt: number;
   /** Whether and why the client is not read from. */
   readonly reading: Reading;
+  /** What the client may still do. */
+  readonly allowance: Allowance;
+  /** The joins under way. */
+  readonly joining: Joining;
+  /** Bytes of history that the session has read and not sent yet. */
+  pageBytes = 0;
+  /** Bytes of the frame that is being executed. */
+  frameBytes = 0;
   /** Requests under way; see `MAX_PENDING_ANSWERS`. */
   pendingAnswers = 0;
   readonly #deps: SessionDeps;
   readonly #openedAt: number;
-  /** Created with the first join: most sessions join few rooms and stay, and a map is 200 bytes. */
-  #joins: JoinQueue | null = null;
   /** Whether a token is being verified and applied. */
   #verifying = false;
   /** A token that came meanwhile. */
   #nextToken: ClientFrameOf<"auth"> | null = null;
   #expiryAnnounced = false;
   readonly #violations: Violations;
-  readonly #rate: RateLimit;
 
   /** `now` is a monotonic time in milliseconds. */
   constructor(id: string, peer: Peer, deps: SessionDeps, now: number) {
     this.id = id;
     this.peer = peer;
     this.reading = new Reading(this, deps.inboxes);
+    this.joining = new Joining(this);
     this.#deps = deps;
     this.#openedAt = now;
     this.lastActionAt = now;
     this.#violations = new Violations(now);
     const { RATE_FRAMES_PER_SECOND, RATE_BURST } = deps.limits;
-    this.#rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
+    const rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
+    this.allowance = new Allowance(deps.quotas, peer.address, rate);
+  }
+
+  /** Whether a token is being verified. */
+  get verifying(): boolean {
+    return this.#verifying;
   }
 
   /** Rooms that the session has joined or is joining. */
   get roomCount(): number {
-    return this.rooms.size + (this.#joins?.countWhere((room) => !this.rooms.has(room)) ?? 0);
+    return this.rooms.size + this.joining.countWhere((room) => !this.rooms.has(room));
   }
 
-  /** Takes the text of one frame. */
-  receive(text: string): void {
+  /** Bytes that wait for the session: frames to execute, and history to send. */
+  get owed(): number {
+    return this.reading.waiting + this.joining.heldBytes + this.pageBytes;
+  }
+
+  /** Takes the text of one frame. What it costs is counted before anybody looks into it. */
+  receive(text: string, bytes: number): void {
+    if (this.closed) return;
+    const now = performance.now();
+    this.lastActionAt = now;
+    this.#deps.stats.framesIn++;
+    const refusal = this.allowance.frame(bytes, now);
+    if (refusal !== null) {
+      const reference = referenceOfText(text);
+      if (!isViolation(refusal.code)) return this.refuse(refusal, reference);
+      return this.refuseViolation(refusal, reference);
+    }
     // Whatever it says, it needs the identity.
     if (this.#verifying && this.identity === null) this.reading.pause("token");
     this.reading.receive(text);
@@ -113,20 +142,11 @@ export class Session {
   /** Runs the text of one frame. */
   run(text: string): void {
     if (this.closed) return;
-    const now = performance.now();
-    this.lastActionAt = now;
-    this.#deps.stats.framesIn++;
+    this.frameBytes = text.length;
     const parsed = parseClientFrame(text);
-    const retryAfter = this.#rate.take(now);
-    if (retryAfter > 0) {
-      const { id, room } = parsed.ok ? referenceOf(parsed.frame) : parsed.error;
-      return this.refuseViolation(fault("rate_limited", undefined, retryAfter), { id, room });
-    }
-    if (!parsed.ok) {
-      const { id, room, ...refusal } = parsed.error;
-      return this.refuseViolation(refusal, { id, room });
-    }
-    this.#accept(parsed.frame);
+    if (parsed.ok) return this.accept(parsed.frame);
+    const { id, room, ...refusal } = parsed.error;
+    this.refuseViolation(refusal, { id, room });
   }
 
   /**
@@ -163,11 +183,17 @@ export class Session {
     const before = this.identity;
     this.identity = identity;
     this.#expiryAnnounced = false;
-    if (before === null) this.#deps.users.add(this);
+    if (before === null) {
+      this.#deps.users.add(this);
+      if (!this.allowance.authenticated(identity.userId)) {
+        this.refuse(fault("rate_limited", "connections of this user"), { id });
+        return this.close("too_many_violations");
+      }
+    }
     const { userId, username, expiresAt } = identity;
-    const { RATE_FRAMES_PER_SECOND: perSecond, RATE_BURST: burst } = this.#deps.limits;
+    const rate = this.#deps.quotas.announcedRate(this.#deps.limits);
     const who = { userId, username, connectionId: this.id, expiresAt };
-    this.send({ type: "authenticated", ...who, rate: { perSecond, burst }, id });
+    this.send({ type: "authenticated", ...who, rate, id });
     if (before !== null) await this.#deps.commands.identityRenewed(this, before);
   }
 
@@ -205,36 +231,6 @@ export class Session {
   refuseViolation(refusal: Fault, frame: { id?: string; room?: string }): void {
     this.refuse(refusal, frame);
     if (this.#violations.add(performance.now())) this.close("too_many_violations");
-  }
-
-  /** Whether the session is joining a room. Frames for that room wait; see {@link holdFrame}. */
-  isJoining(room: string): boolean {
-    return this.#joins?.has(room) === true;
-  }
-
-  /** Marks a room as being joined, until {@link joinEnded}. */
-  joinBegan(room: string): void {
-    const joins = this.#joins ??= new JoinQueue();
-    joins.begin(room);
-    if (joins.size >= MAX_JOINS) this.reading.pause("joins");
-  }
-
-  /** Holds a frame until its room has been joined. The socket is not read while any frame waits. */
-  holdFrame(room: string, frame: ClientFrame): void {
-    if (!this.#joins!.hold(room, frame)) {
-      return this.refuse(fault("rate_limited", "too many frames wait", 100), referenceOf(frame));
-    }
-    this.reading.pause("frames");
-  }
-
-  /** Runs the frames that waited for a room, in order. The join has succeeded or failed. */
-  joinEnded(room: string): void {
-    const joins = this.#joins!;
-    const held = joins.end(room);
-    if (joins.size === 0) this.#joins = null;
-    for (const frame of held) this.#accept(frame);
-    if ((this.#joins?.held ?? 0) === 0) this.reading.resume("frames");
-    if ((this.#joins?.size ?? 0) < MAX_JOINS) this.reading.resume("joins");
   }
 
   /** Checks deadlines. Called about once a second with a monotonic and a wall-clock time. */
@@ -283,7 +279,8 @@ export class Session {
     if (this.identity !== null) this.#deps.users.remove(this);
   }
 
-  #accept(frame: ClientFrame): void {
+  /** Executes a frame. */
+  accept(frame: ClientFrame): void {
     if (this.closed) return;
     if (frame.type === "auth") {
       if (!this.#verifying) return void this.authenticate(frame.token, frame.id);

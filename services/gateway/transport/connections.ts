@@ -9,10 +9,12 @@ import type { Session } from "../session/session.ts";
 import { moveClients, type Settle } from "./drain/drain.ts";
 import type { DrainPlan } from "./drain/drain_plan.ts";
 import type { HandshakeFailures } from "./handshake_failures.ts";
+import type { Quotas } from "../session/quotas/quotas.ts";
+import type { Debtor, MemoryBudget } from "../wire/memory_budget.ts";
 import type { TransportConfig, TransportStats } from "./transport_config.ts";
 
 /** One client's connection, as the registry sees it. */
-export interface Connection {
+export interface Connection extends Debtor {
   readonly session: Session;
   /** The client's address, in canonical form. Proxies that are not trusted count as clients. */
   readonly address: string;
@@ -23,6 +25,8 @@ export interface Connection {
    * a monotonic time in milliseconds.
    */
   silence(now: number): number;
+  /** Closes the connection without waiting for the client. */
+  drop(name: CloseName): void;
   /** Sends a heartbeat: a live client answers it, or it keeps proxies from closing the connection. */
   ping(): void;
 }
@@ -44,14 +48,28 @@ export class Connections {
   readonly #config: TransportConfig;
   readonly #stats: TransportStats;
   readonly #failures: HandshakeFailures;
+  readonly #memory: MemoryBudget;
+  readonly #quotas: Quotas;
+  /** Connections that may not have authenticated yet, oldest first. */
+  readonly #newcomers = new Set<Connection>();
   readonly #all = new Set<Connection>();
   readonly #timer: ReturnType<typeof setInterval>;
   #draining = false;
 
-  constructor(config: TransportConfig, stats: TransportStats, failures: HandshakeFailures) {
+  /** The connections are what `memory` asks and evicts. */
+  constructor(
+    config: TransportConfig,
+    stats: TransportStats,
+    memory: MemoryBudget,
+    quotas: Quotas,
+    failures: HandshakeFailures,
+  ) {
     this.#config = config;
     this.#stats = stats;
+    this.#memory = memory;
+    this.#quotas = quotas;
     this.#failures = failures;
+    memory.debtors = this.#all;
     const { PING_INTERVAL_MS, AUTH_DEADLINE_MS } = config;
     this.#timer = setInterval(
       () => this.#tick(),
@@ -64,9 +82,35 @@ export class Connections {
     return this.#draining || this.#all.size >= this.#config.MAX_CONNECTIONS;
   }
 
+  /**
+   * Whether a new connection may be opened: `full`, or `address` if its address has too many. Where too many
+   * have not authenticated, the oldest of them makes room: a client sends its token at once, so those that
+   * never do keep it out of nothing.
+   */
+  admit(address: string): "full" | "address" | null {
+    if (this.#quotas.addressIsFull(address)) return "address";
+    if (this.#quotas.unauthenticated >= this.#config.MAX_UNAUTHENTICATED && !this.#dropNewcomer()) {
+      return "full";
+    }
+    return this.full ? "full" : null;
+  }
+
+  #dropNewcomer(): boolean {
+    for (const connection of this.#newcomers) {
+      const { session } = connection;
+      if (session.verifying) continue;
+      this.#newcomers.delete(connection);
+      if (session.closed || session.identity !== null) continue;
+      connection.drop("unavailable");
+      return true;
+    }
+    return false;
+  }
+
   /** Registers a new connection. */
   add(connection: Connection): void {
     this.#all.add(connection);
+    this.#newcomers.add(connection);
     this.#stats.connected++;
     this.#stats.connections = this.#all.size;
   }
@@ -74,6 +118,8 @@ export class Connections {
   /** Unregisters a closed connection and ends its session. Calling it twice does no harm. */
   remove(connection: Connection): void {
     connection.session.disconnected();
+    connection.session.allowance.end();
+    this.#newcomers.delete(connection);
     if (this.#all.delete(connection) && connection.session.identity === null) {
       this.#failures.unauthenticated++;
     }
@@ -112,6 +158,7 @@ export class Connections {
     for (const connection of this.#all) {
       const { session } = connection;
       session.tick(now, wallClock);
+      if (session.identity !== null) this.#newcomers.delete(connection);
       const silence = connection.silence(now);
       if (session.closed || silence < PING_INTERVAL_MS) continue;
       if (silence >= PING_INTERVAL_MS + PONG_TIMEOUT_MS) session.close("no_pong");
@@ -120,5 +167,7 @@ export class Connections {
         connection.ping();
       }
     }
+    // Small queues are not reported as they grow.
+    this.#memory.settle();
   }
 }

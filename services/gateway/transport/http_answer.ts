@@ -11,6 +11,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   forbidden: 403,
   session_not_found: 404,
   too_large: 413,
+  rate_limited: 429,
   unavailable: 503,
 };
 

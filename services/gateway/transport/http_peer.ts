@@ -55,6 +55,22 @@ export abstract class HttpPeer implements Peer, Connection {
   abstract ping(): void;
   abstract silence(now: number): number;
   abstract close(name: CloseName): void;
+  abstract drop(name: CloseName): void;
+  /** Bytes that wait for the client. */
+  protected abstract readonly queuedBytes: number;
+
+  get owner(): string {
+    return this.session.allowance.account.key;
+  }
+
+  evict(): void {
+    this.deps.stats.slowConsumers++;
+    this.drop("slow_consumer");
+  }
+
+  get owed(): number {
+    return this.queuedBytes + this.session.owed;
+  }
 
   overflowed(): void {
     this.deps.stats.slowConsumers++;
@@ -99,8 +115,9 @@ export abstract class HttpPeer implements Peer, Connection {
     this.#lastPost = n;
     for (const text of frames.split("\n")) {
       if (this.session.closed) break;
-      if (Buffer.byteLength(text) > MAX_FRAME_BYTES) this.session.close("too_big");
-      else if (text !== "") this.session.receive(text);
+      const bytes = Buffer.byteLength(text);
+      if (bytes > MAX_FRAME_BYTES) this.session.close("too_big");
+      else if (bytes > 0) this.session.receive(text, bytes);
     }
     return "accepted";
   }

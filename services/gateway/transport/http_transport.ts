@@ -87,9 +87,8 @@ export class HttpTransport {
   }
 
   #openStream(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#deps.connections.full) {
-      return end(response, refusal("unavailable", "too many connections"));
-    }
+    const refused = this.#refusalOf(request);
+    if (refused !== null) return end(response, refused);
     response.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-cache, no-transform",
@@ -101,6 +100,18 @@ export class HttpTransport {
     request.socket.setTimeout(0);
     const address = this.#deps.addresses.of(request);
     this.#open(new SsePeer(response, request.socket, this.#deps, address), request);
+  }
+
+  /** What refuses a new connection; null if nothing does. */
+  #refusalOf(request: IncomingMessage): HttpAnswer | null {
+    switch (this.#deps.connections.admit(this.#deps.addresses.of(request))) {
+      case "address":
+        return refusal("rate_limited", "connections from this address");
+      case "full":
+        return refusal("unavailable", "too many connections");
+      case null:
+        return null;
+    }
   }
 
   /** Registers a connection and authenticates it if the request carries a token. */
@@ -118,7 +129,8 @@ export class HttpTransport {
     if (!head.success) return refusal("invalid_format", head.error);
     const { session } = head;
     if (session === undefined) {
-      if (this.#deps.connections.full) return refusal("unavailable", "too many connections");
+      const refused = this.#refusalOf(request);
+      if (refused !== null) return refused;
       if (this.#countUnauthenticated() >= this.#maxUnauthenticated) {
         return refusal("unavailable", "too many connections without a token");
       }

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { type CloseName, CLOSES } from "../../contract/mod.ts";
 import type { Batch } from "../wire/batch.ts";
 import type { Frame } from "../wire/frame.ts";
+import { COUNTED_BYTES } from "../wire/memory_budget.ts";
 import { HttpPeer } from "./http_peer.ts";
 
 /**
@@ -47,6 +48,19 @@ export class PollPeer extends HttpPeer {
   #ended = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #drained: PromiseWithResolvers<void> | null = null;
+
+  protected get queuedBytes(): number {
+    return this.#pendingBytes + (this.#lastAnswer?.length ?? 0);
+  }
+
+  drop(name: CloseName): void {
+    // Later polls find no session, and no memory waits for them.
+    this.#hasOverflowed = true;
+    this.#pending.length = 0;
+    this.#pendingBytes = 0;
+    this.session.close(name);
+    this.disconnected();
+  }
 
   send({ wire, start }: Frame): void {
     this.#append(wire.subarray(start));
@@ -127,6 +141,7 @@ export class PollPeer extends HttpPeer {
       this.#hasOverflowed = true;
       return this.overflowed();
     }
+    if (this.#pendingBytes > COUNTED_BYTES) this.deps.memory.grew(json.length);
     if (this.#openPoll === null || this.#answerScheduled) return;
     // Frames that follow in the same turn join the answer.
     this.#answerScheduled = true;

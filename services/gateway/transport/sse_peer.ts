@@ -32,7 +32,8 @@ export class SsePeer extends HttpPeer {
   constructor(response: ServerResponse, socket: Duplex, deps: TransportDeps, address: string) {
     super(deps, address);
     this.#response = response;
-    this.#outbox = new Outbox(response, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
+    const { flushes, config, memory } = deps;
+    this.#outbox = new Outbox(response, flushes, config.SEND_BUFFER_BYTES, this, memory);
     this.#outbox.append(eventBytes("open", { session: this.key }));
     const closed = () => {
       clearTimeout(this.#closeTimer);
@@ -41,6 +42,17 @@ export class SsePeer extends HttpPeer {
     };
     response.on("close", closed);
     socket.on("close", closed);
+  }
+
+  protected get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
+  }
+
+  drop(name: CloseName): void {
+    this.#outbox.discard();
+    this.session.close(name);
+    this.#response.destroy();
+    this.disconnected();
   }
 
   send(frame: Frame): void {

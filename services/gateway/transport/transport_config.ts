@@ -12,6 +12,8 @@ export interface TransportConfig {
   TOKEN_IN_QUERY: boolean;
   /** Connections that a gateway accepts at a time. */
   MAX_CONNECTIONS: number;
+  /** Connections that may be without a verified token at a time. */
+  MAX_UNAUTHENTICATED: number;
   /** Bytes that may be queued for a slow reader before its connection is closed. */
   SEND_BUFFER_BYTES: number;
   /** Silence before a ping, and further silence before the connection is closed, milliseconds. */

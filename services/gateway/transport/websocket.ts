@@ -43,7 +43,8 @@ class WebSocketPeer implements Peer, Connection {
     this.#ws = ws;
     this.address = address;
     this.#deps = deps;
-    this.outbox = new Outbox(socket, deps.flushes, deps.config.SEND_BUFFER_BYTES, this);
+    const { flushes, config, memory } = deps;
+    this.outbox = new Outbox(socket, flushes, config.SEND_BUFFER_BYTES, this, memory);
     this.session = deps.openSession(this, this.#lastActivity);
   }
 
@@ -54,6 +55,26 @@ class WebSocketPeer implements Peer, Connection {
   overflowed(): void {
     this.#deps.stats.slowConsumers++;
     this.session.close("slow_consumer");
+  }
+
+  get owner(): string {
+    return this.session.allowance.account.key;
+  }
+
+  get owed(): number {
+    return this.outbox.queuedBytes + this.session.owed;
+  }
+
+  evict(): void {
+    this.#deps.stats.slowConsumers++;
+    this.drop("slow_consumer");
+  }
+
+  drop(name: CloseName): void {
+    this.outbox.discard();
+    this.session.close(name);
+    // What the socket itself holds would wait for a client that does not read.
+    setImmediate(() => this.#ws.terminate());
   }
 
   send(frame: Frame): void {
@@ -152,9 +173,14 @@ export function serveWebSocket(server: Server | TlsServer, deps: TransportDeps):
 
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", destroy);
-    const refusal = !isPath(request.url ?? "")
+    // Only a request for this path may make others give way.
+    const ours = isPath(request.url ?? "");
+    const refused = ours ? connections.admit(deps.addresses.of(request)) : null;
+    const refusal = !ours
       ? "404 Not Found"
-      : connections.full
+      : refused === "address"
+      ? "429 Too Many Requests"
+      : refused === "full"
       ? "503 Service Unavailable"
       : undefined;
     if (refusal !== undefined) {
@@ -195,7 +221,7 @@ function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   const peer = (this as OwnedSocket)[PEER];
   peer.noteActivity();
   if (isBinary) peer.session.close("binary");
-  else peer.session.receive(data.toString());
+  else peer.session.receive(data.toString(), data.length);
 }
 
 function onClose(this: WebSocket): void {

@@ -9,6 +9,7 @@ import type { Writable } from "node:stream";
 import type { Batch } from "./batch.ts";
 import type { FlushSchedule } from "./flush_schedule.ts";
 import type { Frame } from "./frame.ts";
+import { COUNTED_BYTES, type MemoryBudget } from "./memory_budget.ts";
 
 /** Queued bytes above which droppable frames are skipped: a reader that keeps up queues far less. */
 const DROP_ABOVE_BYTES = 64 * 1024;
@@ -28,17 +29,28 @@ export class Outbox {
   readonly #schedule: FlushSchedule;
   readonly #maxBytes: number;
   readonly #owner: OutboxOwner;
+  readonly #memory: MemoryBudget;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #closed = false;
   #scheduled = false;
 
-  /** The outbox calls the owner's `overflowed` when more than `maxBytes` are queued. */
-  constructor(socket: Writable, schedule: FlushSchedule, maxBytes: number, owner: OutboxOwner) {
+  /**
+   * The outbox calls the owner's `overflowed` when more than `maxBytes` are queued, and reports to `memory`
+   * what it queues for a slow reader.
+   */
+  constructor(
+    socket: Writable,
+    schedule: FlushSchedule,
+    maxBytes: number,
+    owner: OutboxOwner,
+    memory: MemoryBudget,
+  ) {
     this.#socket = socket;
     this.#schedule = schedule;
     this.#maxBytes = maxBytes;
     this.#owner = owner;
+    this.#memory = memory;
   }
 
   /** Bytes that are not sent yet: queued here or in the socket's own buffer. */
@@ -71,7 +83,9 @@ export class Outbox {
     if (this.#closed || wire.length === 0) return;
     this.#pending.push(wire);
     this.#pendingBytes += wire.length;
-    if (this.queuedBytes > this.#maxBytes) return this.#overflow();
+    const queued = this.queuedBytes;
+    if (queued > this.#maxBytes) return this.#overflow();
+    if (queued > COUNTED_BYTES) this.#memory.grew(wire.length);
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#schedule.addOutbox(this);
@@ -108,15 +122,16 @@ export class Outbox {
   /** Writes everything queued, then ignores further frames. */
   close(): void {
     this.flush();
-    this.#discard();
+    this.discard();
   }
 
   #overflow(): void {
-    this.#discard();
+    this.discard();
     this.#owner.overflowed();
   }
 
-  #discard(): void {
+  /** Drops everything queued here, and ignores further frames. */
+  discard(): void {
     this.#closed = true;
     this.#pending.length = 0;
     this.#pendingBytes = 0;

@@ -4,6 +4,7 @@ import { Duplex } from "node:stream";
 import { until } from "../../../tests/harness/wait.ts";
 import { FlushSchedule } from "./flush_schedule.ts";
 import { textFrame } from "./frame.ts";
+import { MemoryBudget } from "./memory_budget.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A socket that records its writes. A stuck one completes a write only on `release`. */
@@ -21,13 +22,15 @@ function socket(options: { stuck?: boolean } = {}) {
   return { duplex, writes, release: () => release() };
 }
 
+const memory = () => new MemoryBudget(1_000_000_000);
+
 const NEVER = { overflowed: () => assert.fail("overflow") };
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 Deno.test("all frames of a turn go out in one write, in order", async () => {
   const { duplex, writes } = socket();
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER, memory());
   const frames = ["1", "2", "3"].map(textFrame);
   for (const frame of frames) outbox.push(frame);
   assert.equal(writes.length, 0);
@@ -42,9 +45,8 @@ Deno.test("all frames of a turn go out in one write, in order", async () => {
 Deno.test("a reader that never reads queues a bounded number of bytes and overflows once", async () => {
   const { duplex } = socket({ stuck: true });
   let overflows = 0;
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, {
-    overflowed: () => overflows++,
-  });
+  const owner = { overflowed: () => overflows++ };
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 100_000, owner, memory());
   const frame = textFrame(JSON.stringify("x".repeat(1_000)));
   let most = 0;
   for (let i = 0; i < 1_000; i++) {
@@ -58,7 +60,7 @@ Deno.test("a reader that never reads queues a bounded number of bytes and overfl
 
 Deno.test("droppable frames are skipped while the reader is slow", async () => {
   const { duplex } = socket({ stuck: true });
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER, memory());
   const frame = textFrame(JSON.stringify("x".repeat(10_000)));
   let kept = 0;
   for (let i = 0; i < 100; i++) {
@@ -74,7 +76,7 @@ Deno.test("droppable frames are skipped while the reader is slow", async () => {
 
 Deno.test("drained resolves when the reader has caught up or the socket has closed", async () => {
   const { duplex, release, writes } = socket({ stuck: true });
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER, memory());
   outbox.push(textFrame(JSON.stringify("x".repeat(100_000))));
   let drained = false;
   const waiting = outbox.drained().then(() => drained = true);
@@ -85,7 +87,7 @@ Deno.test("drained resolves when the reader has caught up or the socket has clos
   assert.equal(writes.length, 1);
 
   const closing = socket({ stuck: true });
-  const other = new Outbox(closing.duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const other = new Outbox(closing.duplex, new FlushSchedule(0), 1_000_000, NEVER, memory());
   other.push(textFrame(JSON.stringify("x".repeat(100_000))));
   const closed = other.drained();
   closing.duplex.destroy();
@@ -94,7 +96,7 @@ Deno.test("drained resolves when the reader has caught up or the socket has clos
 
 Deno.test("close writes what is queued and ignores further frames", async () => {
   const { duplex, writes } = socket();
-  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER);
+  const outbox = new Outbox(duplex, new FlushSchedule(0), 1_000_000, NEVER, memory());
   outbox.push(textFrame("1"));
   outbox.close();
   outbox.push(textFrame("2"));

@@ -4,7 +4,7 @@
  * @module
  */
 import { freePort } from "../../harness/process.ts";
-import { startSystem } from "../../harness/system.ts";
+import { NO_QUOTAS, startSystem } from "../../harness/system.ts";
 import { until } from "../../harness/wait.ts";
 import { pin } from "../processes.ts";
 import type { Target, TargetOptions } from "../target.ts";
@@ -21,12 +21,13 @@ export async function startHopwire(options: TargetOptions): Promise<Target> {
     gateways,
     env: {
       all: { LOG_LEVEL: "warn", ...options.env },
-      // The bench measures the message path, not the rate limit.
+      // The bench measures the message path, not the limits: it has few users and one address.
       gateway: {
         PORT: String(port),
         REUSE_PORT: String(gateways > 1),
         RATE_FRAMES_PER_SECOND: "1000000",
         RATE_BURST: "1000000",
+        ...NO_QUOTAS,
       },
     },
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClientFrame, Identity } from "../../../contract/mod.ts";
+import { type ClientFrame, fault, type Identity } from "../../../contract/mod.ts";
 import { faultOf } from "../../../kit/mod.ts";
 import { createJoins, type JoinDeps, type Joins } from "./join.ts";
 import { createPublish, type PublishDeps } from "./publish.ts";
@@ -30,6 +30,7 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Comm
       case "signal":
         return publish.signal(session, identity, frame);
       case "subscribe":
+        session.allowance.require("joins");
         return void joins.subscribe(session, identity, frame);
       case "unsubscribe":
         return joins.unsubscribe(session, frame);
@@ -46,8 +47,10 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Comm
 
   return {
     run(session, identity, frame) {
-      if ("room" in frame && session.isJoining(frame.room)) {
-        return session.holdFrame(frame.room, frame);
+      if ("room" in frame && session.joining.has(frame.room)) {
+        if (session.joining.hold(frame.room, frame, session.frameBytes)) return;
+        const refusal = fault("rate_limited", "too many frames wait", 100);
+        return session.refuse(refusal, referenceOf(frame));
       }
       try {
         dispatch(session, identity, frame);

@@ -101,7 +101,7 @@ export function createJoins(deps: JoinDeps): Joins {
     access.requireNotBanned(identity.userId, name);
     let grant = await grants.get(name, identity, () => !session.closed, context);
     if (state !== undefined) requireState(grant, name);
-    const room = await rooms.acquire(name, grant);
+    const room = await rooms.acquire(name, grant, () => session.allowance.roomOpened());
     try {
       while (!session.closed && session.identity !== identity) {
         // The token was renewed meanwhile: the new one decides, as it does for joined rooms.
@@ -146,7 +146,7 @@ export function createJoins(deps: JoinDeps): Joins {
         const detail = `${limits.MAX_ROOMS} on one connection`;
         return session.refuse(fault("too_many_rooms", detail), { id, room: name });
       }
-      session.joinBegan(name);
+      session.joining.began(name);
       const hop = startHop("receive subscribe", SpanKind.SERVER, contextOf(undefined), {
         "hopwire.room": name,
         "hopwire.connection": session.id,
@@ -171,9 +171,10 @@ export function createJoins(deps: JoinDeps): Joins {
         if (membership !== undefined) leave(session, membership, session.closed);
         const refusal = faultOf(error);
         hop.end(refusal.code);
-        session.refuse(refusal, { id, room: name });
+        if (refusal.code === "rate_limited") session.refuseViolation(refusal, { id, room: name });
+        else session.refuse(refusal, { id, room: name });
       } finally {
-        session.joinEnded(name);
+        session.joining.ended(name);
       }
     },
 

@@ -75,8 +75,9 @@ export function createPublish(deps: PublishDeps): Publish {
     },
 
     signal(session, { userId, username }, { room, content }) {
-      const { grant } = requireRight(session, room, "publish");
-      const payload = eventJson({ room, userId, username }, contentJson(content, grant.content));
+      const { rate, content: mode } = requireRight(session, room, "publish").grant;
+      session.allowance.requireMessage(rate);
+      const payload = eventJson({ room, userId, username }, contentJson(content, mode));
       // Signals are not acknowledged: without the bus, or when it is behind, they are dropped.
       deps.bus.sendSoon(signalSubject(room), payload, { headers: CHECKED });
     },
@@ -90,7 +91,8 @@ function publishMessage(
   { room, id, content }: ClientFrameOf<"message">,
   parent: ReturnType<typeof contextOf>,
 ): void {
-  const { stored, content: mode } = requireRight(session, room, "publish").grant;
+  const { stored, rate, content: mode } = requireRight(session, room, "publish").grant;
+  session.allowance.requireMessage(rate);
   const json = contentJson(content, mode);
   const event = { room, id: id ?? messageId(), userId, username, timestamp: Date.now() };
   const payload = eventJson(event, json);
@@ -112,15 +114,18 @@ function publishMessage(
     stored && id !== undefined ? `${encodeURIComponent(userId)}:${room}:${id}` : undefined,
   );
   if (stored) {
+    const { account } = session.allowance;
+    account.publishes++;
     publisher.publish(subject, payload, headers, (done, failure) => {
       hop.end(failure?.code);
-      pressure.settled();
+      account.publishes--;
+      pressure.settled(account);
       if (failure !== null) return session.refuse(failure, { id, room });
       if (id === undefined) return;
       const { seq, duplicate } = done!;
       session.send({ type: "ack", id, room, seq, ...(duplicate ? { duplicate } : {}) });
     });
-    pressure.published(session);
+    pressure.published(session, account);
   } else {
     const sent = bus.sendSoon(subject, payload, { headers });
     hop.end(sent ? undefined : "unavailable");

@@ -5,10 +5,13 @@
  */
 import type { Since } from "../../../contract/mod.ts";
 import { FaultError } from "../../../kit/mod.ts";
-import type { HistoryReader } from "../../room/history_reader.ts";
+import { PAGE_WAIT_MS, type Pages } from "../quotas/pages.ts";
+import type { FramePage, HistoryReader } from "../../room/history_reader.ts";
 import type { Log } from "../../room/log_identity.ts";
 import type { Delivered } from "../../room/window.ts";
+import type { MemoryBudget } from "../../wire/memory_budget.ts";
 import type { Membership } from "../membership.ts";
+import type { Peer } from "../peer.ts";
 import type { Session } from "../session.ts";
 
 /** Bytes sent before the replay checks whether the reader keeps up. */
@@ -20,9 +23,15 @@ const CHUNK_BYTES = 64 * 1024;
  */
 const CONFIRM_MS = 4_000;
 
+/** The longest that a replay beyond its user's quota waits before it looks again, milliseconds. */
+const MAX_PAUSE_MS = 1_000;
+
 /** What a replay needs from the gateway. */
 export interface ReplayDeps {
   history: HistoryReader;
+  /** Places for pages that are replayed, and what they may take with everything else that waits. */
+  replays: Pages;
+  memory: MemoryBudget;
   log: Pick<Log, "epoch" | "waitUntilConfirmed">;
 }
 
@@ -33,7 +42,7 @@ export interface ReplayDeps {
  * a renewed token took the room away meanwhile
  */
 export async function replay(
-  { history, log }: ReplayDeps,
+  { history, log, replays, memory }: ReplayDeps,
   session: Session,
   membership: Membership,
   since: Since | undefined,
@@ -87,6 +96,11 @@ export async function replay(
       await peer.drained();
       continue;
     }
+    const wait = session.allowance.take("history", 1, performance.now());
+    if (wait > 0) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(wait, MAX_PAUSE_MS)));
+      continue;
+    }
     const missed = room.window.after(cursor);
     if (missed !== null) {
       if (!answered) answer(true);
@@ -98,34 +112,82 @@ export async function replay(
       continue;
     }
     const upTo = room.window.floor;
-    const { erasures } = room;
-    const page = await history.frames(room.name, cursor, upTo);
-    requireHistory();
-    if (page.epoch !== epoch || page.trimmedTo > cursor) {
-      if (!answered) return start(false);
-      // Retention has overtaken the replay. The client has received `recovered: true`, so it must
-      // reconnect and start over.
-      return session.close("unavailable");
-    }
-    if (!answered) answer(true);
-    answered = true;
-    const last = page.frames.at(-1)?.seq ?? cursor;
-    while (cursor < last && !session.closed && erasures === room.erasures) {
-      if (peer.congested) {
-        await peer.drained();
+    const place = await replays.enter(session.allowance.account.key);
+    try {
+      // Meanwhile another member may have read it.
+      if (room.window.after(cursor) !== null) continue;
+      const { erasures } = room;
+      const page = await history.frames(room.name, cursor, upTo);
+      requireHistory();
+      if (page.epoch !== epoch || page.trimmedTo > cursor) {
+        if (!answered) return start(false);
+        // Retention has overtaken the replay. The client has received `recovered: true`, so it must
+        // reconnect and start over.
+        return session.close("unavailable");
+      }
+      if (!answered) answer(true);
+      answered = true;
+      const { sent, ended } = await sendPage(memory, session, page, cursor, () => {
         requireHistory();
-      } else cursor = sendChunk(session, page.frames, cursor);
+        return erasures === room.erasures;
+      });
+      cursor = sent;
+      // What follows may hold what has just been erased: it is read again.
+      if (page.more || !ended || erasures !== room.erasures) continue;
+      cursor = Math.max(cursor, upTo);
+      // The next member to come back finds these messages in the window: a thousand members cost one
+      // read. The floor may have moved down meanwhile, by a read that did not reach as far back.
+      const { floor } = room.window;
+      const reach = Math.max(page.after, page.trimmedTo);
+      if (reach < floor && floor <= upTo) {
+        room.window.prepend(page.frames.filter(({ seq }) => seq <= floor), reach);
+      }
+    } finally {
+      place.leave();
     }
-    // What follows may hold what has just been erased: read it again.
-    if (page.more || erasures !== room.erasures) continue;
-    cursor = Math.max(cursor, upTo);
-    // The next member to come back finds these messages in the window: a thousand members cost one
-    // read. The floor may have moved down meanwhile, by a read that did not reach as far back.
-    const { floor } = room.window;
-    const reach = Math.max(page.after, page.trimmedTo);
-    if (reach < floor && floor <= upTo) {
-      room.window.prepend(page.frames.filter(({ seq }) => seq <= floor), reach);
+  }
+}
+
+/**
+ * Sends what follows `cursor` of a page, as fast as the client reads. Returns the seq of the last one sent,
+ * and whether that was the end: a client that is too slow gets the rest from another read, so that no page
+ * waits for it. `stillValid` is asked after each wait, and throws if the client may not read on.
+ */
+async function sendPage(
+  memory: MemoryBudget,
+  session: Session,
+  page: FramePage,
+  cursor: number,
+  stillValid: () => boolean,
+): Promise<{ sent: number; ended: boolean }> {
+  const { peer } = session;
+  const last = page.frames.at(-1)?.seq ?? cursor;
+  const end = performance.now() + PAGE_WAIT_MS;
+  // A page that many members share is counted about once.
+  const bytes = page.bytes / ++page.holders;
+  session.pageBytes += bytes;
+  memory.grew(bytes);
+  try {
+    while (cursor < last && !session.closed) {
+      if (!peer.congested) cursor = sendChunk(session, page.frames, cursor);
+      else if (!await drainedBy(end, peer)) break;
+      else if (!stillValid()) break;
     }
+  } finally {
+    page.holders--;
+    session.pageBytes -= bytes;
+  }
+  return { sent: cursor, ended: cursor >= last };
+}
+
+/** Waits until a client has read what is queued for it. Returns false at `end`, a monotonic time. */
+async function drainedBy(end: number, peer: Peer): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), end - performance.now());
+  try {
+    return await Promise.race([peer.drained().then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -139,5 +201,6 @@ function sendChunk(session: Session, entries: readonly Delivered[], cursor: numb
     bytes += frame.wire.length;
     if (bytes >= CHUNK_BYTES) break;
   }
+  session.allowance.charge("history", bytes);
   return cursor;
 }

@@ -10,11 +10,20 @@ import {
   hasLoneSurrogate,
   type Identity,
 } from "../../../contract/mod.ts";
-import { contextOf, FaultError, faultOf, SpanKind, startHop } from "../../../kit/mod.ts";
+import {
+  contextOf,
+  FaultError,
+  faultOf,
+  SpanKind,
+  startHop,
+  withDeadline,
+} from "../../../kit/mod.ts";
 import type { HistoryReader } from "../../room/history_reader.ts";
-import { textFrame } from "../../wire/frame.ts";
+import { encodeFrame, textFrame } from "../../wire/frame.ts";
+import type { MemoryBudget } from "../../wire/memory_budget.ts";
 import type { Calls } from "./calls.ts";
 import { referenceOf } from "../refusals.ts";
+import { PAGE_WAIT_MS, type PagePlace, type Pages } from "../quotas/pages.ts";
 import { requireRight } from "./rights.ts";
 import type { Session } from "../session.ts";
 
@@ -25,6 +34,9 @@ export const MAX_PENDING_ANSWERS = 16;
 export interface RequestDeps {
   calls: Calls;
   history: HistoryReader;
+  /** Places for pages of history, and what they may take with everything else that waits. */
+  pages: Pages;
+  memory: MemoryBudget;
 }
 
 /** Executes the frames that are answered later. Each throws a FaultError if it is refused at once. */
@@ -42,31 +54,62 @@ export function createRequests(deps: RequestDeps): Requests {
   return {
     history: (session, frame) => answerLater(session, frame, () => history(deps, session, frame)),
     presence,
-    call: (session, identity, frame) =>
-      answerLater(session, frame, () => call(deps, session, identity, frame)),
+    call(session, identity, frame) {
+      session.allowance.require("calls");
+      answerLater(session, frame, () => call(deps, session, identity, frame));
+    },
   };
 }
 
 /**
  * Runs `work`, whose failure becomes an `error` frame.
  *
- * @throws {FaultError} `rate_limited` if the session awaits too many answers already
+ * @throws {FaultError} `rate_limited` if the session or its user awaits too many answers already
  */
 function answerLater(session: Session, frame: ClientFrame, work: () => Promise<void>): void {
   if (session.pendingAnswers >= MAX_PENDING_ANSWERS) {
     const detail = `${MAX_PENDING_ANSWERS} answers are pending already`;
     throw new FaultError("rate_limited", detail, 100);
   }
+  const ended = session.allowance.requestBegan();
   session.pendingAnswers++;
   work()
-    .catch((error) => session.refuse(faultOf(error), referenceOf(frame)))
-    .finally(() => session.pendingAnswers--);
+    .catch((error) => {
+      const refusal = faultOf(error);
+      if (refusal.code === "rate_limited") session.refuseViolation(refusal, referenceOf(frame));
+      else session.refuse(refusal, referenceOf(frame));
+    })
+    .finally(() => {
+      session.pendingAnswers--;
+      ended();
+    });
 }
 
 async function history(
   deps: RequestDeps,
   session: Session,
   frame: ClientFrameOf<"history">,
+): Promise<void> {
+  const { room: name } = frame;
+  requireRight(session, name, "history");
+  // Whoever does not read what it got takes no place from others.
+  await readable(session);
+  const place = await deps.pages.enter(session.allowance.account.key);
+  try {
+    session.allowance.require("history");
+    await sendPage(deps, session, frame, place);
+  } finally {
+    place.sent();
+    // The user's share is free again once the client has read the page.
+    void session.peer.drained().then(() => place.leave());
+  }
+}
+
+async function sendPage(
+  deps: RequestDeps,
+  session: Session,
+  frame: ClientFrameOf<"history">,
+  place: PagePlace,
 ): Promise<void> {
   const { room: name, before, after, epoch: of, limit, id } = frame;
   const { room } = requireRight(session, name, "history");
@@ -79,22 +122,50 @@ async function history(
     prev,
     ...event,
   }));
-  // A page has up to 640 KiB and a client may await several: send one at a time.
-  while (session.peer.congested && !session.closed) await session.peer.drained();
-  if (session.closed) return;
-  // A renewed token, or a ban, may have taken the right away meanwhile.
-  requireRight(session, name, "history");
   const { more, epoch } = page;
-  session.sendFrame(
-    textFrame(JSON.stringify({ type: "history", room: name, messages, more, epoch, id })),
-  );
+  const text = JSON.stringify({ type: "history", room: name, messages, more, epoch, id });
+  session.allowance.charge("history", text.length);
+  place.arrived(text.length);
+  session.pageBytes += text.length;
+  deps.memory.grew(text.length);
+  try {
+    // A page has up to 640 KiB and a client may await several: send one at a time.
+    await readable(session);
+    if (session.closed) return;
+    // A renewed token, or a ban, may have taken the right away meanwhile.
+    requireRight(session, name, "history");
+    session.sendFrame(textFrame(text));
+  } finally {
+    session.pageBytes -= text.length;
+  }
+}
+
+/**
+ * Waits until the client has read what is queued for it.
+ *
+ * @throws {FaultError} `rate_limited` if it does not
+ */
+async function readable(session: Session): Promise<void> {
+  const { peer } = session;
+  const end = performance.now() + PAGE_WAIT_MS;
+  while (peer.congested && !session.closed) {
+    await withDeadline(
+      peer.drained(),
+      end - performance.now(),
+      () => new FaultError("rate_limited", "read what is queued for you first", 1_000),
+    );
+  }
 }
 
 function presence(session: Session, frame: ClientFrameOf<"presence">): void {
   const { room, after, limit, id } = frame;
   const { room: joined } = requireRight(session, room, "presence");
   if (joined.presence === null) throw new FaultError("forbidden", `${room} has no presence`);
-  session.send({ type: "presence", room, ...joined.presence.page(after, limit), id });
+  // A page of members with their states may be as large as one of history.
+  session.allowance.require("history");
+  const page = encodeFrame({ type: "presence", room, ...joined.presence.page(after, limit), id });
+  session.allowance.charge("history", page.wire.length);
+  session.sendFrame(page);
 }
 
 async function call(

@@ -12,11 +12,16 @@ const MAX_TOTAL = 64 * 1024 * 1024;
 export interface InboxBudget {
   used: number;
   readonly max: number;
+  /** What else waits in the gateway shares this. */
+  readonly memory: { grew(bytes: number): void };
 }
 
-/** Makes the budget of one gateway. */
-export function createInboxBudget(max = MAX_TOTAL): InboxBudget {
-  return { used: 0, max };
+/** Makes the budget of one gateway, whose frames also count in `memory`. */
+export function createInboxBudget(
+  memory: { grew(bytes: number): void },
+  max = MAX_TOTAL,
+): InboxBudget {
+  return { used: 0, max, memory };
 }
 
 /** See the module's doc. */
@@ -24,10 +29,16 @@ export class Inbox {
   readonly #budget: InboxBudget;
   #frames: string[] = [];
   #first = 0;
+  #size = 0;
 
   /** Takes its share of `budget` as frames come. */
   constructor(budget: InboxBudget) {
     this.#budget = budget;
+  }
+
+  /** Characters that wait. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Whether nothing waits. */
@@ -39,6 +50,8 @@ export class Inbox {
   push(text: string): boolean {
     if (this.#budget.used + text.length > this.#budget.max) return false;
     this.#budget.used += text.length;
+    this.#size += text.length;
+    this.#budget.memory.grew(text.length);
     this.#frames.push(text);
     return true;
   }
@@ -47,6 +60,7 @@ export class Inbox {
   shift(): string {
     const text = this.#frames[this.#first++]!;
     this.#budget.used -= text.length;
+    this.#size -= text.length;
     if (this.empty) {
       this.#frames = [];
       this.#first = 0;

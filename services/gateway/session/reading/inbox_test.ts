@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createInboxBudget, Inbox } from "./inbox.ts";
 
+const memory = { grew() {} };
+
 Deno.test("frames come out in order, and give their share back", () => {
-  const budget = createInboxBudget(10);
+  const budget = createInboxBudget(memory, 10);
   const inbox = new Inbox(budget);
   for (const text of ["abc", "de", "f"]) assert.ok(inbox.push(text));
   assert.equal(budget.used, 6);
@@ -11,7 +13,7 @@ Deno.test("frames come out in order, and give their share back", () => {
 });
 
 Deno.test("all inboxes together are bounded", () => {
-  const budget = createInboxBudget(10);
+  const budget = createInboxBudget(memory, 10);
   const [one, other] = [new Inbox(budget), new Inbox(budget)];
   assert.ok(one.push("12345678"));
   assert.equal(other.push("abc"), false);

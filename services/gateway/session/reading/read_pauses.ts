@@ -18,13 +18,15 @@ const REASONS = {
   drain: 8,
   /** A token is being verified. */
   token: 16,
+  /** Too many messages of this user wait to be stored. */
+  share: 32,
 } as const;
 
 /** The name of a reason. */
 export type PauseReason = keyof typeof REASONS;
 
 /** Reasons for which frames that were read already wait, too. */
-const HOLDING = REASONS.joins | REASONS.publishes | REASONS.token;
+const HOLDING = REASONS.joins | REASONS.publishes | REASONS.token | REASONS.share;
 
 /** See the module's doc. A session has one of these. */
 export class ReadPauses {

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type Fault, fault, parseClientFrame } from "../../../contract/mod.ts";
+import { type Fault, fault } from "../../../contract/mod.ts";
 import { Inbox, type InboxBudget } from "./inbox.ts";
 import { type PauseReason, ReadPauses } from "./read_pauses.ts";
-import { referenceOf } from "../refusals.ts";
+import { referenceOfText } from "../frame_reference.ts";
 
 /** A session, as its reading needs it. */
 export interface Reader {
@@ -33,6 +33,11 @@ export class Reading {
     this.#budget = budget;
   }
 
+  /** Characters of frames that wait. */
+  get waiting(): number {
+    return this.#inbox?.size ?? 0;
+  }
+
   /** Stops reading from the client, which has to wait. */
   pause(reason: PauseReason): void {
     if (this.#pauses.add(reason)) this.#session.peer.pause();
@@ -52,9 +57,8 @@ export class Reading {
     if (!this.#pauses.holding && this.#inbox?.empty !== false) return this.#session.run(text);
     this.#inbox ??= new Inbox(this.#budget);
     if (this.#inbox.push(text)) return;
-    const parsed = parseClientFrame(text);
-    const frame = parsed.ok ? referenceOf(parsed.frame) : parsed.error;
-    this.#session.refuse(fault("unavailable", "too many frames wait", 1_000), frame);
+    const refusal = fault("unavailable", "too many frames wait", 1_000);
+    this.#session.refuse(refusal, referenceOfText(text));
   }
 
   /** The session has ended: nothing waits any more. */

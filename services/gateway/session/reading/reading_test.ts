@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { createInboxBudget } from "./inbox.ts";
 import { Reading } from "./reading.ts";
 
-function readingOf(budget = createInboxBudget()) {
+const memory = { grew() {} };
+
+function readingOf(budget = createInboxBudget(memory)) {
   const told: string[] = [];
   const reading: Reading = new Reading({
     peer: { pause: () => told.push("pause"), resume: () => told.push("resume") },
@@ -36,7 +38,7 @@ Deno.test("a room that is being joined stops the reading, and holds no other fra
 });
 
 Deno.test("what cannot be kept is refused, and nothing overtakes what waits", () => {
-  const budget = createInboxBudget(8);
+  const budget = createInboxBudget(memory, 8);
   const { reading, told } = readingOf(budget);
   reading.pause("joins");
   reading.receive("12345");

@@ -1,0 +1,104 @@
+/** What waits for clients that do not read is bounded, and whoever owes most pays for it. */
+import assert from "node:assert/strict";
+import { rssOf } from "../bench/processes.ts";
+import type { TestClient } from "../harness/client.ts";
+import { connectRaw, type RawClient } from "../harness/raw_client.ts";
+import { startSystem } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
+
+const SOCKETS = 40;
+const REQUESTS = 16;
+const MESSAGES = 40;
+const BYTES = 30_000;
+
+/** Stores more than a page of messages in a room. */
+async function fillRoom(client: TestClient, room: string): Promise<void> {
+  client.send({ type: "subscribe", room });
+  await client.take("subscribed");
+  const content = "x".repeat(BYTES);
+  for (let i = 0; i < MESSAGES; i++) {
+    client.send({ type: "message", room, id: `${room}-${i}`, content });
+  }
+  await client.takeMany("ack", MESSAGES);
+}
+
+const history = (room: string, id: string) => ({ type: "history", room, id, limit: 500 });
+
+Deno.test("forty sockets that ask for history and never read cost less than 64 MB", async () => {
+  // As much history as anybody wants: what bounds the memory is that nobody reads it.
+  await using system = await startSystem({
+    env: { gateway: { USER_RATE_HISTORY_BYTES: "1000000000" } },
+  });
+  const { port, process } = system.gateways[0]!;
+  const ann = await system.client({ user: "ann" });
+  await fillRoom(ann, "lobby");
+  const readPages = async (count: number) => {
+    let most = 0;
+    for (let i = 0; i < count; i++) {
+      const id = `${most}-${i}`;
+      ann.send(history("lobby", id));
+      assert.equal((await ann.answer(id)).type, "history");
+      most = Math.max(most, rssOf(process.pid));
+    }
+    return most;
+  };
+  // What pages cost that are read.
+  const before = await readPages(100);
+  const sockets: RawClient[] = [];
+  for (let i = 0; i < SOCKETS; i++) {
+    const socket = await connectRaw(port, "eve");
+    await socket.send({ type: "subscribe", room: "lobby" });
+    await socket.readUntil('"subscribed"');
+    sockets.push(socket);
+  }
+  const ids = Array.from({ length: REQUESTS }, (_, i) => `h${i}`);
+  for (const socket of sockets) await socket.send(...ids.map((id) => history("lobby", id)));
+  // Meanwhile another user reads history, page after page.
+  const grown = (await readPages(60) - before) / 1e6;
+  assert.ok(grown < 64, `${grown} MB`);
+  for (const socket of sockets) socket.close();
+});
+
+Deno.test("above the memory budget those that owe most are closed, and nobody else", async () => {
+  await using system = await startSystem({
+    env: {
+      gateway: {
+        MEMORY_BUDGET_BYTES: String(16 * 2 ** 20),
+        SEND_BUFFER_BYTES: String(64 * 2 ** 20),
+        PRESENCE_LINGER_MS: "0",
+        USER_RATE_MESSAGES: "10000",
+        USER_RATE_BYTES: "1000000000",
+      },
+    },
+  });
+  const { port } = system.gateways[0]!;
+  const [reader, speaker] = [
+    await system.client({ user: "reader" }),
+    await system.client({ user: "speaker" }),
+  ];
+  for (const client of [reader, speaker]) {
+    client.send({ type: "subscribe", room: "flood" });
+    await client.take("subscribed");
+  }
+  const sockets = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
+    const socket = await connectRaw(port, `eve-${i}`);
+    await socket.send({ type: "subscribe", room: "flood" });
+    await socket.readUntil('"subscribed"');
+    return socket;
+  }));
+  const content = "x".repeat(BYTES);
+  // 18 MB for each: less than its own limit, with the others more than the budget.
+  for (let round = 0; round < 30; round++) {
+    for (let i = 0; i < 20; i++) {
+      speaker.send({ type: "message", room: "flood", id: `${round}-${i}`, content });
+    }
+    await reader.takeMany("room-message", 20);
+  }
+  // Those that fit into the budget may stay.
+  await until("most of those that never read to be closed", async () => {
+    reader.send({ type: "presence", room: "flood", id: `p-${performance.now()}` });
+    return (await reader.take("presence")).count <= 5;
+  });
+  assert.deepEqual([reader.closed, speaker.closed], [undefined, undefined]);
+  for (const socket of sockets) socket.close();
+});
