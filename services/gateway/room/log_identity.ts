@@ -51,6 +51,8 @@ export interface Log {
    * recovered.
    */
   waitUntilConfirmed(deadline: number): Promise<boolean>;
+  /** For how long the log has not been confirmed since the last (re)connect, milliseconds. */
+  readonly unconfirmedMs: number;
   /** Registers a callback for each reconnect to NATS that found the same log. */
   onReconnected(callback: () => void): void;
   /** Registers a callback for a log that was replaced or has lost messages. It gets the reason. */
@@ -109,6 +111,10 @@ class FollowedLog implements Log {
 
   get found(): boolean {
     return this.#isFound;
+  }
+
+  get unconfirmedMs(): number {
+    return this.#isConfirmed ? 0 : performance.now() - this.#connectedAt;
   }
 
   async waitUntilFound(deadline: number): Promise<void> {

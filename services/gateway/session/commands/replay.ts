@@ -23,6 +23,12 @@ const CHUNK_BYTES = 64 * 1024;
  */
 const CONFIRM_MS = 4_000;
 
+/**
+ * How long clients that resume are told to try again, while persistence is away after a (re)connect to
+ * NATS, milliseconds. Then they join without recovery.
+ */
+const GIVE_UP_MS = 15_000;
+
 /** The longest that a replay beyond its user's quota waits before it looks again, milliseconds. */
 const MAX_PAUSE_MS = 1_000;
 
@@ -32,7 +38,7 @@ export interface ReplayDeps {
   /** Places for pages that are replayed, and what they may take with everything else that waits. */
   replays: Pages;
   memory: MemoryBudget;
-  log: Pick<Log, "epoch" | "waitUntilConfirmed">;
+  log: Pick<Log, "epoch" | "waitUntilConfirmed" | "unconfirmedMs">;
 }
 
 /**
@@ -81,7 +87,10 @@ export async function replay(
   // Missed messages are history: without that right there is nothing to recover.
   const mayRecover = room.stored && grant.rights.includes("history");
   if (since === undefined || !mayRecover || since.epoch !== epoch) return start(false);
-  if (!await log.waitUntilConfirmed(CONFIRM_MS)) return start(false);
+  if (!await log.waitUntilConfirmed(CONFIRM_MS)) {
+    if (log.unconfirmedMs > GIVE_UP_MS) return start(false);
+    throw new FaultError("unavailable", "the log is being compared with the archive", 1_000);
+  }
   await room.ensureComplete();
   // Another gateway may have delivered more to the client than has reached this one.
   if (since.seq > room.head) await room.catchUp();
