@@ -18,6 +18,9 @@ const SYNC_MS = 500;
 /** How long one answer of JetStream may take, milliseconds. */
 const TIMEOUT_MS = 2_000;
 
+/** For how long reading has to fail before it is logged, milliseconds. */
+const WARN_AFTER_MS = 3_000;
+
 /** How long a lifted denial stays in the stream for those who have not heard of it, milliseconds. */
 export const LIFTED_MS = 3_600_000;
 
@@ -78,10 +81,13 @@ class FollowedDenials implements Denials {
   /** Whether something was stored since the sync under way began. */
   #again = false;
   #nextSync = Promise.withResolvers<void>();
+  /** The last success, or the start. */
+  #failingSince: number;
   #lastError: string | undefined;
   #stopped = false;
 
   constructor(bus: Bus, now: () => number) {
+    this.#failingSince = now();
     this.#bus = bus;
     this.#now = now;
     this.#timer = setInterval(() => this.#syncSoon(), SYNC_MS);
@@ -141,10 +147,12 @@ class FollowedDenials implements Denials {
 
   #failed(error: unknown): void {
     const text = errorText(error);
-    if (text !== this.#lastError && !this.#stopped) {
+    // When everything starts at once, auth has not created the stream yet.
+    const lasts = this.#now() - this.#failingSince > WARN_AFTER_MS;
+    if (lasts && text !== this.#lastError && !this.#stopped) {
       this.#bus.log.warn("cannot read the revocations", { error: text });
+      this.#lastError = text;
     }
-    this.#lastError = text;
   }
 
   #start(): Promise<void> {
@@ -178,6 +186,7 @@ class FollowedDenials implements Denials {
     this.#cursor = state.last_seq;
     this.#syncedAt = askedAt;
     this.#lastError = undefined;
+    this.#failingSince = this.#now();
     if (askedAt - this.#prunedAt >= PRUNE_MS) {
       this.#prunedAt = askedAt;
       const ended = this.list.prune();

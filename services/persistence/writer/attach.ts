@@ -77,7 +77,9 @@ export async function attach(options: AttachOptions): Promise<Generation> {
   const renewed = same === undefined ? epoch : newEpoch();
   if (newest !== undefined) {
     const details = { reason: why, before: newest.epoch, epoch: renewed, from: first };
-    log.error("the log is not the one that was archived; a new generation begins", details);
+    const text = "the log is not the one that was archived; a new generation begins";
+    if (restored) log.warn(text, details);
+    else log.error(text, details);
   }
   const generation = await begin(options, renewed, first, known);
   // In this order: whoever reads the new epoch from the stream finds it in the archive.
