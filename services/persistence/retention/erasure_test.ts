@@ -10,6 +10,8 @@ import {
 import { FaultError, request, subscribe } from "../../kit/mod.ts";
 import { startNats } from "../../../tests/harness/nats.ts";
 import { until } from "../../../tests/harness/wait.ts";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { Archive } from "../archive/archive.ts";
 import { openSqliteArchive } from "../archive/open_archive.ts";
 import {
   connectTestBus,
@@ -21,7 +23,14 @@ import {
   type TestBus,
 } from "../persistence_suite.ts";
 
-async function withPersistence(run: (bus: TestBus, told: string[]) => Promise<void>) {
+async function withPersistence(
+  run: (
+    bus: TestBus,
+    told: string[],
+    manager: JetStreamManager,
+    archive: Archive,
+  ) => Promise<void>,
+) {
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const archive = await openSqliteArchive(":memory:");
@@ -30,9 +39,10 @@ async function withPersistence(run: (bus: TestBus, told: string[]) => Promise<vo
     told.push(`${room} ${seqs}`);
   });
   {
-    await using service = await startPersistence(bus, archive);
+    const manager = await managerOf(bus);
+    await using service = await startPersistence(bus, archive, {}, manager);
     await ready(service);
-    await run(bus, told);
+    await run(bus, told, manager, archive);
   }
   await archive.close();
 }
@@ -117,4 +127,43 @@ Deno.test("everything of a user is erased, part by part, and nothing else", () =
       const seqs = told.flatMap((line) => line.split(" ")[1]!.split(","));
       return new Set(seqs).size === 900;
     });
+  }));
+
+Deno.test("an erasure that fails half way is finished by the same request", () =>
+  withPersistence(async (bus, _, manager) => {
+    const deleteMessage = manager.streams.deleteMessage.bind(manager.streams);
+    let failures = 1;
+    manager.streams.deleteMessage = (...args) =>
+      failures-- > 0 ? Promise.reject(new Error("timeout")) : deleteMessage(...args);
+    await store(bus, ["1", "2", "3"].map((id) => event("lobby", id, { userId: "bob" })));
+    await assert.rejects(request(bus, HistoryErase, { userId: "bob" }));
+    assert.deepEqual(await request(bus, HistoryErase, { userId: "bob" }), { erased: 3 });
+    assert.equal((await manager.streams.info(ROOMS_STREAM)).state.messages, 0);
+    for (const { content } of await read(bus, "lobby")) assert.equal(content, null);
+  }));
+
+Deno.test("a message of an earlier epoch is erased from the log, too", () =>
+  withPersistence(async (bus, _, manager, archive) => {
+    await store(bus, ["1", "2"].map((id) => event("lobby", id, { userId: "eve" })));
+    await until("the archive", async () => (await read(bus, "lobby")).length === 2);
+    const { term } = await archive.lease();
+    const { epoch } = (await archive.generations())[0]!;
+    await archive.startGeneration(term, "later", 3);
+    assert.deepEqual(await request(bus, HistoryErase, { room: "lobby", seq: 1, epoch }), {
+      erased: 1,
+    });
+    const { state } = await manager.streams.info(ROOMS_STREAM);
+    assert.deepEqual([state.messages, state.first_seq], [1, 2]);
+  }));
+
+Deno.test("a repair never undoes an erasure", () =>
+  withPersistence(async (bus, _, __, archive) => {
+    await store(bus, [event("lobby", "1", { content: "secret" })]);
+    await until("the archive", async () => (await read(bus, "lobby")).length === 1);
+    const { epoch } = (await archive.generations())[0]!;
+    const rows = await archive.rows(epoch, [{ room: "lobby", seq: 1 }]);
+    await request(bus, HistoryErase, { room: "lobby", seq: 1 });
+    // An audit that had read the message before.
+    await archive.repair((await archive.lease()).term, epoch, rows);
+    assert.equal((await read(bus, "lobby"))[0]!.content, null);
   }));
