@@ -8,7 +8,13 @@
  */
 import { aptInstall } from "../services/start/apt.ts";
 import { findNatsServer, findOnPath } from "../services/start/nats_server.ts";
-import { findCurrentNats, natsVersion, NOT_AGAIN, selectAgain } from "./harness/current_nats.ts";
+import {
+  findCurrentNats,
+  natsVersion,
+  NOT_AGAIN,
+  selectAgain,
+  without,
+} from "./harness/current_nats.ts";
 import { ROOT } from "./harness/root.ts";
 import { installRuntimes } from "./harness/runtimes.ts";
 
@@ -149,7 +155,7 @@ async function inTwoLanes(
   onCurrent: (quiet: boolean) => Promise<Counts | null>,
 ): Promise<(Counts | null)[]> {
   const [rest, others] = await Promise.all([
-    test("tests", ["--doc", `--ignore=${TORTURE}`, ...FOLDERS]),
+    test("tests", ["--doc", ...await without(FOLDERS, [TORTURE])]),
     test("torture", [TORTURE], { quiet: true }).then(async (torture) => [
       torture,
       await onCurrent(true),
@@ -172,7 +178,7 @@ async function testOnServers(
     if (again.length === 0 || current === null) return [0, 0, 0];
     return await test(
       `tests on nats-server ${current.version}`,
-      [`--ignore=${NOT_AGAIN.join(",")}`, ...again],
+      await without(again, NOT_AGAIN),
       { quiet, env: { NATS_SERVER: current.binary } },
     );
   };

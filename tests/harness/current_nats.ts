@@ -48,6 +48,29 @@ export const NOT_AGAIN: readonly string[] = [
 ];
 
 /**
+ * Returns what to pass to `deno test` for these folders without some of what is in them: the entries of
+ * a folder in its place. (`deno test --ignore` has no effect when several folders are given.)
+ */
+export async function without(
+  paths: readonly string[],
+  left: readonly string[],
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of paths) {
+    if (left.includes(path)) continue;
+    if (!left.some((one) => one.startsWith(`${path}/`))) {
+      found.push(path);
+      continue;
+    }
+    const entries = await Array.fromAsync(Deno.readDir(`${ROOT}${path}`));
+    const names = entries.filter(({ name, isDirectory }) => isDirectory || /_test\.ts$/.test(name))
+      .map(({ name }) => `${path}/${name}`).sort();
+    found.push(...await without(names, left));
+  }
+  return found;
+}
+
+/**
  * Returns the files and folders to run again on the current server when a run is limited to `only`.
  */
 export function selectAgain(only: readonly string[]): string[] {

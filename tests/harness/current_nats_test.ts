@@ -7,6 +7,7 @@ import {
   natsVersion,
   NOT_AGAIN,
   selectAgain,
+  without,
 } from "./current_nats.ts";
 import { ROOT } from "./root.ts";
 
@@ -18,6 +19,15 @@ Deno.test("a limited run repeats only what depends on the server", () => {
     AGAIN_ON_CURRENT.filter((path) => path.startsWith("tests/")),
   );
   assert.deepEqual(selectAgain(["servicesque"]), []);
+});
+
+Deno.test("a folder without some of its files is the list of the others", async () => {
+  assert.deepEqual(await without(["client", "tests/torture"], ["tests/torture"]), ["client"]);
+  const scenarios = await without(["services/kit", "tests/scenarios"], NOT_AGAIN);
+  assert.equal(scenarios[0], "services/kit");
+  assert.ok(scenarios.includes("tests/scenarios/rooms_scenario_test.ts"));
+  for (const path of NOT_AGAIN) assert.ok(!scenarios.includes(path), path);
+  assert.ok(!(await without(["services", "client", "tests"], ["tests/torture"])).includes("tests"));
 });
 
 Deno.test("what runs again on the current server exists", async () => {
