@@ -3,8 +3,9 @@
  * consumer's state on the server is never trusted: the reader counts what it gets, and its user
  * compares the seqs with the archive's position.
  *
- * It pulls batches. A push consumer would wake this process and the server for each message: at 500
- * messages a second in batches of 50 ms that cost 14 us of CPU a delivery more in rooms of five.
+ * It pulls batches. A push consumer would wake this process and the server for each message. In rooms of
+ * five at 500 messages a second, auth, rooms and persistence then took 32 to 42 us of CPU a delivery in the
+ * bench, and 24 to 27 with batches of 50 ms.
  *
  * @module
  */

@@ -70,7 +70,7 @@ export async function attach(options: AttachOptions): Promise<Generation> {
     : options.broken === epoch
     ? "a gateway has received messages that the log no longer has"
     : state.last_seq < same.position
-    ? `it ends at ${state.last_seq}, the archive at ${same.position}`
+    ? `the log ends at ${state.last_seq}, the archive at ${same.position}`
     : await differenceOf(manager, archive, same, stream);
   if (why === null) return same!;
   const first = await firstOf(options, known, stream);

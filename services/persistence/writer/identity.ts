@@ -20,8 +20,8 @@ export function markOf({ seq, time, subject, data }: LogMessage): Mark {
 }
 
 /**
- * Compares the log with a generation of the archive. Returns why it is not the same log; null if it
- * is, or if nothing is left that could be compared.
+ * Compares the log, which reaches the position of a generation of the archive, with that generation.
+ * Returns why it is not the same log; null if it is, or if nothing is left that could be compared.
  */
 export async function differenceOf(
   manager: JetStreamManager,
@@ -30,19 +30,20 @@ export async function differenceOf(
   { state }: StreamInfo,
 ): Promise<string | null> {
   const { position, mark, firstSeq } = generation;
-  if (state.last_seq < position) return `it ends at ${state.last_seq}, the archive at ${position}`;
   if (mark !== null && mark.seq >= state.first_seq) {
     const message = await readMessage(manager, mark.seq);
     if (message !== null) {
       const { time, hash } = markOf(message);
-      return time === mark.time && hash === mark.hash ? null : `message ${mark.seq} is another one`;
+      return time === mark.time && hash === mark.hash
+        ? null
+        : `its message ${mark.seq} is another one`;
     }
   }
   const oldest = Math.max(state.first_seq, firstSeq, position - MAX_COMPARED + 1);
   for (let seq = position; seq >= oldest; seq--) {
     const message = await readMessage(manager, seq);
     const same = message === null ? undefined : await equals(archive, generation, message);
-    if (same !== undefined) return same ? null : `message ${seq} is another one`;
+    if (same !== undefined) return same ? null : `its message ${seq} is another one`;
   }
   return null;
 }
