@@ -1,5 +1,5 @@
 /**
- * Follows the stream of denials. A follower asks JetStream twice a second what is new, and at once when
+ * Follows the stream of denials. A follower asks JetStream about every second what is new, and at once when
  * it hears that something was stored. So it needs no consumer and misses nothing, and it knows for how
  * long it may have missed something: since the last answer.
  *
@@ -13,7 +13,7 @@ import { DenialList, type StoredDenial } from "./denial_list.ts";
 import { type DenialMessage, readDenials } from "./denial_message.ts";
 
 /** How often a follower asks, milliseconds. A denial is effective within a second on every gateway. */
-const SYNC_MS = 500;
+const SYNC_MS = 900;
 
 /** How long one answer of JetStream may take, milliseconds. */
 const TIMEOUT_MS = 2_000;
