@@ -18,5 +18,6 @@ export * from "./namespaces.ts";
 export * from "./presence.ts";
 export * from "./rooms.ts";
 export * from "./subjects.ts";
+export * from "./telemetry/mod.ts";
 export * from "./text.ts";
 export * from "./usage.ts";

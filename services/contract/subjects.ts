@@ -27,6 +27,8 @@ export const SIGNALS = "room.signal.>";
 export const HEADERS = {
   sequence: "Nats-Sequence",
   lastSequence: "Nats-Last-Sequence",
+  /** When the server stored a republished message, RFC 3339; since nats-server 2.10. */
+  storedAt: "Nats-Time-Stamp",
   messageId: "Nats-Msg-Id",
   /** The message and code of a refused request, as NATS services write them (ADR-32). */
   error: "Nats-Service-Error",
@@ -35,9 +37,20 @@ export const HEADERS = {
   /** Set by a gateway on an event that it built and validated itself. */
   checked: "Hopwire-Checked",
   traceparent: "traceparent",
+  /**
+   * On messages: when the gateway had read the frame, microseconds since 1970, `+`, and how many
+   * microseconds later it handed the message to NATS.
+   */
+  sent: "Hopwire-Sent",
   /** On a forwarded HTTP request: the kind of request. On its reply: the HTTP status. */
   http: "Hopwire-Http",
 } as const;
+
+/**
+ * The subject on which nats-server (2.11 and later) reports what it did with a message whose trace is
+ * recorded: `msg_trace` of its configuration.
+ */
+export const NATS_TRACES = "hopwire.trace";
 
 /** The subject to publish a message to be stored on. Carries a `RoomEvent`. */
 export function messageSubject(room: string): string {
