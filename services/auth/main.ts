@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AuthVerify } from "../contract/mod.ts";
+import { AuthVerify, DENIALS_STREAM } from "../contract/mod.ts";
 import { runService, serve } from "../kit/mod.ts";
 import { AUTH_CONFIG, type KeySource, keySourceOf } from "./config.ts";
 import { addTokenRoute } from "./dev_tokens.ts";
@@ -19,6 +19,7 @@ let source: KeySource;
 await runService({
   name: "auth",
   config: AUTH_CONFIG,
+  clockStream: DENIALS_STREAM,
   routes(app, config) {
     // Here rather than in start: reports a wrong configuration without waiting for NATS.
     source = keySourceOf(config);

@@ -132,6 +132,8 @@ export const Grant = z.object({
   presence: PresenceMode,
   /** Absent: any JSON. */
   content: ContentMode.optional(),
+  /** The pattern of the room's namespace. Absent: no pattern of the namespaces file matches. */
+  namespace: z.string().optional(),
   /** How many messages a second one user may send in the namespace of this pattern. */
   rate: z.object({ namespace: z.string(), messages: z.number().positive() }).optional(),
 });

@@ -3,11 +3,19 @@
  *
  * @module
  */
-import { type ServiceContext, StreamPublisher } from "../kit/mod.ts";
+import {
+  type BaseConfig,
+  clock,
+  observeValue,
+  type ServiceContext,
+  SlowMessages,
+  StreamPublisher,
+} from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
 import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createHistoryReader } from "./room/history_reader.ts";
 import { Anchors } from "./room/anchors.ts";
+import { DeliveryHops } from "./room/delivery_hops.ts";
 import { followErasures } from "./room/erased.ts";
 import { followLog } from "./room/log_identity.ts";
 import { createLookups } from "./room/lookups.ts";
@@ -46,7 +54,7 @@ const FIND_LOG_MS = 5_000;
 /** Wires a gateway to NATS and to its HTTP server. */
 export async function startGateway(
   { bus, health, onDrain }: ServiceContext,
-  config: GatewayConfig,
+  config: GatewayConfig & Pick<BaseConfig, "SLOW_MESSAGE_MS">,
   http: HttpServer,
 ): Promise<void> {
   const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
@@ -54,6 +62,10 @@ export async function startGateway(
   let sessions = 0;
   const stats = createStats();
   const flushes = new FlushSchedule(config.FLUSH_WINDOW_MS);
+  const slow = new SlowMessages(config.SLOW_MESSAGE_MS);
+  observeValue("hopwire.messages.slow", () => slow.count);
+  const deliveries = new DeliveryHops(slow);
+  flushes.onWritten((began, ended) => deliveries.written(clock.at(began), clock.at(ended)));
   const memory = new MemoryBudget(config.MEMORY_BUDGET_BYTES);
   const quotas = new Quotas(config);
   const publisher = new StreamPublisher(bus);
@@ -74,7 +86,7 @@ export async function startGateway(
   const grants = createGrants(bus);
   const calls = createCalls(bus);
   const rooms: RoomTable = new RoomTable(
-    { bus, history, stats, flushes, presence, lookups, anchors },
+    { bus, history, stats, flushes, deliveries, presence, lookups, anchors },
     log,
     config.MAX_ROOMS_SERVED,
   );
@@ -105,6 +117,7 @@ export async function startGateway(
     replays: quotas.replays,
     stats,
     userIdsInTraces: config.TRACE_USER_IDS,
+    slow,
     messageId: () => `${id}-${(messages++).toString(36)}`,
   });
   const sessionDeps: SessionDeps = {

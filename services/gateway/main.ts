@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ROOMS_STREAM } from "../contract/mod.ts";
 import { runService } from "../kit/mod.ts";
 import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
@@ -18,6 +19,7 @@ let http: HttpServer;
 await runService({
   name: "gateway",
   config: GATEWAY_CONFIG,
+  clockStream: ROOMS_STREAM,
   drainDeadline: ({ DRAIN_WINDOW_MS }) => DRAIN_WINDOW_MS + DRAIN_REST_MS,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { metrics } from "@opentelemetry/api";
+import { observeValue } from "../kit/mod.ts";
 
 /** The counters of one gateway. All but `connections` and `rooms` count since the start. */
 export interface Stats {
@@ -41,19 +41,12 @@ export function createStats(): Stats {
     slowConsumers: 0,
     authenticationsRefused: 0,
   };
-  const meter = metrics.getMeter("hopwire.gateway");
-  const gauge = (name: string, key: keyof Stats) =>
-    meter.createObservableGauge(name).addCallback((result) => result.observe(stats[key]));
-  const counter = (name: string, key: keyof Stats) =>
-    meter.createObservableCounter(name).addCallback((result) => result.observe(stats[key]));
-  gauge("hopwire.connections", "connections");
-  gauge("hopwire.rooms", "rooms");
-  counter("hopwire.connections.opened", "connected");
-  counter("hopwire.frames.received", "framesIn");
-  counter("hopwire.messages.received", "messagesIn");
-  counter("hopwire.deliveries", "deliveries");
-  counter("hopwire.repairs", "repairs");
-  counter("hopwire.slow_consumers", "slowConsumers");
-  counter("hopwire.authentications.refused", "authenticationsRefused");
+  observeValue("hopwire.rooms", () => stats.rooms);
+  observeValue("hopwire.frames.received", () => stats.framesIn);
+  observeValue("hopwire.messages.received", () => stats.messagesIn);
+  observeValue("hopwire.messages.delivered", () => stats.deliveries);
+  observeValue("hopwire.repairs", () => stats.repairs);
+  observeValue("hopwire.slow_consumers", () => stats.slowConsumers);
+  observeValue("hopwire.authentications.refused", () => stats.authenticationsRefused);
   return stats;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { port, ratio } from "./config.ts";
+import { integer, port, ratio } from "./config.ts";
 import { NATS_CONFIG } from "./nats_config.ts";
 
 /** The schemas of the variables that every service reads. */
@@ -25,5 +25,12 @@ export const BASE_CONFIG = {
   }),
   TRACE_RATIO: ratio().default(1).meta({
     description: "The share of messages that start a trace. A trace that a client started is kept.",
+  }),
+  // A chat feels instant up to about 200 ms.
+  SLOW_MESSAGE_MS: integer(0, 3_600_000).default(200).meta({
+    description:
+      "A message that took longer is exported as a trace although it was not sampled, up " +
+      "to five a second from each process. 0 turns that off.",
+    unit: "ms",
   }),
 } as const;

@@ -1,25 +1,17 @@
 /**
- * Typed messaging over the bus: serve and request endpoints, publish and subscribe to events. Every
- * payload is parsed by its schema before use. The trace context travels in headers.
+ * Typed messaging over the bus: serve endpoints, publish and subscribe to events. Every payload is parsed
+ * by its schema before use. The trace context travels in headers. Requests are in `requests.ts`.
  *
  * @module
  */
-import {
-  type Msg,
-  NoRespondersError,
-  type Subscription,
-  TimeoutError,
-} from "@nats-io/transport-node";
+import type { Msg, Subscription } from "@nats-io/transport-node";
 import type * as z from "zod";
 import {
   describeIssue,
   type Endpoint,
-  type ErrorCode,
-  ERRORS,
   type Fault,
   HEADERS,
   isDelivery,
-  isErrorCode,
   isInbox,
 } from "../contract/mod.ts";
 import { type Bus, createHeaders } from "./bus.ts";
@@ -35,15 +27,13 @@ import {
   traceparentOf,
 } from "./hop.ts";
 import { errorText } from "./log.ts";
+import { processDurations } from "./telemetry/operation_durations.ts";
 
 /**
  * Most requests that one endpoint handles concurrently. It refuses any further request with
  * `unavailable`.
  */
 const MAX_REQUESTS_IN_FLIGHT = 4_096;
-
-/** How long a request waits for its reply by default, milliseconds. */
-const REQUEST_TIMEOUT_MS = 5_000;
 
 /** What a handler receives beside the request or event. */
 export interface MessageInfo {
@@ -73,7 +63,9 @@ export function serve<Request, Reply>(
   ) => Reply | EncodedReply | Promise<Reply | EncodedReply>,
 ): Subscription {
   let inFlight = 0;
+  const durations = processDurations(endpoint.subject);
   const answer = async (message: Msg) => {
+    const began = performance.now();
     const hop = startHop(
       `process ${endpoint.subject}`,
       SpanKind.SERVER,
@@ -95,6 +87,7 @@ export function serve<Request, Reply>(
         inFlight--;
       }
       hop.end();
+      durations.record((performance.now() - began) / 1_000);
     } catch (error) {
       if (!(error instanceof FaultError)) {
         bus.log.error("a request failed", { subject: message.subject, error: errorText(error) });
@@ -102,6 +95,7 @@ export function serve<Request, Reply>(
       const refusal = faultOf(error);
       refuse(message, refusal);
       hop.end(refusal.code);
+      durations.record((performance.now() - began) / 1_000, refusal.code);
     }
   };
   return bus.nats.subscribe(endpoint.subject, {
@@ -138,113 +132,6 @@ function parsePayload<T>(schema: z.ZodType<T>, message: Msg): T {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new FaultError("invalid_format", describeIssue(parsed.error));
   return parsed.data;
-}
-
-/**
- * Sends a request to an endpoint and returns the parsed reply.
- *
- * @param options.timeout how long to wait for the reply, milliseconds; 5,000 by default
- * @param options.context the trace context that the request belongs to
- *
- * @throws {FaultError} with the service's refusal; with `unavailable` if no service answers the
- * endpoint, NATS is disconnected, no reply arrives in time, or the reply does not match its schema
- */
-export async function request<Request, Reply>(
-  bus: Bus,
-  endpoint: Endpoint<Request, Reply>,
-  data: Request,
-  options: { timeout?: number; context?: Context } = {},
-): Promise<Reply> {
-  const hop = startHop(
-    `request ${endpoint.subject}`,
-    SpanKind.CLIENT,
-    options.context ?? ROOT_CONTEXT,
-    natsAttributes("request", endpoint.subject),
-  );
-  try {
-    const message = await requestRaw(bus, endpoint.subject, JSON.stringify(data), {
-      timeout: options.timeout,
-      context: hop.context,
-    });
-    const parsed = endpoint.reply.safeParse(message.json());
-    if (!parsed.success) {
-      bus.log.error("a reply does not match its schema", {
-        subject: endpoint.subject,
-        error: describeIssue(parsed.error),
-      });
-      throw new FaultError("unavailable", undefined, 1_000);
-    }
-    hop.end();
-    return parsed.data;
-  } catch (error) {
-    hop.end(faultOf(error).code);
-    throw error;
-  }
-}
-
-/**
- * Sends a request and returns the raw reply if it is not a refusal.
- *
- * @throws {FaultError} as {@link request} does
- */
-export async function requestRaw(
-  bus: Bus,
-  subject: string,
-  payload: string,
-  options: {
-    timeout?: number;
-    context?: Context;
-    /** Headers to send beside the trace context. */
-    headers?: Record<string, string>;
-    /** The error code if no service answers the subject; `unavailable` by default. */
-    missing?: ErrorCode;
-    /** The error code if no reply arrives in time; `unavailable` by default. */
-    late?: ErrorCode;
-  } = {},
-): Promise<Msg> {
-  if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
-  const headers = createHeaders();
-  const traceparent = traceparentOf(options.context ?? ROOT_CONTEXT);
-  if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
-  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
-  let message: Msg;
-  try {
-    message = await bus.nats.request(subject, payload, {
-      timeout: options.timeout ?? REQUEST_TIMEOUT_MS,
-      headers,
-    });
-  } catch (error) {
-    if (error instanceof NoRespondersError || isNoResponders(error)) {
-      throw new FaultError(
-        options.missing ?? "unavailable",
-        `no service answers ${subject}`,
-        1_000,
-      );
-    }
-    if (error instanceof TimeoutError) {
-      throw new FaultError(
-        options.late ?? "unavailable",
-        `no reply from ${subject} in time`,
-        1_000,
-      );
-    }
-    throw new FaultError("unavailable", undefined, 1_000);
-  }
-  const refusal = message.headers?.get(HEADERS.error);
-  const code = message.headers?.get(HEADERS.errorCode);
-  if (refusal || code) {
-    const retryAfter = message.headers!.get(HEADERS.retryAfter);
-    throw FaultError.from({
-      code: code && isErrorCode(code) ? code : "service_failed",
-      message: refusal || ERRORS.service_failed,
-      ...(/^\d{1,9}$/.test(retryAfter) ? { retryAfter: Number(retryAfter) } : {}),
-    });
-  }
-  return message;
-}
-
-function isNoResponders(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof NoRespondersError;
 }
 
 /**

@@ -3,10 +3,11 @@ import * as z from "zod";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until, within } from "../../tests/harness/wait.ts";
 import { connectBus } from "./bus.ts";
-import { publish, request, requestRaw, serve, subscribe } from "./endpoints.ts";
+import { publish, serve, subscribe } from "./endpoints.ts";
 import { FaultError } from "./fault_error.ts";
 import { contextOf, traceparentOf } from "./hop.ts";
 import { createLogger } from "./log.ts";
+import { request, requestRaw } from "./requests.ts";
 
 const Double = {
   subject: "test.double",

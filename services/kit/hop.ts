@@ -87,15 +87,18 @@ export interface Hop {
   context: Context;
   /** The span; one that ignores everything if the trace is not recorded. */
   span: Span;
-  /** Ends the span. `failure` is an error code or text. */
-  end(failure?: string): void;
+  /**
+   * Ends the span. `failure` is an error code or text. `at` is when the hop ended, microseconds since
+   * 1970; now by default.
+   */
+  end(failure?: string, at?: number): void;
 }
 
 /**
- * Whether an exporter is present. Without Deno's exporter a span copies its parent's context. With
+ * Whether this process exports telemetry: whether an exporter is present. Without Deno's exporter a span copies its parent's context. With
  * it, even an unsampled span gets an id of its own.
  */
-const recording = (() => {
+export const TELEMETRY_ON: boolean = (() => {
   const parent = contextOf("00-00000000000000000000000000000001-0000000000000001-00");
   const id = tracer.startSpan("", {}, parent).spanContext().spanId;
   return id !== "0000000000000001" && id !== INVALID_SPANID;
@@ -159,30 +162,33 @@ class UnrecordedContext implements Context {
 
 /**
  * Starts a hop under `parent`. If its trace is not recorded, the hop costs nothing. `attributes`
- * follow OpenTelemetry's messaging conventions; see {@link natsAttributes}. `startTime` is in
- * milliseconds since 1970; now by default.
+ * follow OpenTelemetry's messaging conventions; see {@link natsAttributes}. `from` is when the hop began,
+ * microseconds since 1970; now by default.
  */
 export function startHop(
   name: string,
   kind: SpanKind,
   parent: Context,
   attributes: Attributes,
-  startTime?: number,
+  from?: number,
 ): Hop {
-  if (!recording || unsampled(parent)) return { context: parent, span: NOT_RECORDED, end: nothing };
+  if (!TELEMETRY_ON || unsampled(parent)) {
+    return { context: parent, span: NOT_RECORDED, end: nothing };
+  }
   if (ratio < 1 && parent === ROOT_CONTEXT && Math.random() >= ratio) {
     return { context: new UnrecordedContext(), span: NOT_RECORDED, end: nothing };
   }
+  const startTime = from === undefined ? undefined : from / 1_000;
   const span = tracer.startSpan(name, { kind, attributes, startTime }, parent);
   return {
     context: trace.setSpan(parent, span),
     span,
-    end(failure) {
+    end(failure, at) {
       if (failure !== undefined) {
         span.setAttribute("error.type", failure);
         span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
       }
-      span.end();
+      span.end(at === undefined ? undefined : at / 1_000);
     },
   };
 }

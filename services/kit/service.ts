@@ -10,9 +10,10 @@ import { type Bus, connectBus } from "./bus.ts";
 import { BASE_CONFIG } from "./base_config.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { addHealthRoutes, createHealth, type Health } from "./health.ts";
-import { setTraceRatio } from "./hop.ts";
+import { setTraceRatio, TELEMETRY_ON } from "./hop.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
+import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
 
 /** How long a drain may take by default, milliseconds. */
 const DRAIN_DEADLINE_MS = 10_000;
@@ -58,6 +59,11 @@ export interface ServiceOptions<Shape extends z.ZodRawShape> {
     config: BaseConfig & z.infer<z.ZodObject<Shape>>,
     log: Logger,
   ) => Promise<() => void | Promise<void>>;
+  /**
+   * A stream whose information this service's user of NATS may request: the answer tells the server's time,
+   * with which the service compares its clock.
+   */
+  clockStream?: string;
   /** How long a drain may take, milliseconds. The process then exits. Default: 10,000. */
   drainDeadline?: (config: BaseConfig & z.infer<z.ZodObject<Shape>>) => number;
   /** Starts the service's own parts. Called once the process is connected to NATS. */
@@ -164,6 +170,12 @@ export async function runService<Shape extends z.ZodRawShape>(
       error,
     )
   );
+  if (TELEMETRY_ON) {
+    drainSteps.push(exportProcessMetrics(), exportBusMetrics(bus!));
+    if (options.clockStream !== undefined) {
+      drainSteps.push(followServerClock(bus!, options.clockStream));
+    }
+  }
   try {
     await options.start(
       { name, log, bus: bus!, health, onDrain: (step) => void drainSteps.push(step) },

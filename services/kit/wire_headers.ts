@@ -68,6 +68,38 @@ export function wireHeaderNumber(message: Msg, name: Uint8Array): number {
   return value;
 }
 
+/** Where a header's value is. */
+export interface HeaderValue {
+  /** The bytes of the message, or more. */
+  bytes: Uint8Array;
+  /** The index of its first byte. */
+  at: number;
+  /** The index after its last byte. */
+  end: number;
+}
+
+/**
+ * Returns where the value of a message's header is, or null if it is missing. `name` comes from {@link
+ * headerName}. Of several with that name the first one counts, or the last one with `last`: NATS adds its
+ * own headers at the end.
+ */
+export function headerValueAt(message: Msg, name: Uint8Array, last = false): HeaderValue | null {
+  const { _rdata: bytes, _msg: info } = message as unknown as RawMessage;
+  if (bytes === undefined || info === undefined) {
+    const key = new TextDecoder().decode(name.subarray(0, -1));
+    const text = last ? message.headers?.last(key) : message.headers?.get(key);
+    if (!text) return null;
+    const encoded = Buffer.from(text);
+    return { bytes: encoded, at: 0, end: encoded.length };
+  }
+  let at = valueAt(bytes, info.hdr, name);
+  if (at < 0) return null;
+  if (last) {
+    for (let next = at; next >= 0; next = valueAt(bytes, info.hdr, name, next)) at = next;
+  }
+  return { bytes, at, end: bytes.indexOf(RETURN, at) };
+}
+
 const TRACEPARENT = headerName(HEADERS.traceparent);
 
 /**
@@ -82,6 +114,11 @@ export function recordedTraceparent(message: Msg): string | undefined {
   }
   const traceparent = wireHeader(message, TRACEPARENT);
   return isSampled(traceparent) ? traceparent : undefined;
+}
+
+/** Returns a message's `traceparent`, whether its trace is recorded or not; undefined if it has none. */
+export function wireTraceparent(message: Msg): string | undefined {
+  return wireHeader(message, TRACEPARENT);
 }
 
 /** Returns the offset of a header's first value after `from`, or -1 if there is none. */

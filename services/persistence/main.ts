@@ -4,14 +4,17 @@
  *
  * @module
  */
+import { ROOMS_STREAM } from "../contract/mod.ts";
 import { readNamespaces, runService } from "../kit/mod.ts";
 import { PERSISTENCE_CONFIG } from "./config.ts";
 import { openArchive } from "./archive/open_archive.ts";
 import { runPersistence } from "./persistence.ts";
+import { createArchiveHops } from "./writer/hops.ts";
 
 await runService({
   name: "persistence",
   config: PERSISTENCE_CONFIG,
+  clockStream: ROOMS_STREAM,
   async start(context, config) {
     const namespaces = await readNamespaces(config.NAMESPACES_FILE);
     const archive = await openArchive(config);
@@ -22,6 +25,7 @@ await runService({
       batchMs: config.ARCHIVE_BATCH_MS,
       retentionMs: config.RETENTION_MS,
       auditMs: config.AUDIT_MS,
+      hops: createArchiveHops(namespaces, config.SLOW_MESSAGE_MS),
       retention: namespaces.map(({ pattern, history }) => ({ pattern, ...history })),
     });
   },

@@ -23,6 +23,7 @@ import { repeat } from "./repeat.ts";
 import { erase } from "./retention/erasure.ts";
 import { applyRetention, dueAt, type RetentionRule } from "./retention/retention.ts";
 import { API_TIMEOUT_MS, Archiver } from "./writer/archiver.ts";
+import { type ArchiveHops, createArchiveHops } from "./writer/hops.ts";
 import { serveLogConfirm } from "./writer/log_authority.ts";
 import { WriterEndpoints } from "./writer/writer_endpoints.ts";
 import { keepLease } from "./writer/lease_keeper.ts";
@@ -49,6 +50,8 @@ export interface PersistenceOptions {
   retentionMs: number;
   /** How often the continuous audit compares another part of the log, milliseconds. */
   auditMs: number;
+  /** Measures what archiving takes. */
+  hops?: ArchiveHops;
 }
 
 /**
@@ -89,6 +92,7 @@ export async function runPersistence(
     batch,
     batchMs,
     dueOf: (room, storedAt) => dueAt(retention, room, storedAt),
+    hops: options.hops ?? createArchiveHops([], 0),
     onAttached: () => endpoints.attached(),
     onReleased: () => void endpoints.released(),
     async verify(term, generation) {

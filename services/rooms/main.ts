@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DENIALS_STREAM } from "../contract/mod.ts";
 import { readNamespaces, runService } from "../kit/mod.ts";
 import { ROOMS_CONFIG } from "./config.ts";
 import { serveModeration } from "./moderation.ts";
@@ -14,6 +15,7 @@ import { serveRooms } from "./serve_rooms.ts";
 await runService({
   name: "rooms",
   config: ROOMS_CONFIG,
+  clockStream: DENIALS_STREAM,
   async start({ bus, onDrain }, config) {
     const rules = rulesOf(await readNamespaces(config.NAMESPACES_FILE));
     const rosters = await followRosters(bus);

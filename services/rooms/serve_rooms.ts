@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  DEFAULT_NAMESPACE,
   namespaceOf,
   ROOMS_RULES,
   RoomsJoin,
@@ -51,7 +52,8 @@ export function serveRooms(
           const { stored, presence, content: mode, pattern, rate: { messages } } = namespace;
           const rate = messages === undefined ? undefined : { namespace: pattern, messages };
           const content = mode === "any" ? undefined : mode;
-          return { grant: { rights, stored, presence, content, rate } };
+          const known = namespace === DEFAULT_NAMESPACE ? undefined : pattern;
+          return { grant: { rights, stored, presence, content, namespace: known, rate } };
         } catch (error) {
           return { error: faultOf(error) };
         }

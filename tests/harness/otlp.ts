@@ -41,6 +41,9 @@ export interface ReceivedSpan {
   /** OTLP's span kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   kind: number;
   durationMs: number;
+  /** Microseconds since 1970. */
+  start: number;
+  end: number;
   attributes: Record<string, string | number | boolean | undefined>;
 }
 
@@ -72,6 +75,8 @@ export function startOtlpReceiver(): OtlpReceiver {
               kind: span.kind,
               durationMs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) /
                 1e6,
+              start: Number(BigInt(span.startTimeUnixNano) / 1_000n),
+              end: Number(BigInt(span.endTimeUnixNano) / 1_000n),
               attributes: plain(span.attributes),
             });
           }

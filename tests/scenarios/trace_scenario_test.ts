@@ -40,42 +40,61 @@ Deno.test("one trace covers every hop of a message, with the right parents", asy
   const { seq } = await clients[0].take("ack");
   for (const client of clients) await client.take("room-message");
 
+  const HOPS = 2 + 2 * 3 + 2;
   const ofTrace = () => receiver.spans.filter((span) => span.traceId === traceId);
-  const spans = await until("all five spans", () => {
+  const spans = await until(`all ${HOPS} spans`, () => {
     const found = ofTrace();
-    return found.length >= 5 && found.some(({ service }) => service === "persistence") && found;
+    return found.length >= HOPS && found;
   });
   const only = (name: string, count = 1): ReceivedSpan[] => {
     const found = spans.filter((span) => span.name === name);
     assert.equal(found.length, count, `${name}: ${JSON.stringify(spans, null, 1)}`);
+    for (const { attributes } of found) assert.equal(attributes["hopwire.hop"], name);
     return found;
   };
-  const [receive] = only("receive message") as [ReceivedSpan];
+  const childOf = (name: string, parent: ReceivedSpan): ReceivedSpan => {
+    const found = spans.filter((one) => one.name === name && one.parentSpanId === parent.spanId);
+    assert.equal(found.length, 1, `${name}: ${JSON.stringify(spans, null, 1)}`);
+    return found[0]!;
+  };
+  const [receive] = only("edge.receive") as [ReceivedSpan];
   assert.equal(receive.parentSpanId, clientSpan);
   assert.equal(receive.kind, 2);
   assert.equal(receive.attributes["hopwire.room"], "chat.lobby");
 
-  const [send] = only("send room.message") as [ReceivedSpan];
-  assert.equal(send.parentSpanId, receive.spanId);
-  assert.equal(send.kind, 4);
-  assert.equal(send.attributes["messaging.system"], "nats");
-  assert.equal(send.attributes["messaging.destination.name"], messageSubject("chat.lobby"));
-  assert.equal(send.attributes["messaging.operation.name"], "send");
+  const [store] = only("bus.store") as [ReceivedSpan];
+  assert.equal(store.parentSpanId, receive.spanId);
+  assert.equal(store.kind, 4);
+  assert.equal(store.attributes["messaging.system"], "nats");
+  assert.equal(store.attributes["messaging.destination.name"], messageSubject("chat.lobby"));
+  assert.equal(store.attributes["messaging.operation.name"], "send");
+  assert.equal(store.attributes["hopwire.seq"], seq);
+  assert.equal(store.start, receive.end);
 
-  const deliveries = only("deliver room.live", 2);
-  for (const delivery of deliveries) {
-    assert.equal(delivery.parentSpanId, send.spanId);
-    assert.equal(delivery.kind, 5);
-    assert.equal(delivery.attributes["hopwire.seq"], seq);
+  const members: unknown[] = [];
+  for (const deliver of only("bus.deliver", 2)) {
+    assert.equal(deliver.parentSpanId, store.spanId);
+    assert.equal(deliver.kind, 5);
+    assert.equal(deliver.attributes["hopwire.seq"], seq);
+    const queue = childOf("edge.queue", deliver);
+    const fanout = childOf("edge.fanout", queue);
+    members.push(fanout.attributes["hopwire.members"]);
+    // The hops tile the path: each begins where the one before it ends.
+    assert.deepEqual([queue.start, fanout.start], [deliver.end, queue.end]);
+    assert.ok(deliver.start >= store.start && deliver.start <= deliver.end);
+    for (const { start, end } of [deliver, queue, fanout]) assert.ok(start <= end);
+    // On servers that do not tell when they stored it, the hop begins with the hand-over.
+    if (deliver.attributes["hopwire.includes_store"]) assert.equal(deliver.start, receive.end);
   }
-  assert.deepEqual(deliveries.map(({ attributes }) => attributes["hopwire.fanout"]).sort(), [1, 2]);
+  assert.deepEqual(members.sort(), [1, 2]);
 
-  const [archive] = only("process room.message") as [ReceivedSpan];
-  assert.equal(archive.service, "persistence");
-  assert.equal(archive.parentSpanId, send.spanId);
-  assert.equal(archive.kind, 5);
-  assert.equal(archive.attributes["messaging.system"], "nats");
-  assert.equal(spans.length, 5, JSON.stringify(spans, null, 1));
+  const [wait] = only("archive.wait") as [ReceivedSpan];
+  assert.equal(wait.service, "persistence");
+  assert.equal(wait.parentSpanId, store.spanId);
+  assert.equal(wait.kind, 5);
+  const commit = childOf("archive.store", wait);
+  assert.equal(commit.start, wait.end);
+  assert.equal(spans.length, HOPS, JSON.stringify(spans, null, 1));
 });
 
 Deno.test("a message without a client's trace starts one, and requests between services join theirs", async () => {
@@ -87,15 +106,15 @@ Deno.test("a message without a client's trace starts one, and requests between s
   ann.send({ type: "message", room: "lobby", content: 1, id: "1" });
   await ann.take("ack");
   await until("the trace of the message", () => {
-    const root = receiver.spans.find(({ name }) => name === "receive message");
+    const root = receiver.spans.find(({ name }) => name === "edge.receive");
     return root !== undefined && root.parentSpanId === "" &&
-      receiver.spans.filter(({ traceId }) => traceId === root.traceId).length === 4;
+      receiver.spans.filter(({ traceId }) => traceId === root.traceId).length === 7;
   });
   await until("the trace of the join, across the two services", () => {
     const served = receiver.spans.find(({ name }) => name === "process rooms.join");
     const asked = receiver.spans.find(({ spanId }) => spanId === served?.parentSpanId);
     const root = receiver.spans.find(({ spanId }) => spanId === asked?.parentSpanId);
-    return asked?.name === "request rooms.join" && root?.name === "receive subscribe";
+    return asked?.name === "rooms.join" && root?.name === "receive subscribe";
   });
 });
 
@@ -114,7 +133,7 @@ Deno.test("nothing is recorded if the client's trace is not sampled", async () =
   // The second message's spans arrive after the first one's would have.
   await until(
     "the second message's trace",
-    () => receiver.spans.some(({ name }) => name === "process room.message"),
+    () => receiver.spans.some(({ name }) => name === "archive.store"),
   );
   assert.deepEqual(receiver.spans.filter(({ traceId }) => traceId === unsampled), []);
 });
@@ -143,9 +162,9 @@ Deno.test("TRACE_RATIO determines the share of recorded traces that begin here",
     assert.match(contexts[2]!, new RegExp(`^00-${sampled}-[0-9a-f]{16}-01$`));
     await until(
       "the trace that the client had begun",
-      () => receiver.spans.some(({ name }) => name === "process room.message"),
+      () => receiver.spans.some(({ name }) => name === "archive.store"),
     );
-    const hops = receiver.spans.filter(({ name }) => /^(receive|send|process|request)/.test(name));
+    const hops = receiver.spans.filter(({ attributes }) => attributes["hopwire.hop"] !== undefined);
     assert.deepEqual(new Set(hops.map(({ traceId }) => traceId)), new Set([sampled]));
   } finally {
     await bus.close();

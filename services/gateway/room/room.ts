@@ -17,18 +17,18 @@ import {
   unstoredSubject,
 } from "../../contract/mod.ts";
 import {
-  contextOf,
+  clock,
   errorText,
   FaultError,
   hasWireHeader,
   headerName,
-  natsAttributes,
-  recordedTraceparent,
-  SpanKind,
-  startHop,
+  hopDurationsOf,
+  messageTimes,
+  TELEMETRY_ON,
   wireHeaderNumber,
   withDeadline,
 } from "../../kit/mod.ts";
+import type { Arrival, Destination } from "./delivery_hops.ts";
 import { Feed } from "./feed.ts";
 import { encodeFrame, messageFrame, signalFrame } from "../wire/frame.ts";
 import { erasedFrame } from "./erased.ts";
@@ -61,13 +61,18 @@ export class Room {
   /** Null if the room has no presence. */
   readonly presence: RoomPresence | null;
   readonly #subscriptions: Subscription[];
+  readonly #messages: Destination;
+  readonly #signals: Destination;
   /** Counts erasures: what was read before the last one may hold what was erased. */
   erasures = 0;
   /** Whether the window holds every message after its floor. */
   #complete = true;
 
-  constructor(name: string, { stored, presence }: Grant, deps: RoomDeps) {
+  constructor(name: string, { stored, presence, namespace }: Grant, deps: RoomDeps) {
     this.name = name;
+    const hops = hopDurationsOf(namespace);
+    this.#messages = { room: name, hops, signal: false };
+    this.#signals = { room: name, hops, signal: true };
     this.stored = stored;
     this.window = new Window(deps.windows);
     this.#deps = deps;
@@ -241,16 +246,16 @@ export class Room {
     const seq = wireHeaderNumber(message, SEQUENCE);
     const own = hasWireHeader(message, CHECKED);
     const event = own ? message.data : validatedEvent(message.data, this.name, RoomEvent);
-    const traceparent = recordedTraceparent(message);
+    const arrival = arrivalOf(message, own);
     if (!this.stored) {
-      if (event !== null) this.#deliver({ seq: 0, prev: 0, event, traceparent }, 0);
+      if (event !== null) this.#deliver({ seq: 0, prev: 0, event, arrival }, 0);
       return;
     }
     // Not a copy that the server republished: only those carry a sequence.
     if (Number.isNaN(seq)) return;
     const prev = wireHeaderNumber(message, LAST_SEQUENCE);
     this.#deps.anchors.note(seq, message.data);
-    if (event !== null) return this.#sequencer.accept({ seq, prev, event, traceparent });
+    if (event !== null) return this.#sequencer.accept({ seq, prev, event, arrival });
     // It is stored, so it keeps its place in the order. The archive shows the same placeholder.
     this.#deps.bus.log.warn("replaced an invalid event by a placeholder", {
       subject: message.subject,
@@ -261,26 +266,12 @@ export class Room {
   #deliver(entry: Entry, prev: number): void {
     const frame = messageFrame(entry.event, entry.seq, prev);
     if (frame === null) return;
-    const hop = entry.traceparent !== undefined
-      ? startHop(
-        `deliver room.${this.stored ? "live" : "unstored"}`,
-        SpanKind.CONSUMER,
-        contextOf(entry.traceparent),
-        {
-          ...natsAttributes(
-            "process",
-            this.stored ? liveSubject(this.name) : unstoredSubject(this.name),
-          ),
-          "hopwire.room": this.name,
-          "hopwire.seq": entry.seq,
-          "hopwire.fanout": this.members.length,
-        },
-      )
-      : null;
     if (this.stored) this.window.push({ seq: entry.seq, frame });
-    this.#deps.stats.deliveries += this.members.length;
+    const { arrival } = entry;
+    const { length } = this.members;
+    this.#deps.stats.deliveries += length;
     this.#feed.push(frame);
-    hop?.end();
+    if (arrival) this.#deps.deliveries.note(arrival, this.#messages, entry.seq, length);
   }
 
   #signal(message: Msg): void {
@@ -295,5 +286,13 @@ export class Room {
       });
     }
     this.#feed.push(frame, true);
+    const arrival = arrivalOf(message, own);
+    if (arrival) this.#deps.deliveries.note(arrival, this.#signals, 0, this.members.length);
   }
+}
+
+/** How a message arrived. Only the times that a gateway wrote are believed. */
+function arrivalOf(message: Msg, own: boolean): Arrival | undefined {
+  if (!TELEMETRY_ON || !own) return undefined;
+  return { message, times: messageTimes(message), read: clock.now() };
 }

@@ -7,6 +7,7 @@ import type { RosterPart } from "../../contract/mod.ts";
 import type { Bus } from "../../kit/mod.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import type { Anchors } from "./anchors.ts";
+import type { DeliveryHops } from "./delivery_hops.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { LogHead } from "./log_head.ts";
 import type { Presence } from "./presence.ts";
@@ -27,6 +28,8 @@ export interface RoomDeps {
   stats: RoomStats;
   windows: WindowBudget;
   flushes: FlushSchedule;
+  /** Measures what deliveries take. */
+  deliveries: DeliveryHops;
   /**
    * Reads where a room's log ends.
    *

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Arrival } from "./delivery_hops.ts";
 
 /** A stored message, live or from the archive. */
 export interface Entry {
@@ -15,8 +16,8 @@ export interface Entry {
   prev: number;
   /** The event's JSON. */
   event: Uint8Array;
-  /** W3C trace context of a live message, if its trace is recorded. */
-  traceparent?: string;
+  /** How a live message arrived. */
+  arrival?: Arrival;
 }
 
 /** One page of the archive. */

@@ -5,9 +5,15 @@
  */
 import { type ClientFrame, MAX_FRAMES_BEFORE_JOIN } from "../../contract/mod.ts";
 
+/** A frame that waits, and when it was read: a monotonic time in milliseconds. */
+export interface HeldFrame {
+  frame: ClientFrame;
+  readAt: number;
+}
+
 /** See the module's doc. */
 export class JoinQueue {
-  readonly #rooms = new Map<string, { frames: ClientFrame[]; bytes: number }>();
+  readonly #rooms = new Map<string, { frames: HeldFrame[]; bytes: number }>();
   #held = 0;
   #heldBytes = 0;
 
@@ -44,10 +50,10 @@ export class JoinQueue {
   }
 
   /** Holds a frame for a room that is being joined. Returns false, and holds nothing, when full. */
-  hold(room: string, frame: ClientFrame, bytes: number): boolean {
+  hold(room: string, frame: ClientFrame, bytes: number, readAt: number): boolean {
     if (this.#held >= MAX_FRAMES_BEFORE_JOIN) return false;
     const waiting = this.#rooms.get(room)!;
-    waiting.frames.push(frame);
+    waiting.frames.push({ frame, readAt });
     waiting.bytes += bytes;
     this.#held++;
     this.#heldBytes += bytes;
@@ -55,7 +61,7 @@ export class JoinQueue {
   }
 
   /** A join has ended. Returns the frames that waited for it, in order. */
-  end(room: string): ClientFrame[] {
+  end(room: string): HeldFrame[] {
     const { frames, bytes } = this.#rooms.get(room) ?? { frames: [], bytes: 0 };
     this.#rooms.delete(room);
     this.#held -= frames.length;

@@ -13,6 +13,8 @@ const MAX_JOINS = 32;
 /** A session, as its joins need it. */
 export interface JoiningSession {
   readonly reading: { pause(reason: PauseReason): void; resume(reason: PauseReason): void };
+  /** When the frame that is being executed was read. */
+  readAt: number;
   /** Executes a frame. */
   accept(frame: ClientFrame): void;
 }
@@ -54,7 +56,7 @@ export class Joining {
    * false, and holds nothing, when too many frames wait.
    */
   hold(room: string, frame: ClientFrame, bytes: number): boolean {
-    if (!this.#queue!.hold(room, frame, bytes)) return false;
+    if (!this.#queue!.hold(room, frame, bytes, this.#session.readAt)) return false;
     this.#session.reading.pause("frames");
     return true;
   }
@@ -64,7 +66,10 @@ export class Joining {
     const queue = this.#queue!;
     const held = queue.end(room);
     if (queue.size === 0) this.#queue = null;
-    for (const frame of held) this.#session.accept(frame);
+    for (const { frame, readAt } of held) {
+      this.#session.readAt = readAt;
+      this.#session.accept(frame);
+    }
     if ((this.#queue?.held ?? 0) === 0) this.#session.reading.resume("frames");
     if ((this.#queue?.size ?? 0) < MAX_JOINS) this.#session.reading.resume("joins");
   }

@@ -81,6 +81,8 @@ export class Session {
   pageBytes = 0;
   /** Bytes of the frame that is being executed. */
   frameBytes = 0;
+  /** When that frame was read, by a monotonic clock in milliseconds. */
+  readAt = 0;
   /** Requests under way; see `MAX_PENDING_ANSWERS`. */
   pendingAnswers = 0;
   readonly #deps: SessionDeps;
@@ -136,13 +138,14 @@ export class Session {
     }
     // Whatever it says, it needs the identity.
     if (this.#verifying && this.identity === null) this.reading.pause("token");
-    this.reading.receive(text);
+    this.reading.receive(text, now);
   }
 
-  /** Runs the text of one frame. */
-  run(text: string): void {
+  /** Runs the text of one frame, which was read at a monotonic time in milliseconds. */
+  run(text: string, readAt: number): void {
     if (this.closed) return;
     this.frameBytes = text.length;
+    this.readAt = readAt;
     const parsed = parseClientFrame(text);
     if (parsed.ok) return this.accept(parsed.frame);
     const { id, room, ...refusal } = parsed.error;

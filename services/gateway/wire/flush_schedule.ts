@@ -32,6 +32,7 @@ export class FlushSchedule {
   /** The pause that began at the end of the last flush, and that time; milliseconds. */
   #pause = 0;
   #flushedAt = 0;
+  #onWritten: ((began: number, ended: number) => void) | null = null;
 
   /**
    * `maxDelay` is the longest that a frame waits for a flush, milliseconds; 0 delays nothing. `now` is
@@ -40,6 +41,14 @@ export class FlushSchedule {
   constructor(maxDelay: number, now: () => number = () => performance.now()) {
     this.#maxDelay = maxDelay;
     this.#now = now;
+  }
+
+  /**
+   * Calls back after each flush, with the times at which the first write of the flush began and the last
+   * one had been handed to the system.
+   */
+  onWritten(callback: (began: number, ended: number) => void): void {
+    this.#onWritten = callback;
   }
 
   /** Whether any room has frames queued that its members' outboxes do not have yet. */
@@ -79,11 +88,13 @@ export class FlushSchedule {
     const feeds = this.#feeds;
     for (let i = 0; i < feeds.length; i++) feeds[i]!.flush();
     feeds.length = 0;
+    const writing = this.#now();
     const outboxes = this.#outboxes;
     for (let i = 0; i < outboxes.length; i++) outboxes[i]!.flush();
     outboxes.length = 0;
     this.#scheduled = false;
     this.#flushedAt = this.#now();
+    this.#onWritten?.(writing, this.#flushedAt);
     const earned = (this.#flushedAt - began) * PAUSE_PER_WRITE_MS;
     this.#pause = Math.min(this.#maxDelay, remaining + earned);
   };

@@ -9,6 +9,7 @@ import type { Writable } from "node:stream";
 import type { Batch } from "./batch.ts";
 import type { FlushSchedule } from "./flush_schedule.ts";
 import type { Frame } from "./frame.ts";
+import { hopDurationsOf, TELEMETRY_ON } from "../../kit/mod.ts";
 import { COUNTED_BYTES, type MemoryBudget } from "./memory_budget.ts";
 
 /** Queued bytes above which droppable frames are skipped: a reader that keeps up queues far less. */
@@ -16,6 +17,9 @@ const DROP_ABOVE_BYTES = 64 * 1024;
 
 /** Queued bytes from which a socket counts as congested, and below which it counts as drained. */
 const CONGESTED_BYTES = 64 * 1024;
+
+/** The outcome of `edge.fanout` for a reader whose socket was blocked. */
+const SLOW_READER = "slow_reader";
 
 /** The owner of an outbox. */
 export interface OutboxOwner {
@@ -34,6 +38,7 @@ export class Outbox {
   #pendingBytes = 0;
   #closed = false;
   #scheduled = false;
+  #blocked = false;
 
   /**
    * The outbox calls the owner's `overflowed` when more than `maxBytes` are queued, and reports to `memory`
@@ -99,7 +104,26 @@ export class Outbox {
     const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending, this.#pendingBytes);
     pending.length = 0;
     this.#pendingBytes = 0;
-    if (!this.#socket.destroyed) this.#socket.write(bytes);
+    if (this.#socket.destroyed) return;
+    if (!this.#socket.write(bytes) && !this.#blocked) this.#block();
+  }
+
+  /**
+   * The socket has taken a write but cannot pass it on to the system, because the reader is slow. Measures
+   * how long that lasts. Rare: a reader that keeps up never blocks it.
+   */
+  #block(): void {
+    if (!TELEMETRY_ON) return;
+    this.#blocked = true;
+    const since = performance.now();
+    const done = () => {
+      this.#socket.off("drain", done);
+      this.#socket.off("close", done);
+      this.#blocked = false;
+      hopDurationsOf().record("edge.fanout", (performance.now() - since) / 1_000, SLOW_READER);
+    };
+    this.#socket.on("drain", done);
+    this.#socket.on("close", done);
   }
 
   /** Resolves when the outbox is no longer congested or the socket has closed. Never rejects. */

@@ -16,8 +16,9 @@ import {
   type RosterPart,
 } from "../../contract/mod.ts";
 import type { Bus } from "../bus.ts";
-import { request, subscribe } from "../endpoints.ts";
+import { subscribe } from "../endpoints.ts";
 import { errorText } from "../log.ts";
+import { request } from "../requests.ts";
 import { PresenceView } from "./presence_view.ts";
 import type { Roster, RosterListener } from "./roster.ts";
 import { readState } from "./state_reader.ts";

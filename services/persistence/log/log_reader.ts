@@ -38,6 +38,8 @@ export interface ReadMessage extends LogMessage {
   receivedAt: number;
   /** The message's trace context, if its trace is recorded. */
   traceparent: string | undefined;
+  /** The message as it arrived. */
+  raw?: Msg;
 }
 
 /** Options of {@link LogReader}. */
@@ -227,6 +229,7 @@ function parseDelivery(message: Msg): { message: ReadMessage; delivery: number }
       receivedAt: Date.now(),
       data: message.data,
       traceparent: recordedTraceparent(message),
+      raw: message,
     },
   };
 }

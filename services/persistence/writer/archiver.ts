@@ -14,7 +14,7 @@ import { LogReader, type ReadMessage } from "../log/log_reader.ts";
 import type { LogLimits } from "../log/stream.ts";
 import { attach } from "./attach.ts";
 import { BatchBuilder } from "./batch_builder.ts";
-import { startHops } from "./hops.ts";
+import type { ArchiveHops } from "./hops.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { serverOf } from "./log_authority.ts";
 
@@ -48,6 +48,8 @@ export interface ArchiverOptions {
    * null if it keeps everything.
    */
   dueOf(room: string, storedAt: number): number | null;
+  /** Measures what messages took. */
+  hops: ArchiveHops;
   /** Called when this instance archives a log, and when it no longer does. */
   onAttached(): void;
   onReleased(): void;
@@ -220,17 +222,17 @@ export class Archiver {
     builder: BatchBuilder,
     messages: readonly ReadMessage[],
   ): Promise<void> {
-    const hops = startHops(messages);
+    const ended = this.#options.hops.begin(messages);
     try {
       for await (const batch of builder.build(messages)) {
         await this.#options.archive.append(term, batch);
         this.#advance(builder);
       }
     } catch (error) {
-      for (const hop of hops) hop.end("unavailable");
+      ended("unavailable");
       throw error;
     }
-    for (const hop of hops) hop.end();
+    ended();
   }
 
   /**

@@ -1,29 +1,109 @@
 /**
- * The hops of a batch, for messages whose trace is recorded.
+ * Measures what messages took to be archived: the wait for their batch, and the batch's transaction.
  *
  * @module
  */
-import { roomOfSubject } from "../../contract/mod.ts";
-import { contextOf, type Hop, natsAttributes, SpanKind, startHop } from "../../kit/mod.ts";
+import {
+  type Namespace,
+  namespaceOf,
+  NO_NAMESPACE,
+  roomOfSubject,
+  SPAN_ATTRIBUTES,
+} from "../../contract/mod.ts";
+import {
+  clock,
+  type Context,
+  contextOf,
+  exportHop,
+  hopDurationsOf,
+  natsAttributes,
+  observeValue,
+  secondsBetween,
+  SlowMessages,
+  SpanKind,
+  TELEMETRY_ON,
+  wireTraceparent,
+} from "../../kit/mod.ts";
 import type { ReadMessage } from "../log/log_reader.ts";
 
-/** Starts a hop for each message whose trace is recorded, from the time it was received. */
-export function startHops(messages: readonly ReadMessage[]): Hop[] {
-  const hops: Hop[] = [];
-  for (const message of messages) {
-    if (message.traceparent === undefined) continue;
-    hops.push(startHop(
-      "process room.message",
-      SpanKind.CONSUMER,
-      contextOf(message.traceparent),
-      {
-        ...natsAttributes("process", message.subject),
-        "hopwire.room": roomOfSubject(message.subject),
-        "hopwire.seq": message.seq,
-        "messaging.batch.message_count": messages.length,
-      },
-      message.receivedAt,
-    ));
-  }
-  return hops;
+/** See the module's doc. */
+export interface ArchiveHops {
+  /**
+   * A batch begins. Call what it returns once, when the batch is committed, or with an error code when it
+   * is not.
+   */
+  begin(messages: readonly ReadMessage[]): (failure?: string) => void;
+}
+
+const nothing = () => {};
+
+/** `slowMs` is when a message is exported although it was not sampled, milliseconds; 0 is never. */
+export function createArchiveHops(
+  namespaces: readonly Namespace[],
+  slowMs: number,
+): ArchiveHops {
+  if (!TELEMETRY_ON) return { begin: () => nothing };
+  const slow = new SlowMessages(slowMs);
+  observeValue("hopwire.messages.slow", () => slow.count);
+  const patternOf = (room: string) => {
+    const found = namespaceOf(namespaces, room);
+    return namespaces.includes(found) ? found.pattern : NO_NAMESPACE;
+  };
+
+  const finish = (
+    messages: readonly ReadMessage[],
+    began: number,
+    ended: number,
+    failure?: string,
+  ) => {
+    const store = secondsBetween(began, ended);
+    for (const message of messages) {
+      const stored = microsOf(message);
+      const room = roomOfSubject(message.subject);
+      const hops = hopDurationsOf(namespaces.length > 0 ? patternOf(room) : NO_NAMESPACE);
+      hops.record("archive.wait", secondsBetween(stored, began));
+      hops.record("archive.store", store, failure);
+      const exportBoth = (parent: Context, extra = {}) => {
+        const attributes = {
+          [SPAN_ATTRIBUTES.room]: room,
+          [SPAN_ATTRIBUTES.seq]: message.seq,
+          [SPAN_ATTRIBUTES.namespace]: hops.namespace,
+          ...extra,
+        };
+        const from = Math.min(stored, began);
+        const kind = SpanKind.CONSUMER;
+        const context = exportHop(parent, {
+          hop: "archive.wait",
+          kind,
+          from,
+          to: began,
+          attributes: { ...natsAttributes("process", message.subject), ...attributes },
+        });
+        exportHop(context, {
+          hop: "archive.store",
+          from: began,
+          to: ended,
+          attributes: { ...attributes, "messaging.batch.message_count": messages.length },
+          failure,
+        });
+      };
+      if (message.traceparent !== undefined) exportBoth(contextOf(message.traceparent));
+      if (!slow.isSlow(ended - stored)) continue;
+      const traceparent = message.raw && wireTraceparent(message.raw);
+      const parent = slow.take(message.traceparent ?? traceparent);
+      if (parent !== null) exportBoth(parent, { [SPAN_ATTRIBUTES.slow]: true });
+    }
+  };
+
+  return {
+    begin(messages) {
+      const began = clock.now();
+      return (failure) => finish(messages, began, clock.now(), failure);
+    },
+  };
+}
+
+/** When the log stored a message, microseconds since 1970. */
+function microsOf({ time }: ReadMessage): number {
+  return Number(time.slice(0, -3));
 }

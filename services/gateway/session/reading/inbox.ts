@@ -28,6 +28,8 @@ export function createInboxBudget(
 export class Inbox {
   readonly #budget: InboxBudget;
   #frames: string[] = [];
+  /** When each of them was read. */
+  #times: number[] = [];
   #first = 0;
   #size = 0;
 
@@ -46,13 +48,22 @@ export class Inbox {
     return this.#first >= this.#frames.length;
   }
 
-  /** Keeps a frame. Returns false, and keeps nothing, where the budget is used up. */
-  push(text: string): boolean {
+  /** When the oldest frame was read. */
+  get readAt(): number {
+    return this.#times[this.#first] ?? 0;
+  }
+
+  /**
+   * Keeps a frame, which was read at a monotonic time. Returns false, and keeps nothing, where the budget is
+   * used up.
+   */
+  push(text: string, readAt: number): boolean {
     if (this.#budget.used + text.length > this.#budget.max) return false;
     this.#budget.used += text.length;
     this.#size += text.length;
     this.#budget.memory.grew(text.length);
     this.#frames.push(text);
+    this.#times.push(readAt);
     return true;
   }
 
@@ -63,6 +74,7 @@ export class Inbox {
     this.#size -= text.length;
     if (this.empty) {
       this.#frames = [];
+      this.#times = [];
       this.#first = 0;
     }
     return text;

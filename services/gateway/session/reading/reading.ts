@@ -13,8 +13,8 @@ import { referenceOfText } from "../frame_reference.ts";
 export interface Reader {
   /** The transport. */
   readonly peer: { pause(): void; resume(): void };
-  /** Runs the text of one frame. */
-  run(text: string): void;
+  /** Runs the text of one frame, which was read at a monotonic time in milliseconds. */
+  run(text: string, readAt: number): void;
   /** Refuses a frame. */
   refuse(refusal: Fault, frame: { id?: string; room?: string }): void;
 }
@@ -47,16 +47,22 @@ export class Reading {
   resume(reason: PauseReason): void {
     if (!this.#pauses.remove(reason)) return;
     while (this.#inbox?.empty === false && !this.#pauses.holding) {
-      this.#session.run(this.#inbox.shift());
+      const { readAt } = this.#inbox;
+      this.#session.run(this.#inbox.shift(), readAt);
     }
     if (!this.#pauses.active) this.#session.peer.resume();
   }
 
-  /** Takes the text of one frame: runs it, keeps it, or refuses it where nothing more can be kept. */
-  receive(text: string): void {
-    if (!this.#pauses.holding && this.#inbox?.empty !== false) return this.#session.run(text);
+  /**
+   * Takes the text of one frame, read at a monotonic time in milliseconds: runs it, keeps it, or refuses it
+   * where nothing more can be kept.
+   */
+  receive(text: string, readAt: number): void {
+    if (!this.#pauses.holding && this.#inbox?.empty !== false) {
+      return this.#session.run(text, readAt);
+    }
     this.#inbox ??= new Inbox(this.#budget);
-    if (this.#inbox.push(text)) return;
+    if (this.#inbox.push(text, readAt)) return;
     const refusal = fault("unavailable", "too many frames wait", 1_000);
     this.#session.refuse(refusal, referenceOfText(text));
   }

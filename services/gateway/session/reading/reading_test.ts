@@ -19,20 +19,20 @@ function readingOf(budget = createInboxBudget(memory)) {
 
 Deno.test("frames that were read already wait in order, and run before the client is read again", () => {
   const { reading, told } = readingOf();
-  for (const text of ["1", "stop", "2", "stop", "3"]) reading.receive(text);
+  for (const text of ["1", "stop", "2", "stop", "3"]) reading.receive(text, 0);
   assert.deepEqual(told(), ["1", "stop", "pause"]);
   reading.resume("publishes");
   assert.deepEqual(told(), ["2", "stop", "pause"]);
   reading.resume("publishes");
   assert.deepEqual(told(), ["3", "resume"]);
-  reading.receive("4");
+  reading.receive("4", 0);
   assert.deepEqual(told(), ["4"]);
 });
 
 Deno.test("a room that is being joined stops the reading, and holds no other frame back", () => {
   const { reading, told } = readingOf();
   reading.pause("frames");
-  reading.receive("1");
+  reading.receive("1", 0);
   reading.resume("frames");
   assert.deepEqual(told(), ["pause", "1", "resume"]);
 });
@@ -41,8 +41,8 @@ Deno.test("what cannot be kept is refused, and nothing overtakes what waits", ()
   const budget = createInboxBudget(memory, 8);
   const { reading, told } = readingOf(budget);
   reading.pause("joins");
-  reading.receive("12345");
-  reading.receive('{"type":"ping","id":"p"}');
+  reading.receive("12345", 0);
+  reading.receive('{"type":"ping","id":"p"}', 0);
   assert.deepEqual(told(), ["pause", "unavailable p"]);
   reading.end();
   assert.equal(budget.used, 0);
