@@ -157,10 +157,11 @@ export const RUNS: Record<Scenario, Run> = {
     on: () => Promise.resolve(),
     async alone({ start, results, sizes, say }) {
       const { hotRoom, manyRooms } = results.traced = await tracing(start, sizes, sayStep(say));
-      for (const [load, { cost, throughput }] of Object.entries({ hotRoom, manyRooms })) {
-        say(
-          `${load}, traced / plain: CPU ${cost.toFixed(3)}, deliveries/s ${throughput.toFixed(3)}`,
-        );
+      for (const [load, ways] of Object.entries({ hotRoom, manyRooms })) {
+        for (const [way, { cost, throughput }] of Object.entries(ways)) {
+          const ratios = `CPU ${cost.toFixed(3)}, deliveries/s ${throughput.toFixed(3)}`;
+          say(`${load}, ${way} / off: ${ratios}`);
+        }
       }
     },
   },

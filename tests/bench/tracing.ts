@@ -1,6 +1,6 @@
 /**
- * The cost of tracing: the same load without telemetry, and with one message in a hundred traced
- * and all metrics on. The two alternate, so both see the same machine conditions.
+ * What telemetry costs: the same load without any, with metrics, and with metrics and 1 % or all of the
+ * messages traced. They take turns, so that all see the same conditions of the machine.
  *
  * @module
  */
@@ -10,14 +10,24 @@ import type { Sizes } from "./scenarios/sizes.ts";
 import type { Target } from "./target.ts";
 
 /** Nothing listens at the exporter's endpoint, which costs the same. */
-const TRACED = {
+const traced = (ratio: string) => ({
   OTEL_DENO: "true",
   OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
   OTEL_TRACES_SAMPLER_ARG: "1",
-  TRACE_RATIO: "0.01",
   OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
   OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
-};
+  TRACE_RATIO: ratio,
+});
+
+/** The ways to run: `off` is what the others are compared with. */
+const WAYS = {
+  off: {},
+  metrics: traced("0"),
+  "1 %": traced("0.01"),
+  "100 %": traced("1"),
+} as const satisfies Record<string, Record<string, string>>;
+type Way = keyof typeof WAYS;
+const COMPARED = ["metrics", "1 %", "100 %"] as const satisfies readonly Way[];
 
 /** Rates that the server side keeps up with, and rates that overload it, messages per second. */
 const RATES = { hot: { steady: 2_000, full: 7_000 }, many: { steady: 4_000, full: 14_000 } };
@@ -31,17 +41,20 @@ interface Measured {
   throughput: number;
 }
 
-/** The ratios with tracing to without: the median over the turns, and each turn. */
+/** The ratios of one way to `off`: the median over the turns, and each turn. */
 export interface Ratios {
   cost: number;
   throughput: number;
   turns: Measured[];
 }
 
-/** The cost of tracing for two loads. */
+/** The cost of telemetry for one load, by way. */
+export type WayRatios = Record<typeof COMPARED[number], Ratios>;
+
+/** The cost of telemetry for two loads. */
 export interface Tracing {
-  hotRoom: Ratios;
-  manyRooms: Ratios;
+  hotRoom: WayRatios;
+  manyRooms: WayRatios;
 }
 
 /** Runs the comparison. `start` starts the target with environment variables. */
@@ -50,27 +63,30 @@ export async function tracing(
   sizes: Sizes,
   say: (step: Step) => void,
 ): Promise<Tracing> {
-  const measured = { hot: [] as Measured[], many: [] as Measured[] };
+  const ways = Object.keys(WAYS) as Way[];
+  const turns: Record<Way, Record<"hot" | "many", Measured>>[] = [];
   for (let turn = 0; turn < sizes.tracingTurns; turn++) {
-    const order = turn % 2 === 0 ? [{}, TRACED] : [TRACED, {}];
-    const sides = new Map<object, Record<"hot" | "many", Measured>>();
-    for (const env of order) {
-      await using target = await start(env);
-      sides.set(env, {
+    const measured: Partial<Record<Way, Record<"hot" | "many", Measured>>> = {};
+    // Each turn begins with another one.
+    for (let i = 0; i < ways.length; i++) {
+      const way = ways[(i + turn) % ways.length]!;
+      await using target = await start(WAYS[way]);
+      measured[way] = {
         hot: await load(target, 1, sizes.hotMembers, RATES.hot, sizes, say),
         many: await load(target, sizes.rooms, sizes.roomMembers, RATES.many, sizes, say),
-      });
+      };
     }
-    const traced = sides.get(TRACED)!;
-    const plain = sides.get(order.find((env) => env !== TRACED)!)!;
-    for (const name of ["hot", "many"] as const) {
-      measured[name].push({
-        cost: traced[name].cost / plain[name].cost,
-        throughput: traced[name].throughput / plain[name].throughput,
-      });
-    }
+    turns.push(measured as Record<Way, Record<"hot" | "many", Measured>>);
   }
-  return { hotRoom: toRatios(measured.hot), manyRooms: toRatios(measured.many) };
+  const ratiosOf = (name: "hot" | "many") =>
+    Object.fromEntries(COMPARED.map((way) => [
+      way,
+      toRatios(turns.map((turn) => ({
+        cost: turn[way][name].cost / turn.off[name].cost,
+        throughput: turn[way][name].throughput / turn.off[name].throughput,
+      }))),
+    ])) as WayRatios;
+  return { hotRoom: ratiosOf("hot"), manyRooms: ratiosOf("many") };
 }
 
 async function load(
