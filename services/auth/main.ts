@@ -18,6 +18,7 @@ let source: KeySource;
 
 await runService({
   name: "auth",
+  description: "Verifies tokens, and keeps revocations and bans.",
   config: AUTH_CONFIG,
   clockStream: DENIALS_STREAM,
   routes(app, config) {

@@ -38,6 +38,7 @@ import {
   ROOM_ERASED,
 } from "./bus_history.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
+import { MICRO_SUBJECTS, microSubjects } from "./micro.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
 import {
   gatewaySessionSubject,
@@ -71,22 +72,16 @@ export const BUS_USERS = ["gateway", "auth", "rooms", "persistence", "operator"]
 /** The name of one of these users. */
 export type BusUser = typeof BUS_USERS[number];
 
-/** What a service of one's own may do beside what every service may. */
-export const SERVICE_EXTRAS = ["erase", "log", "moderate", "revoke"] as const;
-/** One of {@link SERVICE_EXTRAS}. */
-export type ServiceExtra = typeof SERVICE_EXTRAS[number];
-
 /** What the name of a service, and so of its user, looks like. */
 export const SERVICE_NAME: RegExp = /^[a-z][a-z0-9_-]{0,31}$/;
 
 /** How long a service may take to answer another service, seconds; requests wait for 5 s at most. */
 const ANSWER_S = 10;
 
-/** How long a service may take to answer a call of a client, seconds; calls wait for 30 s at most. */
-const ANSWER_CALL_S = 35;
-
-const STREAM_API = "$JS.API.STREAM";
-const CONSUMER_API = "$JS.API.CONSUMER";
+/** The prefixes of JetStream's calls for streams and for consumers. */
+export const STREAM_API = "$JS.API.STREAM";
+/** See {@link STREAM_API}. */
+export const CONSUMER_API = "$JS.API.CONSUMER";
 
 /** The prefix of a user's inboxes, where it gets replies. Nobody else may subscribe to them. */
 export function inboxPrefix(user: string): string {
@@ -116,16 +111,18 @@ const READ_DENIALS = [
   `${STREAM_API}.MSG.GET.${DENIALS_STREAM}`,
 ];
 
-/** The endpoints that revoke tokens, and those that take users out of rooms. */
-const REVOCATION = [AuthRevoke.subject, AuthUnrevoke.subject, AuthRevocations.subject];
-const MODERATION = [
+/** The endpoints that revoke tokens. */
+export const REVOCATION = [AuthRevoke.subject, AuthUnrevoke.subject, AuthRevocations.subject];
+/** The endpoints that take users out of rooms. */
+export const MODERATION = [
   RoomsKick.subject,
   RoomsBan.subject,
   RoomsUnban.subject,
   RoomsBans.subject,
 ];
 
-const inboxes = (user: string) => `${inboxPrefix(user)}.>`;
+/** All inboxes of a user. */
+export const inboxes = (user: string): string => `${inboxPrefix(user)}.>`;
 
 /** The rights of {@link BUS_USERS}. */
 export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
@@ -154,6 +151,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       // It answers other gateways and rooms. A poll may take an hour (PING_INTERVAL_MS).
       inboxes("gateway"),
       inboxes("rooms"),
+      inboxes("operator"),
     ],
     subscribe: [
       ROOMS_STREAM_REPUBLISHED,
@@ -171,6 +169,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       ROOMS_RULES,
       LOG_CHANGED,
       ROOM_ERASED,
+      ...microSubjects("gateway"),
       inboxes("gateway"),
     ],
   },
@@ -192,6 +191,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       AuthRevocations.subject,
       REVOKED_EVENTS,
       DENIALS_STREAM_SUBJECT,
+      ...microSubjects("auth"),
       inboxes("auth"),
     ],
     answersWithin: ANSWER_S,
@@ -216,6 +216,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       DENIALS_STREAM_SUBJECT,
       PRESENCE_CHANGES,
       GATEWAY_ALIVE,
+      ...microSubjects("rooms"),
       inboxes("rooms"),
     ],
     answersWithin: ANSWER_S,
@@ -239,6 +240,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       HistoryErase.subject,
       ArchiveAudit.subject,
       LogConfirm.subject,
+      ...microSubjects("persistence"),
       inboxes("persistence"),
     ],
   },
@@ -248,6 +250,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       HistoryErase.subject,
       ...REVOCATION,
       ...MODERATION,
+      MICRO_SUBJECTS,
       `${STREAM_API}.SNAPSHOT.${ROOMS_STREAM}`,
       `${STREAM_API}.RESTORE.${ROOMS_STREAM}`,
       `$JS.SNAPSHOT.ACK.${ROOMS_STREAM}.>`,
@@ -256,41 +259,3 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     subscribe: [inboxes("operator")],
   },
 };
-
-/** The rights of a service of one's own: what PROTOCOL.md offers to any service. */
-export function serviceRights(name: string, extras: readonly ServiceExtra[] = []): BusRights {
-  const consumer = `${ROOMS_STREAM}.${name}`;
-  const log = [
-    `${STREAM_API}.INFO.${ROOMS_STREAM}`,
-    `${CONSUMER_API}.CREATE.${consumer}`,
-    `${CONSUMER_API}.CREATE.${consumer}.>`,
-    `${CONSUMER_API}.DURABLE.CREATE.${consumer}`,
-    `${CONSUMER_API}.INFO.${consumer}`,
-    `${CONSUMER_API}.DELETE.${consumer}`,
-    `${CONSUMER_API}.MSG.NEXT.${consumer}`,
-    // No right to `$JS.ACK`: an ack is an answer, and NATS forgets an answered message.
-  ];
-  return {
-    publish: [
-      ROOMS_STREAM_SUBJECT,
-      UNSTORED_MESSAGES,
-      SIGNALS,
-      "user.event.*",
-      RoomsPresence.subject,
-      HistoryRead.subject,
-      ...extras.includes("erase") ? [HistoryErase.subject] : [],
-      ...extras.includes("revoke") ? [...REVOCATION, REVOKED_EVENTS] : [],
-      ...extras.includes("moderate") ? MODERATION : [],
-      ...extras.includes("log") ? log : [],
-    ],
-    subscribe: [
-      `call.${name}.*`,
-      // Not `room.message`: its messages ask for an ack, which only JetStream may give.
-      ROOMS_STREAM_REPUBLISHED,
-      UNSTORED_MESSAGES,
-      SIGNALS,
-      inboxes(name),
-    ],
-    answersWithin: ANSWER_CALL_S,
-  };
-}

@@ -30,9 +30,11 @@ export const HEADERS = {
   /** When the server stored a republished message, RFC 3339; since nats-server 2.10. */
   storedAt: "Nats-Time-Stamp",
   messageId: "Nats-Msg-Id",
-  /** The message and code of a refused request, as NATS services write them (ADR-32). */
+  /** The message and number of a refused request, as NATS services write them (ADR-32). */
   error: "Nats-Service-Error",
-  errorCode: "Nats-Service-Error-Code",
+  errorNumber: "Nats-Service-Error-Code",
+  /** The error code of this protocol: a key of ERRORS. */
+  errorCode: "Hopwire-Error-Code",
   retryAfter: "Hopwire-Retry-After",
   /** Set by a gateway on an event that it built and validated itself. */
   checked: "Hopwire-Checked",

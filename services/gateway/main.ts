@@ -18,6 +18,7 @@ let http: HttpServer;
 
 await runService({
   name: "gateway",
+  description: "Connects clients over WebSocket and HTTP to the bus.",
   config: GATEWAY_CONFIG,
   clockStream: ROOMS_STREAM,
   drainDeadline: ({ DRAIN_WINDOW_MS }) => DRAIN_WINDOW_MS + DRAIN_REST_MS,

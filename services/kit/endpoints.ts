@@ -9,6 +9,7 @@ import type * as z from "zod";
 import {
   describeIssue,
   type Endpoint,
+  ERROR_NUMBERS,
   type Fault,
   HEADERS,
   isDelivery,
@@ -27,6 +28,7 @@ import {
   traceparentOf,
 } from "./hop.ts";
 import { errorText } from "./log.ts";
+import { addEndpoint } from "./micro/micro_service.ts";
 import { processDurations } from "./telemetry/operation_durations.ts";
 
 /**
@@ -64,6 +66,12 @@ export function serve<Request, Reply>(
 ): Subscription {
   let inFlight = 0;
   const durations = processDurations(endpoint.subject);
+  const stats = addEndpoint(bus, endpoint.subject, queue);
+  const answered = (began: number, refusal?: Fault) => {
+    const milliseconds = performance.now() - began;
+    durations.record(milliseconds / 1_000, refusal?.code);
+    stats.answered(milliseconds, refusal);
+  };
   const answer = async (message: Msg) => {
     const began = performance.now();
     const hop = startHop(
@@ -87,7 +95,7 @@ export function serve<Request, Reply>(
         inFlight--;
       }
       hop.end();
-      durations.record((performance.now() - began) / 1_000);
+      answered(began);
     } catch (error) {
       if (!(error instanceof FaultError)) {
         bus.log.error("a request failed", { subject: message.subject, error: errorText(error) });
@@ -95,10 +103,10 @@ export function serve<Request, Reply>(
       const refusal = faultOf(error);
       refuse(message, refusal);
       hop.end(refusal.code);
-      durations.record((performance.now() - began) / 1_000, refusal.code);
+      answered(began, refusal);
     }
   };
-  return bus.nats.subscribe(endpoint.subject, {
+  const subscription = bus.nats.subscribe(endpoint.subject, {
     queue,
     callback: (error, message) => {
       if (error !== null) return;
@@ -106,11 +114,14 @@ export function serve<Request, Reply>(
       else bus.log.debug("ignored a request: its reply is no inbox", { subject: message.subject });
     },
   });
+  void subscription.closed.then(stats.forget);
+  return subscription;
 }
 
 function refuse(message: Msg, refusal: Fault): void {
   const headers = createHeaders();
   headers.set(HEADERS.error, refusal.message.replace(/[\r\n]+/g, " "));
+  headers.set(HEADERS.errorNumber, String(ERROR_NUMBERS[refusal.code]));
   headers.set(HEADERS.errorCode, refusal.code);
   if (refusal.retryAfter !== undefined) {
     headers.set(HEADERS.retryAfter, String(refusal.retryAfter));

@@ -17,6 +17,7 @@ export * from "./health.ts";
 export * from "./hop.ts";
 export * from "./log.ts";
 export * from "./log_throttle.ts";
+export * from "./micro/micro_service.ts";
 export * from "./namespaces.ts";
 export * from "./nats_config.ts";
 export * from "./presence/mod.ts";

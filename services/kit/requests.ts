@@ -6,6 +6,7 @@
  */
 import { type Msg, NoRespondersError, TimeoutError } from "@nats-io/transport-node";
 import {
+  codeOfNumber,
   describeIssue,
   type Endpoint,
   type ErrorCode,
@@ -142,16 +143,25 @@ export async function requestRaw(
     throw new FaultError("unavailable", undefined, 1_000);
   }
   const refusal = message.headers?.get(HEADERS.error);
-  const code = message.headers?.get(HEADERS.errorCode);
-  if (refusal || code) {
+  const number = message.headers?.get(HEADERS.errorNumber);
+  if (refusal || number) {
     const retryAfter = message.headers!.get(HEADERS.retryAfter);
     throw FaultError.from({
-      code: code && isErrorCode(code) ? code : "service_failed",
+      code: refusalCode(message.headers?.get(HEADERS.errorCode), number),
       message: refusal || ERRORS.service_failed,
       ...(/^\d{1,9}$/.test(retryAfter) ? { retryAfter: Number(retryAfter) } : {}),
     });
   }
   return message;
+}
+
+/**
+ * Returns the error code of a refusal. Services that know this protocol send it beside the number. Earlier
+ * releases sent it instead of the number.
+ */
+function refusalCode(code: string | undefined, number: string | undefined): ErrorCode {
+  for (const given of [code, number]) if (given && isErrorCode(given)) return given;
+  return codeOfNumber(number ?? "");
 }
 
 function isNoResponders(error: unknown): boolean {

@@ -12,6 +12,7 @@ import { ConfigError, readConfig } from "./config.ts";
 import { addHealthRoutes, createHealth, type Health } from "./health.ts";
 import { setTraceRatio, TELEMETRY_ON } from "./hop.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
+import { announceService } from "./micro/micro_service.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
 import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
 
@@ -46,6 +47,8 @@ export type BaseConfig = z.infer<z.ZodObject<typeof BASE_CONFIG>>;
 export interface ServiceOptions<Shape extends z.ZodRawShape> {
   /** Names the NATS connection (`hopwire-<name>`), the log lines and the queue group. */
   name: string;
+  /** What the service does, in one sentence. `nats micro info` shows it. */
+  description?: string;
   /** The schemas of the service's own variables. */
   config: Shape;
   /** Adds the service's own HTTP routes to those of the health checks. */
@@ -185,6 +188,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     if (error instanceof ConfigError) exitOnConfigError(name, error);
     exitUnavailable("cannot start", error);
   }
+  drainSteps.push(announceService(bus!, { name, description: options.description ?? "" }));
   started = true;
   log.info("started");
 }

@@ -13,6 +13,7 @@ import { createArchiveHops } from "./writer/hops.ts";
 
 await runService({
   name: "persistence",
+  description: "Archives messages, and answers for history.",
   config: PERSISTENCE_CONFIG,
   clockStream: ROOMS_STREAM,
   async start(context, config) {

@@ -14,6 +14,7 @@ import { serveRooms } from "./serve_rooms.ts";
 
 await runService({
   name: "rooms",
+  description: "Grants entry to rooms, and knows who is in them.",
   config: ROOMS_CONFIG,
   clockStream: DENIALS_STREAM,
   async start({ bus, onDrain }, config) {

@@ -164,7 +164,7 @@ Deno.test("a revoked token closes its connections on every gateway, and stays re
     const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
     for (const payload of ["", "{}", '{"userId":"a","tokenId":"b"}']) {
       const reply = await nats.request("auth.revoke", payload);
-      assert.equal(reply.headers?.get("Nats-Service-Error-Code"), "invalid_format", payload);
+      assert.equal(reply.headers?.get("Hopwire-Error-Code"), "invalid_format", payload);
     }
     await nats.close();
     const expired = request(bus, AuthRevoke, { tokenId: "x", expiresAt: 1 });
