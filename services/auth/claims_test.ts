@@ -83,7 +83,8 @@ Deno.test("a refusal names the invalid claim", async () => {
 Deno.test("an invalid rooms claim is refused with its position", async () => {
   const shape = "rooms: expected a list of room patterns, or room patterns with lists of rights";
   const pattern = 'expected a room pattern such as "lobby", "chat.*" or "game.>"';
-  const right = 'Invalid option: expected one of "subscribe"|"publish"|"history"|"presence"';
+  const right =
+    'Invalid option: expected one of "subscribe"|"publish"|"history"|"presence"|"trace"';
   const many = Array.from({ length: 65 }, (_, i) => `r${i}`);
   const cases: [unknown, string][] = [
     [null, shape],

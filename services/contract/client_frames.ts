@@ -7,15 +7,17 @@
 import * as z from "zod";
 import { type ErrorCode, type Fault, fault } from "./codes.ts";
 import { describeIssue } from "./describe_issue.ts";
-import { Epoch, FrameId, PresenceState, Seq, Since } from "./frame_fields.ts";
+import { Epoch, FrameId, PresenceState, Seq, Since, Traceparent } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
-/** The W3C trace context of the client's span. */
-const Traceparent = z.string().regex(
-  /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/,
-  "expected a W3C traceparent of version 00",
-);
+/** What a client may ask of the trace of a frame. */
+const TRACING = {
+  /** The context of the client's span. Its sampled flag counts only with the right `trace`. */
+  traceparent: Traceparent.optional(),
+  /** Records the frame's trace, whatever the sampling ratio. Requires the right `trace`. */
+  trace: z.boolean().optional(),
+};
 
 /** Any JSON value, but required. The gateway checks its size when it serialises it. */
 const Content = z.unknown().refine((value) => value !== undefined, "Required");
@@ -42,6 +44,8 @@ export const SubscribeFrame = z.object({
   since: Since.optional(),
   /** The user's state in this room, for the other members. */
   presence: PresenceState.optional(),
+  /** Adds `traceparent` to recorded messages. Requires the right `trace`. */
+  trace: z.boolean().optional(),
   id: FrameId.optional(),
 }).refine(
   (frame) => (frame.room ?? frame.channel) !== undefined,
@@ -65,7 +69,7 @@ export const MessageFrame = z.object({
   room: RoomName,
   content: Content,
   id: FrameId.optional(),
-  traceparent: Traceparent.optional(),
+  ...TRACING,
 });
 
 /** Sends an ephemeral signal to the members of a room. */
@@ -75,6 +79,7 @@ export const SignalFrame = z.object({
   content: Content,
   /** Returned only in an `error`: the server does not acknowledge signals. */
   id: FrameId.optional(),
+  ...TRACING,
 });
 
 /** Requests one page of a room's history. */
@@ -123,6 +128,24 @@ export const CallFrame = z.object({
   timeout: z.number().int().min(limits.MIN_CALL_TIMEOUT_MS).max(limits.MAX_CALL_TIMEOUT_MS).default(
     limits.DEFAULT_CALL_TIMEOUT_MS,
   ),
+  ...TRACING,
+});
+
+/** Reports how long hops took that only the client can measure. */
+export const MeasurementsFrame = z.object({
+  type: z.literal("measurements"),
+  entries: z.array(z.object({
+    hop: z.enum(["client.send", "client.receive"]),
+    /** How long the hop took, milliseconds. */
+    ms: z.number().min(0).max(limits.MAX_MEASURED_MS),
+    /** How long before this frame arrives the hop ended, milliseconds, as the client estimates it. */
+    ago: z.number().min(0).max(limits.MAX_MEASURED_MS),
+    room: RoomName.optional(),
+    /** The message's trace context. */
+    traceparent: Traceparent.optional(),
+  })).min(1).max(limits.MAX_MEASUREMENTS),
+  /** Returned only in an `error`: the server does not acknowledge measurements. */
+  id: FrameId.optional(),
 });
 
 /** Asks for a `pong`. */
@@ -138,6 +161,7 @@ const CLIENT_FRAMES = {
   presence: PresenceFrame,
   "update-presence": UpdatePresenceFrame,
   call: CallFrame,
+  measurements: MeasurementsFrame,
   ping: PingFrame,
 } as const;
 
@@ -157,6 +181,7 @@ export type ClientFrame =
   | z.infer<typeof PresenceFrame>
   | z.infer<typeof UpdatePresenceFrame>
   | z.infer<typeof CallFrame>
+  | z.infer<typeof MeasurementsFrame>
   | z.infer<typeof PingFrame>;
 
 /** A frame of one type, e.g. `ClientFrameOf<"message">`. */

@@ -7,6 +7,12 @@ function refusal(text: string): string {
   return `${parsed.error.code}: ${parsed.error.message}`;
 }
 
+/** A frame with one measurement, valid but for `wrong`. */
+function measured(wrong: object): string {
+  const entry = { hop: "client.send", ms: 1, ago: 1, ...wrong };
+  return JSON.stringify({ type: "measurements", entries: [entry] });
+}
+
 Deno.test("a refusal names what is wrong", () => {
   const cases: [string, RegExp][] = [
     ["", /^invalid_format: Invalid message format: not JSON$/],
@@ -37,6 +43,18 @@ Deno.test("a refusal names what is wrong", () => {
     ['{"type":"history","room":"a","id":"1","limit":501}', /limit/],
     ['{"type":"history","room":"a","id":"1","before":1,"after":1}', /not both/],
     ['{"type":"call","service":"a.b","method":"c","id":"1"}', /service/],
+    ['{"type":"message","room":"a","content":1,"trace":"yes"}', /trace: .*boolean/],
+    ['{"type":"signal","room":"a","content":1,"traceparent":"00-1-2-01"}', /traceparent/],
+    ['{"type":"call","service":"a","method":"b","id":"1","trace":1}', /trace/],
+    ['{"type":"subscribe","room":"a","trace":1}', /trace/],
+    ['{"type":"measurements"}', /entries/],
+    ['{"type":"measurements","entries":[]}', /entries/],
+    [measured({ hop: "bus.store" }), /entries.0.hop/],
+    [measured({ ms: -1 }), /entries.0.ms/],
+    [measured({ ms: 60_001 }), /entries.0.ms/],
+    [measured({ ago: -0.1 }), /entries.0.ago/],
+    [measured({ ago: undefined }), /entries.0.ago/],
+    [measured({ traceparent: "00" }), /entries.0.traceparent/],
     [`{"type":"auth","token":"${"a".repeat(MAX_TOKEN_LENGTH + 1)}"}`, /token/],
   ];
   for (const [text, expected] of cases) assert.match(refusal(text), expected, text);

@@ -30,6 +30,15 @@ export const Since = z.object({ seq: Seq, epoch: Epoch });
 /** The parsed form of {@link Since}. */
 export type Since = z.infer<typeof Since>;
 
+/** A W3C trace context: what to make a part of whose trace. */
+export const Traceparent = z.string().regex(
+  /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/,
+  "expected a W3C traceparent of version 00",
+);
+
+/** The id of a trace, as monitor and `deno task trace` take it. */
+export const TraceId = z.string().regex(/^[0-9a-f]{32}$/, "expected 32 hexadecimal digits");
+
 /** A user's state in a room: a small JSON object, such as `{"status":"away"}`. */
 export const PresenceState = z.record(z.string(), z.unknown()).refine(
   (state) => !hasLoneSurrogate(JSON.stringify(state)),

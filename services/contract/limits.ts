@@ -123,6 +123,15 @@ export const MAX_CALL_TIMEOUT_MS = 30_000;
 /** Timeout of a `call` that sets none, milliseconds. */
 export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
 
+/** Most entries in one `measurements` frame, and in each {@link MEASUREMENTS_MS}. */
+export const MAX_MEASUREMENTS = 100;
+
+/** How often a client may send a full `measurements` frame, milliseconds. */
+export const MEASUREMENTS_MS = 5_000;
+
+/** The longest hop that a client may report, and the longest time ago, milliseconds. */
+export const MAX_MEASURED_MS = 60_000;
+
 /**
  * Number of buckets that rooms are hashed into. The bucket is part of every subject, so this number
  * must never change.

@@ -33,11 +33,14 @@ import {
   MAX_FRAME_BYTES,
   MAX_HISTORY_LIMIT,
   MAX_ID_LENGTH,
+  MAX_MEASURED_MS,
+  MAX_MEASUREMENTS,
   MAX_PAGE_BYTES,
   MAX_POST_BYTES,
   MAX_PRESENCE_BYTES,
   MAX_PRESENCE_PAGE,
   MAX_ROOM_TOKENS,
+  MEASUREMENTS_MS,
   messageSubject,
   parseClientFrame,
   presenceChangeSubject,
@@ -131,6 +134,10 @@ Deno.test("the numbers in the text match the limits", () => {
       `modulo ${ROOM_BUCKETS}`,
       `not answered for ${DENIALS_STALE_MS / 1_000} s`,
       `at most ${number(MAX_PRESENCE_BYTES)} bytes`,
+      `at most ${MAX_MEASUREMENTS} entries, and a connection may send as many each ${
+        MEASUREMENTS_MS / 1_000
+      } s`,
+      `milliseconds, at most ${number(MAX_MEASURED_MS)}.`,
     ]
   ) assert.ok(words.includes(phrase), `the text does not say "${phrase}"`);
   assert.equal(MAX_ROOM_TOKENS, 4, "one to four tokens");

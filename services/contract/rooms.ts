@@ -24,8 +24,11 @@ export const RoomPattern = z.string().regex(
   'expected a room pattern such as "lobby", "chat.*" or "game.>"',
 );
 
-/** A right in a room. Entering the room requires `subscribe`. */
-export const Right = z.enum(["subscribe", "publish", "history", "presence"]);
+/**
+ * A right in a room. Entering the room requires `subscribe`. `trace` lets a client have its own messages
+ * recorded whatever the sampling ratio, and see the trace context of messages.
+ */
+export const Right = z.enum(["subscribe", "publish", "history", "presence", "trace"]);
 /** One of the rights of {@link Right}. */
 export type Right = z.infer<typeof Right>;
 
@@ -92,6 +95,22 @@ export function rightsInRoom(claim: RoomsClaim, room: string): Set<Right> {
     if (matchesRoom(pattern, room)) { for (const right of given) rights.add(right); }
   }
   return rights;
+}
+
+/**
+ * Returns whether a `rooms` claim grants a right in any room at all.
+ *
+ * @example
+ * ```ts
+ * import { grantsAnywhere } from "./rooms.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(grantsAnywhere(["chat.*"], "trace"), true);
+ * assert.equal(grantsAnywhere({ "chat.*": ["subscribe"] }, "trace"), false);
+ * ```
+ */
+export function grantsAnywhere(claim: RoomsClaim, right: Right): boolean {
+  if (Array.isArray(claim)) return claim.length > 0;
+  return Object.values(claim).some((given) => given.includes(right));
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { type ErrorCode, ERRORS } from "./codes.ts";
-import { Epoch, FrameId, PresenceState, Seq } from "./frame_fields.ts";
+import { Epoch, FrameId, PresenceState, Seq, TraceId, Traceparent } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
@@ -27,6 +27,8 @@ export const RoomMessageFrame = z.object({
   timestamp: Timestamp,
   /** The content and the sender were erased. Only the message's place in the order is left. */
   erased: z.literal(true).optional(),
+  /** The trace of a live message, if it is recorded and the member asked for it in `subscribe`. */
+  traceparent: Traceparent.optional(),
 });
 /** The parsed form of {@link RoomMessageFrame}. */
 export type RoomMessageFrame = z.infer<typeof RoomMessageFrame>;
@@ -108,8 +110,16 @@ export const ServerFrame = z.discriminatedUnion("type", [
     room: RoomName,
     seq: Seq,
     duplicate: z.literal(true).optional(),
+    /** The message's trace, if the client asked to trace it. */
+    traceId: TraceId.optional(),
   }),
-  z.object({ type: z.literal("result"), id: FrameId, data: z.unknown() }),
+  z.object({
+    type: z.literal("result"),
+    id: FrameId,
+    data: z.unknown(),
+    /** The call's trace, if the client asked to trace it. */
+    traceId: TraceId.optional(),
+  }),
   z.object({ type: z.literal("event"), topic: z.string(), data: z.unknown() }),
   z.object({ type: z.literal("token-expiring"), expiresAt: Timestamp }),
   z.object({ type: z.literal("reconnect"), after: z.number().int().min(0) }),

@@ -35,7 +35,7 @@ Deno.test("without the right to subscribe nobody enters", () => {
 
 Deno.test("rights that a namespace has no use for are void", () => {
   const bare = Namespace.parse({ pattern: ">", stored: false, presence: "off" });
-  assert.deepEqual(grantRights(bare, null, "a"), ["subscribe", "publish"]);
+  assert.deepEqual(grantRights(bare, null, "a"), ["subscribe", "publish", "trace"]);
 });
 
 Deno.test("the first namespace that matches holds", () => {

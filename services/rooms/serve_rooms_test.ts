@@ -70,7 +70,7 @@ Deno.test("joins of one request have their own results, and name the rules they 
       { rights: [...ALL_RIGHTS], stored: true, presence: "on" },
       "forbidden",
       {
-        rights: ["subscribe", "publish", "history"],
+        rights: ["subscribe", "publish", "history", "trace"],
         stored: true,
         namespace: "quiet.*",
         presence: "off",
