@@ -27,6 +27,7 @@ import { createGrants } from "./session/commands/grants.ts";
 import type { Peer } from "./session/peer.ts";
 import { shareUsage } from "./session/quotas/shared_usage.ts";
 import { Quotas } from "./session/quotas/quotas.ts";
+import { TraceBudget } from "./session/quotas/trace_budget.ts";
 import { createInboxBudget } from "./session/reading/inbox.ts";
 import { PublishPressure } from "./session/reading/publish_pressure.ts";
 import { Session, type SessionDeps } from "./session/session.ts";
@@ -115,6 +116,7 @@ export async function startGateway(
     memory,
     pages: quotas.pages,
     replays: quotas.replays,
+    traces: new TraceBudget(config),
     stats,
     userIdsInTraces: config.TRACE_USER_IDS,
     slow,

@@ -44,6 +44,16 @@ export const QUOTA_CONFIG = {
     description: "The sustained rate of `call` frames of one user.",
     unit: "calls/s",
   }),
+  USER_RATE_TRACES: integer(1, 1_000_000).default(5).meta({
+    description:
+      "The sustained rate of frames of one user that are traced because the client asks " +
+      "for it, beyond those that `TRACE_RATIO` chooses.",
+    unit: "traces/s",
+  }),
+  RATE_TRACES: integer(1, 1_000_000).default(50).meta({
+    description: "The sustained rate of such frames of all users of the gateway.",
+    unit: "traces/s",
+  }),
   USER_BURST_SECONDS: integer(1, 3_600).default(10).meta({
     description: "A user may use at once, after a pause, what these rates allow in this time.",
     unit: "s",

@@ -11,6 +11,7 @@
 import {
   type Attributes,
   type Context,
+  createContextKey,
   INVALID_SPAN_CONTEXT,
   INVALID_SPANID,
   isSpanContextValid,
@@ -64,6 +65,11 @@ export function traceparentOf(context: Context): string | undefined {
   return `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
 }
 
+/** Returns the id of a context's trace, or undefined if it has none. */
+export function traceIdOf(context: Context): string | undefined {
+  return traceparentOf(context)?.slice(3, 35);
+}
+
 /**
  * Index of the last character of a `traceparent`. The lowest bit of that hex digit is the sampled
  * flag.
@@ -95,8 +101,8 @@ export interface Hop {
 }
 
 /**
- * Whether this process exports telemetry: whether an exporter is present. Without Deno's exporter a span copies its parent's context. With
- * it, even an unsampled span gets an id of its own.
+ * Whether this process exports telemetry: whether an exporter is present. Without Deno's exporter a span
+ * copies its parent's context. With it, even an unsampled span gets an id of its own.
  */
 export const TELEMETRY_ON: boolean = (() => {
   const parent = contextOf("00-00000000000000000000000000000001-0000000000000001-00");
@@ -124,6 +130,27 @@ let ratio = 1;
  */
 export function setTraceRatio(value: number): void {
   ratio = value;
+}
+
+/** Whether the ratio chooses to record a trace that did not begin in this process. */
+export function isChosen(): boolean {
+  return ratio >= 1 || Math.random() < ratio;
+}
+
+/** Not the root context, of which the ratio decides, and without a trace. */
+const RECORDED_ROOT = ROOT_CONTEXT.setValue(createContextKey("hopwire.recorded"), true);
+
+/** Returns the parent for a hop that begins a trace which is recorded whatever the ratio. */
+export function recordedRoot(): Context {
+  if (TELEMETRY_ON) return RECORDED_ROOT;
+  // Nothing is recorded in this process, but others may.
+  const ids = crypto.getRandomValues(new Uint8Array(24)).toHex();
+  return contextOf(`00-${ids.slice(0, 32)}-${ids.slice(32)}-01`);
+}
+
+/** Returns a `traceparent` with the sampled flag set or cleared. Its ids stay. */
+export function withSampled(traceparent: string, sampled: boolean): string {
+  return `${traceparent.slice(0, LAST_FLAG - 1)}${sampled ? "01" : "00"}`;
 }
 
 /** Ids of unrecorded traces consist of a random prefix per process and a counter. */

@@ -14,4 +14,15 @@ export interface Membership extends RoomMember {
   grant: Grant;
   /** Kept beside the grant because every presence change asks for it. */
   seesPresence: boolean;
+  /** Whether the client asked for the traces of messages. */
+  wantsTraces: boolean;
+  /** Whether it asked and has the right. Kept beside the grant because every flush asks for it. */
+  seesTraces: boolean;
+}
+
+/** Gives a member another grant, with what it may see by it. */
+export function applyGrant(membership: Membership, grant: Grant): void {
+  membership.grant = grant;
+  membership.seesPresence = grant.rights.includes("presence");
+  membership.seesTraces = membership.wantsTraces && grant.rights.includes("trace");
 }

@@ -6,6 +6,7 @@
 import { type ClientFrame, fault, type Identity } from "../../../contract/mod.ts";
 import { faultOf } from "../../../kit/mod.ts";
 import { createJoins, type JoinDeps, type Joins } from "./join.ts";
+import { createMeasurements } from "./measurements.ts";
 import { createPublish, type PublishDeps } from "./publish.ts";
 import { isViolation, referenceOf } from "../refusals.ts";
 import { createRequests, type RequestDeps } from "./requests.ts";
@@ -22,6 +23,7 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Comm
   const publish = createPublish(deps);
   const joins = createJoins(deps);
   const requests = createRequests(deps);
+  const measure = createMeasurements();
 
   const dispatch = (session: Session, identity: Identity, frame: ClientFrame): void => {
     switch (frame.type) {
@@ -42,6 +44,8 @@ export function createCommands(deps: PublishDeps & JoinDeps & RequestDeps): Comm
         return joins.updatePresence(session, identity, frame);
       case "call":
         return requests.call(session, identity, frame);
+      case "measurements":
+        return measure(session, frame);
     }
   };
 

@@ -24,7 +24,7 @@ import type { Presence } from "../../room/presence.ts";
 import type { RoomTable } from "../../room/room_table.ts";
 import type { Access } from "../identity/access.ts";
 import type { Grants } from "./grants.ts";
-import type { Membership } from "../membership.ts";
+import { applyGrant, type Membership } from "../membership.ts";
 import { replay, type ReplayDeps } from "./replay.ts";
 import { requireRight } from "./rights.ts";
 import type { Session } from "../session.ts";
@@ -94,20 +94,19 @@ export function createJoins(deps: JoinDeps): Joins {
   const enter = async (
     session: Session,
     identity: Identity,
-    name: string,
-    state: PresenceState | undefined,
+    { room: name, presence: state, trace = false }: ClientFrameOf<"subscribe">,
     context: Context,
   ): Promise<Membership> => {
     access.requireNotBanned(identity.userId, name);
     let grant = await grants.get(name, identity, () => !session.closed, context);
-    if (state !== undefined) requireState(grant, name);
+    requireAsked(grant, name, state, trace);
     const room = await rooms.acquire(name, grant, () => session.allowance.roomOpened());
     try {
       while (!session.closed && session.identity !== identity) {
         // The token was renewed meanwhile: the new one decides, as it does for joined rooms.
         identity = session.identity!;
         grant = await grants.get(name, identity, () => !session.closed, context);
-        if (state !== undefined) requireState(grant, name);
+        requireAsked(grant, name, state, trace);
       }
       if (session.closed) throw new FaultError("unavailable");
       // Last, with no wait before the session becomes a member: a ban finds members only.
@@ -116,8 +115,9 @@ export function createJoins(deps: JoinDeps): Joins {
       rooms.release(room);
       throw error;
     }
-    const seesPresence = grant.rights.includes("presence");
-    const membership = { session, room, grant, seesPresence, index: -1, feedPosition: 0 };
+    const sees = { seesPresence: false, wantsTraces: trace, seesTraces: false };
+    const membership = { session, room, grant, ...sees, index: -1, feedPosition: 0 };
+    applyGrant(membership, grant);
     session.rooms.set(name, membership);
     if (room.presence !== null) presence.enter(name, identity, state);
     return membership;
@@ -140,7 +140,8 @@ export function createJoins(deps: JoinDeps): Joins {
   return {
     leave,
 
-    async subscribe(session, identity, { room: name, since, presence: state, id }) {
+    async subscribe(session, identity, frame) {
+      const { room: name, since, presence: state, trace = false, id } = frame;
       const known = session.rooms.get(name);
       if (known === undefined && session.roomCount >= limits.MAX_ROOMS) {
         const detail = `${limits.MAX_ROOMS} on one connection`;
@@ -158,10 +159,12 @@ export function createJoins(deps: JoinDeps): Joins {
         }
         // Subscribing again asks for what was missed: no live message may come in between.
         known?.room.remove(known);
-        const membership = known ?? await enter(session, identity, name, state, hop.context);
-        if (known !== undefined && state !== undefined) {
-          requireState(known.grant, name);
-          presence.update(name, identity.userId, { presence: state });
+        const membership = known ?? await enter(session, identity, frame, hop.context);
+        if (known !== undefined) {
+          requireAsked(known.grant, name, state, trace);
+          known.wantsTraces = trace;
+          applyGrant(known, known.grant);
+          if (state !== undefined) presence.update(name, identity.userId, { presence: state });
         }
         await replay(deps, session, membership, since, id);
         if (session.closed) leave(session, membership, true);
@@ -223,8 +226,7 @@ export function createJoins(deps: JoinDeps): Joins {
           const grant = await renewedGrant(session, room.name, identity);
           // A later token decides for itself.
           if (session.identity !== identity) return;
-          membership.grant = grant;
-          membership.seesPresence = grant.rights.includes("presence");
+          applyGrant(membership, grant);
         } catch (error) {
           if (session.closed || session.identity !== identity) return;
           leave(session, membership, false);
@@ -245,10 +247,26 @@ function narrow(session: Session, claim: Identity["rooms"]): Membership[] {
   return [...session.rooms.values()].filter((membership) => {
     const given = rightsInRoom(claim, membership.room.name);
     const rights = membership.grant.rights.filter((right) => given.has(right));
-    membership.grant = { ...membership.grant, rights };
-    membership.seesPresence = rights.includes("presence");
+    applyGrant(membership, { ...membership.grant, rights });
     return !given.has("subscribe");
   });
+}
+
+/**
+ * What a `subscribe` asks for beyond the messages needs rights of its own.
+ *
+ * @throws {FaultError} `forbidden` without them
+ */
+function requireAsked(
+  grant: Grant,
+  room: string,
+  state: PresenceState | undefined,
+  trace: boolean,
+): void {
+  if (state !== undefined) requireState(grant, room);
+  if (trace && !grant.rights.includes("trace")) {
+    throw new FaultError("forbidden", `no right to trace in ${room}`);
+  }
 }
 
 /**

@@ -9,23 +9,19 @@ import {
   type ClientFrameOf,
   hasLoneSurrogate,
   type Identity,
+  SPAN_ATTRIBUTES,
 } from "../../../contract/mod.ts";
-import {
-  contextOf,
-  FaultError,
-  faultOf,
-  SpanKind,
-  startHop,
-  withDeadline,
-} from "../../../kit/mod.ts";
+import { FaultError, faultOf, SpanKind, startHop, withDeadline } from "../../../kit/mod.ts";
 import type { HistoryReader } from "../../room/history_reader.ts";
 import { encodeFrame, textFrame } from "../../wire/frame.ts";
 import type { MemoryBudget } from "../../wire/memory_budget.ts";
 import type { Calls } from "./calls.ts";
 import { referenceOf } from "../refusals.ts";
 import { PAGE_WAIT_MS, type PagePlace, type Pages } from "../quotas/pages.ts";
+import type { TraceBudget } from "../quotas/trace_budget.ts";
 import { requireRight } from "./rights.ts";
 import type { Session } from "../session.ts";
+import { callTrace, traceAnswer } from "./tracing.ts";
 
 /** Requests (history, presence, calls) that one session may have under way. */
 export const MAX_PENDING_ANSWERS = 16;
@@ -37,6 +33,7 @@ export interface RequestDeps {
   /** Places for pages of history, and what they may take with everything else that waits. */
   pages: Pages;
   memory: MemoryBudget;
+  traces: TraceBudget;
 }
 
 /** Executes the frames that are answered later. Each throws a FaultError if it is refused at once. */
@@ -169,14 +166,15 @@ function presence(session: Session, frame: ClientFrameOf<"presence">): void {
 }
 
 async function call(
-  { calls }: RequestDeps,
+  { calls, traces }: RequestDeps,
   session: Session,
   { userId, username }: Identity,
   frame: ClientFrameOf<"call">,
 ): Promise<void> {
   const { service, method, data = null, id, timeout } = frame;
   requireCall(session, frame);
-  const hop = startHop("receive call", SpanKind.SERVER, contextOf(undefined), {
+  const hop = startHop("call", SpanKind.SERVER, callTrace(traces, session, frame), {
+    [SPAN_ATTRIBUTES.hop]: "call",
     "hopwire.connection": session.id,
     "rpc.service": service,
     "rpc.method": method,
@@ -197,7 +195,7 @@ async function call(
     } catch {
       throw new FaultError("service_failed", "its answer is not JSON");
     }
-    session.send({ type: "result", id, data: result });
+    session.send({ type: "result", id, data: result, ...traceAnswer(frame, context) });
     hop.end();
   } catch (error) {
     hop.end(faultOf(error).code);

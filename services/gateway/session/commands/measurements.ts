@@ -1,0 +1,53 @@
+/**
+ * `measurements` frames: hops that only the client can measure. They are the client's word, so they are
+ * bounded in number and size, and never change what the gateway measures itself.
+ *
+ * @module
+ */
+import {
+  type ClientFrameOf,
+  MAX_MEASUREMENTS,
+  MEASUREMENTS_MS,
+  SPAN_ATTRIBUTES,
+} from "../../../contract/mod.ts";
+import { contextOf, FaultError, isSampled, SpanKind, startHop } from "../../../kit/mod.ts";
+import { RateLimit } from "../rate_limit.ts";
+import type { Session } from "../session.ts";
+import { tracesAnywhere } from "./tracing.ts";
+
+/** Entries that a connection may send each second, and at once after a pause. */
+const ENTRIES_PER_SECOND = MAX_MEASUREMENTS * 1_000 / MEASUREMENTS_MS;
+const ENTRIES_BURST = 2 * MAX_MEASUREMENTS;
+
+/** Spans of clients that a gateway records each second, and at once after a pause. */
+const SPANS_PER_SECOND = 200;
+const SPANS_BURST = 2_000;
+
+/** Executes `measurements` frames. Throws a FaultError `rate_limited` if there are too many entries. */
+export type Measurements = (session: Session, frame: ClientFrameOf<"measurements">) => void;
+
+/** Makes the command of one gateway. */
+export function createMeasurements(): Measurements {
+  const limits = new WeakMap<Session, RateLimit>();
+  const spans = new RateLimit(SPANS_PER_SECOND, SPANS_BURST, performance.now());
+  return (session, { entries }) => {
+    const now = performance.now();
+    const wallClock = performance.timeOrigin + now;
+    const limit = limits.get(session) ?? new RateLimit(ENTRIES_PER_SECOND, ENTRIES_BURST, now);
+    limits.set(session, limit);
+    const mayTrace = tracesAnywhere(session);
+    for (const { hop, ms, ago, room, traceparent } of entries) {
+      const wait = limit.take(now);
+      if (wait > 0) throw new FaultError("rate_limited", "measurements", wait);
+      if (!mayTrace || !isSampled(traceparent) || spans.take(now) > 0) continue;
+      const end = wallClock - ago;
+      startHop(hop, SpanKind.INTERNAL, contextOf(traceparent), {
+        [SPAN_ATTRIBUTES.hop]: hop,
+        [SPAN_ATTRIBUTES.room]: room,
+        // The client measured how long it took, and estimated when it was.
+        [SPAN_ATTRIBUTES.reconstructed]: true,
+        "hopwire.connection": session.id,
+      }, end - ms).span.end(end);
+    }
+  };
+}
