@@ -4,6 +4,7 @@
  * @module
  */
 import { HopwireError } from "./errors.ts";
+import type { CallOptions } from "./options.ts";
 
 /** Default time that a service may take, milliseconds. */
 export const CALL_TIMEOUT_MS = 5_000;
@@ -15,15 +16,19 @@ export const CALL_GRACE_MS = 1_000;
 const MAX_CALL_BYTES = 65_000;
 
 /**
- * Returns the frame of a call without its id. `method` is `<service>.<method>`; `timeout` is in
- * milliseconds.
+ * Returns the frame of a call without its id. `method` is `<service>.<method>`; The
+ * options' defaults are filled in.
  *
  * @throws {HopwireError} `too_large`
  * @throws {TypeError} `data` contains a cycle or a bigint
  */
-export function callFrame(method: string, data: unknown, timeout: number): object {
+export function callFrame(
+  method: string,
+  data: unknown,
+  { timeout = CALL_TIMEOUT_MS, traceparent, trace }: CallOptions,
+): { timeout: number } {
   const [service, name] = method.split(".");
-  const frame = { type: "call", service, method: name, data, timeout };
+  const frame = { type: "call", service, method: name, data, timeout, traceparent, trace };
   if (new TextEncoder().encode(JSON.stringify(frame)).length > MAX_CALL_BYTES) {
     throw new HopwireError("too_large", `data: the call must not exceed ${MAX_CALL_BYTES} bytes`);
   }

@@ -11,6 +11,9 @@ export const CONNECTION_ID = "~";
 /** Every signal: the server answers one only to refuse it. */
 export const SIGNAL_ID = "~signal";
 
+/** Every report of measurements: the server answers one only to refuse it. */
+export const MEASUREMENTS_ID = "~measure";
+
 /** Prefix of a `subscribe` frame's id. The rest names the room object that sent it. */
 export const SUBSCRIBE_ID_PREFIX = "~join-";
 

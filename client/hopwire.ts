@@ -4,12 +4,13 @@
  * @module
  */
 import type { ServerFrame, ServerFrameOf } from "../services/contract/frames.ts";
-import { CALL_GRACE_MS, CALL_TIMEOUT_MS, callFrame } from "./call.ts";
+import { CALL_GRACE_MS, callFrame } from "./call.ts";
 import { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { HopwireError } from "./errors.ts";
 import type { HopwireEvents, State } from "./events.ts";
-import { REQUEST_ID_PREFIX } from "./frame_ids.ts";
+import { MEASUREMENTS_ID, REQUEST_ID_PREFIX } from "./frame_ids.ts";
+import { Measurements } from "./measurements.ts";
 import type { CallOptions, Clock, HopwireOptions, JoinOptions, TransportName } from "./options.ts";
 import { Pacer } from "./pacer.ts";
 import { Room } from "./room.ts";
@@ -58,6 +59,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
   readonly #requests: SendQueue;
   readonly #pacer: Pacer;
   readonly #roomClient: RoomClient;
+  readonly #measurements: Measurements | undefined;
   #user: { userId: string; username: string } | null = null;
   #closedBy: HopwireError | null = null;
   #removeAbortListener = () => {};
@@ -108,8 +110,10 @@ export class Hopwire extends Emitter<HopwireEvents> {
       maxDeferrals: MAX_REQUEST_DEFERRALS,
       canSend: (room) => this.#sessions.get(room)?.isSubscribed === true,
     });
+    this.#measurements = options.measure ? new Measurements(sender, () => this.latency) : undefined;
     this.#roomClient = {
       ...sender,
+      measure: this.#measurements?.add,
       userId: () => this.#user?.userId,
       isCongested: () => pacer.delay() > 0 || this.#connection.congested,
       request: (frame, more) =>
@@ -195,9 +199,10 @@ export class Hopwire extends Emitter<HopwireEvents> {
    */
   async call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
     this.#throwIfClosed();
-    const { timeout = CALL_TIMEOUT_MS, signal } = options;
-    const how = { resendable: false, timeout: timeout + CALL_GRACE_MS, signal };
-    const result = await this.#request(callFrame(method, data, timeout), how);
+    const frame = callFrame(method, data, options);
+    const { signal } = options;
+    const how = { resendable: false, timeout: frame.timeout + CALL_GRACE_MS, signal };
+    const result = await this.#request(frame, how);
     return (result as ServerFrameOf<"result">).data;
   }
 
@@ -247,6 +252,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
   #end(error: HopwireError): void {
     this.#closedBy = error;
     this.#removeAbortListener();
+    this.#measurements?.stop();
     for (const session of [...this.#sessions.values()]) session.end(error);
     this.#messages.rejectAll(error);
     this.#requests.rejectAll(error);
@@ -262,6 +268,7 @@ export class Hopwire extends Emitter<HopwireEvents> {
         if (frame.userId === this.#user?.userId) this.#messages.handleEcho(frame);
         break;
       case "error":
+        if (frame.id === MEASUREMENTS_ID) return this.#measurements?.refused(frame.code);
         if (this.#messages.handleError(frame) || this.#requests.handleError(frame)) return;
         // The answer to a request that was given up meanwhile.
         if (frame.id?.startsWith(REQUEST_ID_PREFIX)) return;

@@ -6,6 +6,7 @@
 export { Hopwire } from "./hopwire.ts";
 export { Room } from "./room.ts";
 export type { Emitter } from "./emitter.ts";
+export { newTraceparent } from "./message_codec.ts";
 export { type ClientErrorCode, HopwireError } from "./errors.ts";
 export type { HopwireEvents, RoomEvents, State, StateEvent } from "./events.ts";
 export type {

@@ -67,6 +67,11 @@ export interface HopwireOptions {
   pingTimeout?: number;
   /** Messages that may wait for their acknowledgement. Default: 1,000. */
   maxQueue?: number;
+  /**
+   * Whether to measure how long messages take in this client, and to report it to the server: at most
+   * 100 measurements each 5 s. Default: false.
+   */
+  measure?: boolean;
   /** Closes the client when it aborts. */
   signal?: AbortSignal;
   /**
@@ -88,6 +93,11 @@ export interface JoinOptions {
   presence?: boolean;
   /** This user's state in the room. {@link Room.setPresence} changes it later. Default: none. */
   presenceState?: PresenceState;
+  /**
+   * Whether to receive {@link Message.traceparent} of messages whose trace is recorded. Requires the
+   * right `trace` in the room. Default: false.
+   */
+  trace?: boolean;
 }
 
 /** Options of {@link Room.send}. */
@@ -99,6 +109,11 @@ export interface SendOptions {
   id?: string;
   /** The W3C trace context of the caller. The message's trace becomes a part of that trace. */
   traceparent?: string;
+  /**
+   * Whether the server must record the message's trace, whatever its sampling ratio. Requires the right
+   * `trace` in the room.
+   */
+  trace?: boolean;
   /** Stops waiting for the acknowledgement. The server may store the message all the same. */
   signal?: AbortSignal;
 }
@@ -119,6 +134,13 @@ export interface HistoryOptions {
 export interface CallOptions {
   /** How long the service may take, milliseconds, at most 30,000. Default: 5,000. */
   timeout?: number;
+  /** The W3C trace context of the caller. The call's trace becomes a part of that trace. */
+  traceparent?: string;
+  /**
+   * Whether the server must record the call's trace, whatever its sampling ratio. Requires the right
+   * `trace` in any room. Pass `traceparent` too to know the trace.
+   */
+  trace?: boolean;
   /** Stops waiting for the answer. The service may do the work all the same. */
   signal?: AbortSignal;
 }

@@ -12,6 +12,7 @@ import {
   encodeContent,
   encodeFrame,
   encodePresence,
+  newTraceparent,
   randomMessageId,
 } from "./message_codec.ts";
 import { iterateMessages } from "./message_iterator.ts";
@@ -92,15 +93,21 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    * of the server
    */
   async send(content: unknown, options: SendOptions = {}): Promise<Ack> {
+    const { clock, measure } = this.#client;
+    const from = clock.now();
     const contentJson = encodeContent(content);
     this.#throwIfEnded();
-    const { id = randomMessageId(), traceparent, signal } = options;
+    const { id = randomMessageId(), trace, signal } = options;
+    // A trace that begins here includes this client's hop.
+    const { traceparent = trace && measure ? newTraceparent() : undefined } = options;
     checkMessageId(id);
     const room = this.name;
-    const frame = encodeFrame({ type: "message", room, id, traceparent }, contentJson);
-    const ack = await this.#client.sendMessage({ id, room, frame, resendable: true, signal });
-    const { seq, duplicate = false } = ack as ServerFrameOf<"ack">;
-    return { id, room, seq, duplicate };
+    const frame = encodeFrame({ type: "message", room, id, traceparent, trace }, contentJson);
+    const onSent = () => measure?.("client.send", from, room, traceparent);
+    const message = { id, room, frame, resendable: true, signal, onSent };
+    const ack = await this.#client.sendMessage(message);
+    const { seq, duplicate = false, traceId } = ack as ServerFrameOf<"ack">;
+    return { id, room, seq, duplicate, ...(traceId && { traceId }) };
   }
 
   /**

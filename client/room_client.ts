@@ -22,6 +22,14 @@ export type EmitRoomEvent = <Name extends keyof RoomEvents>(
   event: RoomEvents[Name],
 ) => void;
 
+/** Records how long a hop of a message took that began at `from`, a time of the client's clock. */
+export type Measure = (
+  hop: "client.send" | "client.receive",
+  from: number,
+  room: string,
+  traceparent?: string,
+) => void;
+
 /** The services of a client for its rooms. */
 export interface RoomClient {
   /** The source of time. */
@@ -36,6 +44,8 @@ export interface RoomClient {
   send(frame: object | string): void;
   /** Queues a message. Resolves with the server's acknowledgement. */
   sendMessage(message: OutgoingFrame): Promise<ServerFrame>;
+  /** Records how long a hop took that began at `from`. Absent if the client does not measure. */
+  measure?: Measure | undefined;
   /** Queues a request. */
   request: SendRequest;
   /** The room can send now: flushes what was queued for it. */

@@ -46,6 +46,7 @@ export class RoomSession {
   emit: EmitRoomEvent = () => {};
 
   readonly #client: RoomClient;
+  readonly #trace: boolean | undefined;
   /** Tells this room's answers from those for an earlier room object of the same name. */
   readonly #subscribeId = `${SUBSCRIBE_ID_PREFIX}${subscribeIds++}`;
   #resolveJoined!: () => void;
@@ -64,6 +65,7 @@ export class RoomSession {
   constructor(name: string, options: JoinOptions, client: RoomClient) {
     this.name = name;
     this.#client = client;
+    this.#trace = options.trace;
     this.position = new RoomPosition(options.since);
     this.ownPresence = new OwnPresence(
       name,
@@ -180,7 +182,7 @@ export class RoomSession {
     const since = this.position.last ?? undefined;
     // A repair leaves the state alone: another connection of the user may have changed it.
     const presence = this.#isSubscribed ? undefined : this.ownPresence.forSubscription();
-    const frame = { type: "subscribe", room: this.name, since, presence };
+    const frame = { type: "subscribe", room: this.name, since, presence, trace: this.#trace };
     this.#client.send({ ...frame, id: this.#subscribeId });
   }
 
@@ -227,7 +229,9 @@ export class RoomSession {
       this.#client.clock.clearTimeout(this.#timer);
       this.#client.flush();
     }
+    const from = this.#client.clock.now();
     this.#emit("message", decodeMessage(frame));
+    this.#client.measure?.("client.receive", from, this.name, frame.traceparent);
   }
 
   /** The server took the client out of the room: a kicked user may join again, a banned one may not. */

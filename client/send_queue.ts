@@ -34,6 +34,8 @@ export interface OutgoingFrame {
    * later frames first.
    */
   onAnswer?: (answer: ServerFrame) => void;
+  /** Called when it is first sent. */
+  onSent?: (() => void) | undefined;
 }
 
 interface Entry extends OutgoingFrame, Resolvers<ServerFrame> {
@@ -141,8 +143,10 @@ export class SendQueue {
         wait = pacer.delay();
         if (wait > 0) break;
         this.#inFlight++;
-        entry.inFlight = entry.wasSent = true;
+        entry.inFlight = true;
         this.#sender.send(entry.frame);
+        if (!entry.wasSent) entry.onSent?.();
+        entry.wasSent = true;
       }
     }
     if (wait <= 0) return;

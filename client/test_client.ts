@@ -36,8 +36,12 @@ export async function connectedClient(options: Partial<HopwireOptions> = {}) {
 }
 
 /** Creates a client that is in the room `lobby`, whose log ends at 10. */
-export async function joinedRoom(options: { rate?: object } = {}, joinOptions?: JoinOptions) {
-  const { clock, sockets, hop } = fakeClient("ws://nowhere");
+export async function joinedRoom(
+  options: { rate?: object } = {},
+  joinOptions?: JoinOptions,
+  clientOptions?: Partial<HopwireOptions>,
+) {
+  const { clock, sockets, hop } = fakeClient("ws://nowhere", clientOptions);
   const room = hop.join("lobby", joinOptions);
   await clock.advance(0);
   const socket = () => sockets.at(-1)!;

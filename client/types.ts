@@ -24,6 +24,8 @@ export interface Message {
   timestamp: number;
   /** True if the message was erased: then `content` is null and the sender is unknown. */
   erased?: true | undefined;
+  /** The message's trace context, if it is recorded and the room was joined with `trace`. */
+  traceparent?: string | undefined;
 }
 
 /** A transient event in a room, such as typing or a cursor position. The server does not store it. */
@@ -61,6 +63,8 @@ export interface Ack {
   seq: number;
   /** Whether a message with this id was stored before. Then `seq` is the number of that one. */
   duplicate: boolean;
+  /** The message's trace, if `trace` or `traceparent` was given and the server supports it. */
+  traceId?: string | undefined;
 }
 
 /** An event that a service sent to this user. */

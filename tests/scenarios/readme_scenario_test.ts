@@ -69,6 +69,25 @@ Deno.test("README.md: both clients talk to a running system", () =>
     await socket.line("room-message", PROGRAM_MS);
   }));
 
+Deno.test("client/README.md: a client follows one message", () =>
+  withSystem(async (system, folder, authPort) => {
+    const [, program, ...others] = await programs("client/README.md");
+    assert.ok(program && others.length === 0, "a program was added that nothing runs");
+    const own = program
+      .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
+      .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`)
+      .replace("@hopwire/client", "./mod.ts");
+    await save(`${folder}/follow.ts`, own, "client/README.md");
+    await using client = startProcess(Deno.execPath(), [...RUN, `${folder}/follow.ts`], {
+      cwd: ROOT,
+    });
+    const line = await client.line("part of it: ", PROGRAM_MS);
+    const traceId = /deno task trace ([0-9a-f]{32})$/m.exec(client.output.join("\n"))?.[1];
+    assert.ok(traceId !== undefined, client.output.join("\n"));
+    assert.match(line, new RegExp(`part of it: 00-${traceId}-[0-9a-f]{16}-01$`));
+    assert.equal((await client.status(PROGRAM_MS)).code, 0, client.output.join("\n"));
+  }));
+
 Deno.test("README.md: the namespaces file is valid", async () => {
   const text = await Deno.readTextFile(`${ROOT}README.md`);
   const [, file] = /^```json namespaces\n([\s\S]*?)^```/m.exec(text)!;
