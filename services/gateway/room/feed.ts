@@ -7,14 +7,19 @@
  */
 import { Batch } from "../wire/batch.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
-import type { Frame } from "../wire/frame.ts";
+import { type Frame, tracedFrame } from "../wire/frame.ts";
 
 /** A member, as far as a feed needs it. */
 export interface FeedMember {
   readonly session: { readonly peer: FeedPeer };
   /** How many of the queued frames the member must not get: it has them, or they precede its join. */
   feedPosition: number;
+  /** Whether the member gets the trace contexts of recorded messages. */
+  readonly seesTraces: boolean;
 }
+
+/** Frames of recorded messages: their trace contexts, or once somebody needed them, copies with those. */
+type Traced = Map<Frame, string | Frame>;
 
 /** A member's connection, as far as a feed needs it. */
 export interface FeedPeer {
@@ -39,6 +44,8 @@ export class Feed {
   #frames: Frame[] = [];
   /** The queued frames that slow readers may miss; null while there are none. */
   #droppable: Set<Frame> | null = null;
+  /** The queued frames of recorded messages; null while there are none. */
+  #traced: Traced | null = null;
   #bytes = 0;
   #queued = false;
 
@@ -53,11 +60,15 @@ export class Feed {
     return this.#frames.length;
   }
 
-  /** Queues a frame for all members. A `droppable` one is skipped for members that read slowly. */
-  push(frame: Frame, droppable = false): void {
+  /**
+   * Queues a frame for all members. A `droppable` one is skipped for members that read slowly.
+   * `traceparent` is for members that asked for it.
+   */
+  push(frame: Frame, droppable = false, traceparent?: string): void {
     if (this.#members.length === 0) return;
     this.#frames.push(frame);
     this.#bytes += frame.wire.length;
+    if (traceparent !== undefined) (this.#traced ??= new Map()).set(frame, traceparent);
     if (droppable) (this.#droppable ??= new Set()).add(frame);
     if (this.#bytes >= MAX_BYTES) return this.#distribute();
     if (this.#queued) return;
@@ -71,7 +82,7 @@ export class Feed {
     if (from === this.#frames.length) return;
     // Set before sending: a send may overflow the reader, and closing its session flushes it again.
     member.feedPosition = this.#frames.length;
-    sendFrom(member, this.#frames, from, this.#droppable);
+    sendFrom(member, this.#frames, from, this.#droppable, this.#traced);
   }
 
   /** Sends every member what is queued. */
@@ -83,12 +94,13 @@ export class Feed {
   #distribute(): void {
     const frames = this.#frames;
     if (frames.length === 0) return;
-    const droppable = this.#droppable;
+    const [droppable, traced] = [this.#droppable, this.#traced];
     this.#frames = [];
-    this.#droppable = null;
+    this.#droppable = this.#traced = null;
     this.#bytes = 0;
     const all = new Batch(frames);
     let kept: Batch | null = null;
+    let withTraces: Batch | null = null;
     const members = this.#members;
     // Backwards: a member whose reader overflows leaves at once, and the last member takes its index.
     for (let i = members.length - 1; i >= 0; i--) {
@@ -97,10 +109,13 @@ export class Feed {
       if (member.feedPosition > 0) {
         const from = member.feedPosition;
         member.feedPosition = 0;
-        sendFrom(member, frames, from, droppable);
+        sendFrom(member, frames, from, droppable, traced);
       } else if (droppable !== null && peer.skipsDroppable) {
         kept ??= new Batch(frames.filter((frame) => !droppable.has(frame)));
         peer.sendBatch(kept);
+      } else if (traced !== null && member.seesTraces) {
+        withTraces ??= new Batch(frames.map((frame) => withTrace(frame, traced)));
+        peer.sendBatch(withTraces);
       } else {
         peer.sendBatch(all);
       }
@@ -114,10 +129,22 @@ function sendFrom(
   frames: readonly Frame[],
   from: number,
   droppable: Set<Frame> | null,
+  traced: Traced | null,
 ): void {
   const { peer } = member.session;
+  const copies = member.seesTraces ? traced : null;
   for (let i = from; i < frames.length; i++) {
     const frame = frames[i]!;
-    if (droppable === null || !droppable.has(frame) || !peer.skipsDroppable) peer.send(frame);
+    if (droppable !== null && droppable.has(frame) && peer.skipsDroppable) continue;
+    peer.send(copies === null ? frame : withTrace(frame, copies));
   }
+}
+
+/** Returns the copy of a frame for members that asked for traces. It is built once. */
+function withTrace(frame: Frame, traced: Traced): Frame {
+  const known = traced.get(frame);
+  if (typeof known !== "string") return known ?? frame;
+  const copy = tracedFrame(frame, known);
+  traced.set(frame, copy);
+  return copy;
 }

@@ -5,7 +5,7 @@ import { FlushSchedule } from "../wire/flush_schedule.ts";
 import { type Frame, textFrame } from "../wire/frame.ts";
 
 /** A member that records what it receives: `received` has one array of texts per frame or batch. */
-function member(feedPosition = 0) {
+function member(feedPosition = 0, seesTraces = false) {
   const received: string[][] = [];
   const batches: Batch[] = [];
   const text = ({ wire, start }: Frame) => new TextDecoder().decode(wire.subarray(start));
@@ -17,7 +17,7 @@ function member(feedPosition = 0) {
       received.push(batch.frames.map(text));
     },
   };
-  return { session: { peer }, feedPosition, received, batches };
+  return { session: { peer }, feedPosition, seesTraces, received, batches };
 }
 
 function feedOf(...members: ReturnType<typeof member>[]) {
@@ -61,6 +61,36 @@ Deno.test("a frame for one member alone keeps its place among the room's frames"
   feed.flush();
   assert.deepEqual(one.received.flat(), ["1", "own", "2"]);
   assert.deepEqual(other.received, [["1", "2"]]);
+});
+
+Deno.test("members that ask for traces share bytes of their own, if there is a trace", () => {
+  const [one, other, plain] = [member(0, true), member(0, true), member()];
+  const feed = feedOf(one, other, plain);
+  feed.push(textFrame('{"n":1}'));
+  feed.flush();
+  assert.equal(one.batches[0], plain.batches[0], "nothing is traced");
+  feed.push(textFrame('{"n":2}'), false, "T");
+  feed.push(textFrame('{"n":3}'));
+  feed.flush();
+  assert.deepEqual(one.received[1], ['{"traceparent":"T","n":2}', '{"n":3}']);
+  assert.equal(one.batches[1], other.batches[1], "the bytes must be shared");
+  assert.deepEqual(plain.received[1], ['{"n":2}', '{"n":3}']);
+});
+
+Deno.test("a trace is passed on to a member that is flushed alone or has just joined", () => {
+  const [alone, plain] = [member(0, true), member()];
+  const members = [alone, plain];
+  const feed = new Feed(members, new FlushSchedule(0));
+  feed.push(textFrame('{"n":1}'), false, "T");
+  feed.flushTo(alone);
+  feed.flushTo(plain);
+  members.push(member(feed.length, true));
+  feed.push(textFrame('{"n":2}'), false, "U");
+  feed.flush();
+  const [first, second] = ['{"traceparent":"T","n":1}', '{"traceparent":"U","n":2}'];
+  assert.deepEqual(alone.received, [[first], [second]]);
+  assert.deepEqual(plain.received, [['{"n":1}'], ['{"n":2}']]);
+  assert.deepEqual(members[2]!.received, [[second]]);
 });
 
 Deno.test("droppable frames are skipped for slow readers only", () => {
@@ -114,6 +144,7 @@ Deno.test("a member that is flushed while it receives a frame gets nothing twice
   const feed = new Feed(members, new FlushSchedule(0));
   const member: FeedMember = {
     feedPosition: 0,
+    seesTraces: false,
     session: {
       peer: {
         skipsDroppable: false,

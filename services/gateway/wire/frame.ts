@@ -73,6 +73,12 @@ export function messageFrame(event: Uint8Array, seq: number, prev: number): Fram
   return spliceFrame(`{"type":"room-message","seq":${seq},"prev":${prev},`, event);
 }
 
+/** Returns a copy of a `room-message` frame that carries the message's trace context. */
+export function tracedFrame(frame: Frame, traceparent: string): Frame {
+  const json = frame.wire.subarray(frame.start);
+  return spliceFrame(`{"traceparent":"${traceparent}",`, json) ?? frame;
+}
+
 /** Builds the `room-signal` frame of a signal. Returns null if the event is not an object. */
 export function signalFrame(event: Uint8Array): Frame | null {
   return spliceFrame(`{"type":"room-signal",`, event);
