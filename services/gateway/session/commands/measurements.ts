@@ -10,7 +10,15 @@ import {
   MEASUREMENTS_MS,
   SPAN_ATTRIBUTES,
 } from "../../../contract/mod.ts";
-import { contextOf, FaultError, isSampled, SpanKind, startHop } from "../../../kit/mod.ts";
+import {
+  clock,
+  contextOf,
+  exportHop,
+  FaultError,
+  hopDurationsOf,
+  isSampled,
+  TELEMETRY_ON,
+} from "../../../kit/mod.ts";
 import { RateLimit } from "../rate_limit.ts";
 import type { Session } from "../session.ts";
 import { tracesAnywhere } from "./tracing.ts";
@@ -32,22 +40,25 @@ export function createMeasurements(): Measurements {
   const spans = new RateLimit(SPANS_PER_SECOND, SPANS_BURST, performance.now());
   return (session, { entries }) => {
     const now = performance.now();
-    const wallClock = performance.timeOrigin + now;
+    const arrived = clock.at(session.readAt);
     const limit = limits.get(session) ?? new RateLimit(ENTRIES_PER_SECOND, ENTRIES_BURST, now);
     limits.set(session, limit);
-    const mayTrace = tracesAnywhere(session);
+    const mayTrace = TELEMETRY_ON && tracesAnywhere(session);
     for (const { hop, ms, ago, room, traceparent } of entries) {
       const wait = limit.take(now);
       if (wait > 0) throw new FaultError("rate_limited", "measurements", wait);
+      // The namespace of a room that the client is not in is not known here.
+      const grant = room === undefined ? undefined : session.rooms.get(room)?.grant;
+      hopDurationsOf(grant?.namespace).record(hop, ms / 1_000);
       if (!mayTrace || !isSampled(traceparent) || spans.take(now) > 0) continue;
-      const end = wallClock - ago;
-      startHop(hop, SpanKind.INTERNAL, contextOf(traceparent), {
-        [SPAN_ATTRIBUTES.hop]: hop,
-        [SPAN_ATTRIBUTES.room]: room,
+      const to = arrived - ago * 1_000;
+      const attributes = {
+        ...room === undefined ? {} : { [SPAN_ATTRIBUTES.room]: room },
         // The client measured how long it took, and estimated when it was.
         [SPAN_ATTRIBUTES.reconstructed]: true,
         "hopwire.connection": session.id,
-      }, end - ms).span.end(end);
+      };
+      exportHop(contextOf(traceparent), { hop, from: to - ms * 1_000, to, attributes });
     }
   };
 }

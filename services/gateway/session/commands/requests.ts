@@ -11,7 +11,14 @@ import {
   type Identity,
   SPAN_ATTRIBUTES,
 } from "../../../contract/mod.ts";
-import { FaultError, faultOf, SpanKind, startHop, withDeadline } from "../../../kit/mod.ts";
+import {
+  FaultError,
+  faultOf,
+  hopDurationsOf,
+  SpanKind,
+  startHop,
+  withDeadline,
+} from "../../../kit/mod.ts";
 import type { HistoryReader } from "../../room/history_reader.ts";
 import { encodeFrame, textFrame } from "../../wire/frame.ts";
 import type { MemoryBudget } from "../../wire/memory_budget.ts";
@@ -173,12 +180,17 @@ async function call(
 ): Promise<void> {
   const { service, method, data = null, id, timeout } = frame;
   requireCall(session, frame);
+  const began = performance.now();
   const hop = startHop("call", SpanKind.SERVER, callTrace(traces, session, frame), {
     [SPAN_ATTRIBUTES.hop]: "call",
     "hopwire.connection": session.id,
     "rpc.service": service,
     "rpc.method": method,
   });
+  const ended = (failure?: string) => {
+    hop.end(failure);
+    hopDurationsOf().record("call", (performance.now() - began) / 1_000, failure);
+  };
   try {
     const payload = JSON.stringify({ data, userId, username });
     if (hasLoneSurrogate(payload)) {
@@ -196,9 +208,9 @@ async function call(
       throw new FaultError("service_failed", "its answer is not JSON");
     }
     session.send({ type: "result", id, data: result, ...traceAnswer(frame, context) });
-    hop.end();
+    ended();
   } catch (error) {
-    hop.end(faultOf(error).code);
+    ended(faultOf(error).code);
     throw error;
   }
 }
