@@ -1,65 +1,14 @@
 /** Clients follow one message, signal or call through the system, if they have the right `trace`. */
 import assert from "node:assert/strict";
 import { connect } from "@nats-io/transport-node";
-import type { TestClient } from "../harness/client.ts";
-import { type ReceivedSpan, startOtlpReceiver } from "../harness/otlp.ts";
-import { startSystem, type System } from "../harness/system.ts";
+import { liveSubject } from "../../services/contract/mod.ts";
+import type { ReceivedSpan } from "../harness/otlp.ts";
+import { tokenFor } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
-
-const TRACE = "0af7651916cd43dd8448eb211c80319c";
-const SAMPLED = `00-${TRACE}-b7ad6b7169203331-01`;
-
-/** What a system of {@link withSystem} has recorded and seen. */
-interface Seen {
-  /** The spans of hops. */
-  spans(): ReceivedSpan[];
-  /** The trace contexts with which `dice.roll` was called. */
-  calls: string[];
-}
-
-/** A system that records nothing unless a client asks for it. */
-async function withSystem(
-  env: Record<string, string>,
-  play: (system: System, seen: Seen) => Promise<void>,
-): Promise<void> {
-  const calls: string[] = [];
-  await using receiver = startOtlpReceiver();
-  await using system = await startSystem({
-    env: { all: { ...receiver.env, TRACE_RATIO: "0" }, gateway: env },
-    namespaces: [{ pattern: "quiet.*", access: ["subscribe", "publish", "history"] }],
-  });
-  const nats = await connect({ servers: system.nats.url });
-  nats.subscribe("call.dice.roll", {
-    callback(_, message) {
-      calls.push(message.headers?.get("traceparent") ?? "");
-      message.respond("4");
-    },
-  });
-  await nats.flush();
-  try {
-    const spans = () => receiver.spans.filter(({ attributes }) => attributes["hopwire.hop"]);
-    await play(system, { spans, calls });
-  } finally {
-    await nats.close();
-  }
-}
-
-async function join(client: TestClient, room: string, trace?: boolean): Promise<void> {
-  client.send({ type: "subscribe", room, trace });
-  await client.take("subscribed");
-}
-
-/** The answer to a frame: its code, its trace or null. */
-async function answerTo(client: TestClient, frame: { id: string }): Promise<string | null> {
-  client.send(frame);
-  const answer = await client.answer(frame.id);
-  if (answer.type === "error") return answer.code;
-  assert.ok(answer.type === "ack" || answer.type === "result", answer.type);
-  return answer.traceId ?? null;
-}
+import { answerTo, join, SAMPLED, TRACE, withTracedSystem } from "./traced_system.ts";
 
 Deno.test("a call is traced if the client has the right `trace` in any room", () =>
-  withSystem({}, async (system, { spans, calls }) => {
+  withTracedSystem({}, async (system, { spans, calls }) => {
     const call = { type: "call", service: "dice", method: "roll" };
     const cases: [claims: object, joined: string | null, may: boolean][] = [
       [{ rooms: { "chat.*": ["subscribe"], "ops.*": ["trace"] } }, null, true],
@@ -73,10 +22,10 @@ Deno.test("a call is traced if the client has the right `trace` in any room", ()
       const ann = await system.client({ user: "ann", claims: { ...claims } });
       if (joined !== null) await join(ann, joined);
       assert.equal(await answerTo(ann, { ...call, id: "plain" }), null);
-      const traceId = await answerTo(ann, { ...call, id: "forced", trace: true } as never);
+      const traceId = await answerTo(ann, { ...call, id: "forced", trace: true });
       const own = TRACE.replace(/^0/, String(index));
       const traceparent = SAMPLED.replace(TRACE, own);
-      assert.equal(await answerTo(ann, { ...call, id: "own", traceparent } as never), own);
+      assert.equal(await answerTo(ann, { ...call, id: "own", traceparent }), own);
       if (!may) {
         assert.equal(traceId, "forbidden");
         const { message } = await ann.frames.find(({ type }) => type === "error") as never;
@@ -100,7 +49,7 @@ Deno.test("a call is traced if the client has the right `trace` in any room", ()
   }));
 
 Deno.test("a join asks for traces only with the right", () =>
-  withSystem({}, async (system) => {
+  withTracedSystem({}, async (system) => {
     const ann = await system.client({ user: "ann" });
     ann.send({ type: "subscribe", room: "quiet.a", trace: true, id: "s" });
     const refused = await ann.answer("s");
@@ -110,45 +59,167 @@ Deno.test("a join asks for traces only with the right", () =>
     await join(ann, "lobby", true);
   }));
 
-Deno.test("what clients measured becomes spans of recorded traces, for those who may trace", () =>
-  withSystem({}, async (system, { spans }) => {
-    const measured = (traceparent: string, ago: number) => ({
-      type: "measurements",
-      entries: [
-        { hop: "client.send", ms: 30, ago, room: "lobby", traceparent },
-        { hop: "client.receive", ms: 2.5, ago: ago - 20, room: "lobby", traceparent },
-        { hop: "client.send", ms: 30, ago, room: "lobby" },
-        { hop: "client.send", ms: 30, ago, traceparent: traceparent.replace(/01$/, "00") },
-      ],
-    });
-    const other = SAMPLED.replace("0af", "1af");
-    const eve = await system.client({ user: "eve", claims: { rooms: { lobby: ["subscribe"] } } });
-    eve.send(measured(other, 1_000));
-    const ann = await system.client({ user: "ann", claims: { rooms: ["lobby"] } });
-    const before = Date.now();
-    ann.send(measured(SAMPLED, 1_000));
-    const found = await until("both spans", () => spans().length >= 2 && spans());
-    assert.deepEqual(found.map(({ traceId }) => traceId), [TRACE, TRACE]);
-    const [send, receive] = found as [ReceivedSpan, ReceivedSpan];
-    assert.deepEqual([send.name, receive.name], ["client.send", "client.receive"]);
-    assert.equal(send.parentSpanId, SAMPLED.slice(36, 52));
-    assert.equal(send.attributes["hopwire.hop"], "client.send");
-    assert.equal(send.attributes["hopwire.room"], "lobby");
-    assert.ok(Math.abs(send.durationMs - 30) < 0.01, String(send.durationMs));
-    assert.ok(Math.abs(receive.durationMs - 2.5) < 0.01, String(receive.durationMs));
-    // It ended a second before the frame arrived, by the gateway's clock.
-    assert.ok(send.endMs >= before - 1_001 && send.endMs <= Date.now() - 999, String(send.endMs));
-    assert.ok(Math.abs(receive.endMs - send.endMs - 20) < 0.01);
+Deno.test("a message is recorded if its sender asks and may, and its acknowledgement names the trace", () =>
+  withTracedSystem({}, async (system, { spans }) => {
+    const ann = await system.client({ user: "ann" });
+    await join(ann, "lobby");
+    await join(ann, "quiet.a");
+    const message = { type: "message", room: "lobby", content: 1 };
+    assert.equal(await answerTo(ann, { ...message, id: "plain" }), null);
+    const forced = await answerTo(ann, { ...message, id: "forced", trace: true });
+    assert.match(String(forced), /^[0-9a-f]{32}$/);
+    assert.equal(await answerTo(ann, { ...message, id: "own", traceparent: SAMPLED }), TRACE);
+    const unsampled = SAMPLED.replace(/01$/, "00").replace("0af", "1af");
+    const traced = { ...message, traceparent: unsampled, trace: true };
+    assert.equal(await answerTo(ann, { ...traced, id: "both" }), "1" + TRACE.slice(1));
+    assert.equal(
+      await answerTo(ann, { ...message, id: "not", traceparent: unsampled.replace("1af", "2af") }),
+      "2" + TRACE.slice(1),
+    );
+    const root = await until(
+      "the root",
+      () => spans().find(({ traceId, parentSpanId }) => traceId === forced && parentSpanId === ""),
+    );
+    assert.equal(root.name, "edge.receive");
+    for (const traceId of [forced, TRACE, "1" + TRACE.slice(1)]) {
+      await until(
+        "the message to be archived",
+        () => spans().some((span) => span.name === "archive.store" && span.traceId === traceId),
+      );
+    }
+    // Nothing is stored where the right is missing.
+    const quiet = { ...message, room: "quiet.a", trace: true, id: "quiet" };
+    assert.equal(await answerTo(ann, quiet), "forbidden");
+    const { message: text } = ann.frames.findLast(({ type }) => type === "error") as never;
+    assert.equal(text, "Not allowed: no right to trace in quiet.a");
+    assert.equal(
+      await answerTo(ann, { ...message, room: "other", trace: true, id: "o" }),
+      "room_not_found",
+    );
+    ann.send({ type: "history", room: "quiet.a", id: "h" });
+    assert.deepEqual((await ann.take("history")).messages, []);
+    const recorded = new Set(spans().map(({ traceId }) => traceId));
+    assert.deepEqual(recorded, new Set([forced, TRACE, "1" + TRACE.slice(1)]));
   }));
 
-Deno.test("a connection may send 100 measurements each 5 s, and as many at once", () =>
-  withSystem({}, async (system) => {
+Deno.test("a sampled flag without the right is cleared, and the ids are kept", () =>
+  withTracedSystem({}, async (system, { spans }) => {
     const ann = await system.client({ user: "ann" });
-    const entries = Array(100).fill({ hop: "client.receive", ms: 1, ago: 0 });
-    ann.send({ type: "measurements", entries, id: "1" });
-    ann.send({ type: "measurements", entries, id: "2" });
-    ann.send({ type: "measurements", entries, id: "3" });
-    const refused = await ann.take("error");
-    assert.deepEqual([refused.id, refused.code], ["3", "rate_limited"]);
-    assert.ok(refused.retryAfter! > 0);
+    await join(ann, "quiet.a");
+    const nats = await connect({ servers: system.nats.url });
+    const live = nats.subscribe(liveSubject("quiet.a"), { max: 1 });
+    await nats.flush();
+    const message = { type: "message", room: "quiet.a", content: 1, traceparent: SAMPLED };
+    assert.equal(await answerTo(ann, { ...message, id: "1" }), TRACE);
+    for await (const { headers } of live) {
+      assert.match(headers!.get("traceparent"), new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
+    }
+    await nats.close();
+    assert.deepEqual(spans(), []);
+  }));
+
+Deno.test("traces beyond the ratio are limited for each user and for the gateway", () =>
+  withTracedSystem({ USER_RATE_TRACES: "1", RATE_TRACES: "2" }, async (system) => {
+    const message = { type: "message", room: "lobby", content: 1, trace: true };
+    const outcomes = async (user: string, count: number) => {
+      const client = await system.client({ user });
+      await join(client, "lobby");
+      const answers: (string | null)[] = [];
+      for (let i = 0; i < count; i++) {
+        answers.push(await answerTo(client, { ...message, id: `${user}${i}` }));
+      }
+      return { client, refused: answers.filter((code) => /_|unavailable/.test(String(code))) };
+    };
+    const started = performance.now();
+    const ann = await outcomes("ann", 14);
+    const bob = await outcomes("bob", 14);
+    const cid = await outcomes("cid", 4);
+    const seconds = (performance.now() - started) / 1_000;
+    const about = (refused: unknown[], code: string, count: number) => {
+      assert.ok(refused.every((one) => one === code), JSON.stringify(refused));
+      assert.ok(refused.length <= count && refused.length >= count - 2 * seconds - 1);
+    };
+    about(ann.refused, "rate_limited", 4);
+    about(bob.refused.filter((code) => code === "rate_limited"), "rate_limited", 4);
+    about(cid.refused, "unavailable", 4);
+    const error = ann.client.frames.find(({ type }) => type === "error");
+    assert.ok(error?.type === "error" && error.retryAfter! > 0);
+    assert.match(error.message, /traces of this user/);
+  }));
+
+Deno.test("members that ask and may receive the trace of recorded messages, others do not", () =>
+  withTracedSystem({}, async (system) => {
+    const [ann, bob] = [await system.client({ user: "ann" }), await system.client({ user: "bob" })];
+    await join(ann, "lobby");
+    await join(bob, "lobby", true);
+    const say = async (id: string, trace?: boolean) => {
+      const traceId = await answerTo(ann, {
+        type: "message",
+        room: "lobby",
+        content: 1,
+        id,
+        trace,
+      });
+      const ofId = (frame: { id: string }) => frame.id === id;
+      const [atAnn, atBob] = [
+        await ann.take("room-message", ofId),
+        await bob.take("room-message", ofId),
+      ];
+      assert.equal(atAnn.traceparent, undefined);
+      const { traceparent, ...rest } = atBob;
+      assert.deepEqual(rest, atAnn);
+      return { traceId, traceparent };
+    };
+    assert.equal((await say("plain")).traceparent, undefined);
+    const { traceId, traceparent } = await say("traced", true);
+    assert.match(String(traceparent), new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
+    // What is read again has no trace.
+    bob.send({ type: "history", room: "lobby", id: "h" });
+    const { messages } = await bob.take("history");
+    assert.deepEqual(messages.map((message) => message.traceparent), [undefined, undefined]);
+    const { epoch } = bob.frames.find(({ type }) => type === "subscribed") as { epoch: string };
+    bob.send({ type: "subscribe", room: "lobby", since: { seq: 0, epoch }, trace: true });
+    await bob.take("subscribed");
+    const replayed = await bob.take("room-message", ({ id }) => id === "traced");
+    assert.equal(replayed.traceparent, undefined);
+    assert.notEqual((await say("again", true)).traceparent, undefined);
+    // Subscribing without `trace` ends it, and so does a token without the right.
+    await join(bob, "lobby");
+    assert.equal((await say("off", true)).traceparent, undefined);
+    await join(bob, "lobby", true);
+    assert.notEqual((await say("on", true)).traceparent, undefined);
+    const token = await tokenFor("bob", { rooms: { lobby: ["subscribe"] } });
+    bob.send({ type: "auth", token, id: "narrow" });
+    await bob.take("authenticated", ({ id }) => id === "narrow");
+    assert.equal((await say("narrow", true)).traceparent, undefined);
+  }));
+
+Deno.test("a signal is traced from the frame that was read to the members that get it", () =>
+  withTracedSystem({}, async (system, { spans }) => {
+    const [ann, bob] = [await system.client({ user: "ann" }), await system.client({ user: "bob" })];
+    for (const room of ["lobby", "quiet.a"]) {
+      await join(ann, room);
+      await join(bob, room);
+    }
+    const signal = { type: "signal", content: 1 };
+    ann.send({ ...signal, room: "lobby" });
+    ann.send({ ...signal, room: "quiet.a", trace: true, id: "refused" });
+    const refused = await ann.answer("refused");
+    assert.equal(refused.type === "error" && refused.code, "forbidden");
+    ann.send({ ...signal, room: "quiet.a", traceparent: SAMPLED.replace("0af", "1af") });
+    ann.send({ ...signal, room: "lobby", traceparent: SAMPLED, trace: true });
+    await bob.takeMany("room-signal", 3);
+    const found = await until("the hops of the signal", () => {
+      const all = spans();
+      return all.some(({ name }) => name === "edge.fanout") && all;
+    });
+    assert.deepEqual(new Set(found.map(({ traceId }) => traceId)), new Set([TRACE]));
+    const only = (name: string): ReceivedSpan => {
+      const named = found.filter((span) => span.name === name);
+      assert.equal(named.length, 1, `${name}: ${JSON.stringify(found, null, 1)}`);
+      return named[0]!;
+    };
+    assert.equal(only("edge.receive").parentSpanId, SAMPLED.slice(36, 52));
+    assert.equal(only("edge.queue").parentSpanId, only("bus.deliver").spanId);
+    assert.equal(only("edge.fanout").attributes["hopwire.members"], 2);
   }));

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { inboxPrefix, namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
+import { startOtlpReceiver } from "../harness/otlp.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { startSystem, type System } from "../harness/system.ts";
@@ -35,8 +36,9 @@ async function withSystem(
   play: (system: System, folder: string, authPort: number) => Promise<void>,
 ): Promise<void> {
   const authPort = freePort();
+  await using receiver = startOtlpReceiver();
   await using system = await startSystem({
-    env: { auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" } },
+    env: { gateway: receiver.env, auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" } },
     natsServices: ["dice"],
   });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-readme-" });

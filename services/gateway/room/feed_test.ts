@@ -4,6 +4,9 @@ import { Feed, type FeedMember } from "./feed.ts";
 import { FlushSchedule } from "../wire/flush_schedule.ts";
 import { type Frame, textFrame } from "../wire/frame.ts";
 
+const T = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const U = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 /** A member that records what it receives: `received` has one array of texts per frame or batch. */
 function member(feedPosition = 0, seesTraces = false) {
   const received: string[][] = [];
@@ -69,25 +72,33 @@ Deno.test("members that ask for traces share bytes of their own, if there is a t
   feed.push(textFrame('{"n":1}'));
   feed.flush();
   assert.equal(one.batches[0], plain.batches[0], "nothing is traced");
-  feed.push(textFrame('{"n":2}'), false, "T");
+  feed.push(textFrame('{"n":2}'), false, T);
   feed.push(textFrame('{"n":3}'));
   feed.flush();
-  assert.deepEqual(one.received[1], ['{"traceparent":"T","n":2}', '{"n":3}']);
+  assert.deepEqual(one.received[1], [`{"traceparent":"${T}","n":2}`, '{"n":3}']);
   assert.equal(one.batches[1], other.batches[1], "the bytes must be shared");
   assert.deepEqual(plain.received[1], ['{"n":2}', '{"n":3}']);
+});
+
+Deno.test("a trace context that is none is not passed on", () => {
+  const members = [member(0, true)];
+  const feed = feedOf(...members);
+  feed.push(textFrame('{"n":1}'), false, `${T.slice(0, -3)}","seq":7,"x":"-01`);
+  feed.flush();
+  assert.deepEqual(members[0]!.received, [['{"n":1}']]);
 });
 
 Deno.test("a trace is passed on to a member that is flushed alone or has just joined", () => {
   const [alone, plain] = [member(0, true), member()];
   const members = [alone, plain];
   const feed = new Feed(members, new FlushSchedule(0));
-  feed.push(textFrame('{"n":1}'), false, "T");
+  feed.push(textFrame('{"n":1}'), false, T);
   feed.flushTo(alone);
   feed.flushTo(plain);
   members.push(member(feed.length, true));
-  feed.push(textFrame('{"n":2}'), false, "U");
+  feed.push(textFrame('{"n":2}'), false, U);
   feed.flush();
-  const [first, second] = ['{"traceparent":"T","n":1}', '{"traceparent":"U","n":2}'];
+  const [first, second] = [`{"traceparent":"${T}","n":1}`, `{"traceparent":"${U}","n":2}`];
   assert.deepEqual(alone.received, [[first], [second]]);
   assert.deepEqual(plain.received, [['{"n":1}'], ['{"n":2}']]);
   assert.deepEqual(members[2]!.received, [[second]]);

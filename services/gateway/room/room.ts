@@ -24,6 +24,7 @@ import {
   headerName,
   hopDurationsOf,
   messageTimes,
+  recordedTraceparent,
   TELEMETRY_ON,
   wireHeaderNumber,
   withDeadline,
@@ -270,7 +271,7 @@ export class Room {
     const { arrival } = entry;
     const { length } = this.members;
     this.#deps.stats.deliveries += length;
-    this.#feed.push(frame);
+    this.#feed.push(frame, false, arrival && recordedTraceparent(arrival.message));
     if (arrival) this.#deps.deliveries.note(arrival, this.#messages, entry.seq, length);
   }
 

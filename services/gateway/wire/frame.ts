@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ServerFrame } from "../../contract/mod.ts";
+import { type ServerFrame, Traceparent } from "../../contract/mod.ts";
 
 /** A frame to send. */
 export interface Frame {
@@ -73,8 +73,12 @@ export function messageFrame(event: Uint8Array, seq: number, prev: number): Fram
   return spliceFrame(`{"type":"room-message","seq":${seq},"prev":${prev},`, event);
 }
 
-/** Returns a copy of a `room-message` frame that carries the message's trace context. */
+/**
+ * Returns a copy of a `room-message` frame that carries the message's trace context. Any publisher may have
+ * written that: the frame itself is returned if it is none.
+ */
 export function tracedFrame(frame: Frame, traceparent: string): Frame {
+  if (!Traceparent.safeParse(traceparent).success) return frame;
   const json = frame.wire.subarray(frame.start);
   return spliceFrame(`{"traceparent":"${traceparent}",`, json) ?? frame;
 }

@@ -18,7 +18,6 @@ import {
   type Bus,
   clock,
   type Context,
-  contextOf,
   encodeHeaders,
   exportHop,
   FaultError,
@@ -36,8 +35,10 @@ import {
   traceparentOf,
 } from "../../../kit/mod.ts";
 import type { PublishPressure } from "../reading/publish_pressure.ts";
+import type { TraceBudget } from "../quotas/trace_budget.ts";
 import { contentJson } from "./content.ts";
 import { requireRight } from "./rights.ts";
+import { roomTrace, traceAnswer } from "./tracing.ts";
 import { createTracedUser, type UserIdsInTraces } from "./traced_user.ts";
 import type { Session } from "../session.ts";
 
@@ -53,6 +54,8 @@ export interface PublishDeps {
   messageId(): string;
   /** Chooses messages that are exported although they were not sampled. */
   slow: SlowMessages;
+  /** Bounds the traces that clients ask for. */
+  traces: TraceBudget;
   /** How spans name users. */
   userIdsInTraces: UserIdsInTraces;
 }
@@ -68,16 +71,20 @@ export interface Publish {
 /** Makes the publishing commands of one gateway. */
 export function createPublish(deps: PublishDeps): Publish {
   const tracedUser = createTracedUser(deps.userIdsInTraces);
-  const receive = (session: Session, identity: Identity, room: string, parent?: string) =>
-    startHop("edge.receive", SpanKind.SERVER, contextOf(parent), {
+  const receive = (
+    session: Session,
+    identity: Identity,
+    frame: ClientFrameOf<"message" | "signal">,
+  ) =>
+    startHop("edge.receive", SpanKind.SERVER, roomTrace(deps.traces, session, frame.room, frame), {
       [SPAN_ATTRIBUTES.hop]: "edge.receive",
-      [SPAN_ATTRIBUTES.room]: room,
+      [SPAN_ATTRIBUTES.room]: frame.room,
       "hopwire.connection": session.id,
       ...tracedUser(identity),
     }, clock.at(session.readAt));
   return {
     message(session, identity, frame) {
-      const hop = receive(session, identity, frame.room, frame.traceparent);
+      const hop = receive(session, identity, frame);
       try {
         publishMessage(deps, session, identity, frame, hop);
       } catch (error) {
@@ -87,7 +94,7 @@ export function createPublish(deps: PublishDeps): Publish {
     },
 
     signal(session, identity, frame) {
-      const hop = receive(session, identity, frame.room);
+      const hop = receive(session, identity, frame);
       try {
         publishSignal(deps, session, identity, frame, hop);
       } catch (error) {
@@ -102,9 +109,10 @@ function publishMessage(
   { bus, publisher, pressure, slow, stats, messageId }: PublishDeps,
   session: Session,
   { userId, username }: Identity,
-  { room, id, content }: ClientFrameOf<"message">,
+  frame: ClientFrameOf<"message">,
   received: Hop,
 ): void {
+  const { room, id, content } = frame;
   const { stored, rate, content: mode, namespace } = requireRight(session, room, "publish").grant;
   session.allowance.requireMessage(rate);
   const json = contentJson(content, mode);
@@ -149,14 +157,16 @@ function publishMessage(
       if (failure !== null) return session.refuse(failure, { id, room });
       if (id === undefined) return;
       const { seq, duplicate } = done!;
-      session.send({ type: "ack", id, room, seq, ...(duplicate ? { duplicate } : {}) });
+      const more = { ...(duplicate ? { duplicate } : {}), ...traceAnswer(frame, hop.context) };
+      session.send({ type: "ack", id, room, seq, ...more });
     });
     pressure.published(session, account);
   } else {
     const accepted = bus.sendSoon(subject, payload, { headers });
     hop.end(accepted ? undefined : "unavailable");
     if (!accepted) throw new FaultError("unavailable", undefined, 1_000);
-    if (id !== undefined) session.send({ type: "ack", id, room, seq: 0 });
+    if (id === undefined) return;
+    session.send({ type: "ack", id, room, seq: 0, ...traceAnswer(frame, hop.context) });
   }
 }
 
