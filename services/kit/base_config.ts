@@ -24,7 +24,9 @@ export const BASE_CONFIG = {
     description: "The format of log lines: one JSON object each, or text for people.",
   }),
   TRACE_RATIO: ratio().default(1).meta({
-    description: "The share of messages that start a trace. A trace that a client started is kept.",
+    description:
+      "The share of messages whose trace is recorded. Clients with the right `trace` have " +
+      "their own recorded beyond it.",
   }),
   // A chat feels instant up to about 200 ms.
   SLOW_MESSAGE_MS: integer(0, 3_600_000).default(200).meta({

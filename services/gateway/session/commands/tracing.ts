@@ -73,9 +73,11 @@ export function tracesAnywhere(session: Session): boolean {
   return false;
 }
 
+const NOTHING = {};
+
 /** Returns what an answer says of the trace: nothing if the frame asked for none. */
 export function traceAnswer(request: TraceRequest, context: Context): { traceId?: string } {
-  if (request.trace !== true && request.traceparent === undefined) return {};
+  if (request.trace !== true && request.traceparent === undefined) return NOTHING;
   return { traceId: traceIdOf(context) };
 }
 
