@@ -17,6 +17,7 @@ export type {
   JoinOptions,
   SendOptions,
   TokenSource,
+  TraceOptions,
   TransportName,
   WebSocketLike,
 } from "./options.ts";

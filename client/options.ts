@@ -94,26 +94,30 @@ export interface JoinOptions {
   /** This user's state in the room. {@link Room.setPresence} changes it later. Default: none. */
   presenceState?: PresenceState;
   /**
-   * Whether to receive {@link Message.traceparent} of messages whose trace is recorded. Requires the
-   * right `trace` in the room. Default: false.
+   * Whether to receive {@link Message.traceparent} of messages whose trace is recorded. Without the
+   * right `trace` the server refuses the join. Default: false.
+   */
+  trace?: boolean;
+}
+
+/** Options of {@link Room.signal}, and of everything else that can be traced. */
+export interface TraceOptions {
+  /** The W3C trace context of the caller. What the server does becomes a part of that trace. */
+  traceparent?: string;
+  /**
+   * Whether the server must record the trace, whatever its sampling ratio. Requires the right `trace` in
+   * the room; for a call in any room.
    */
   trace?: boolean;
 }
 
 /** Options of {@link Room.send}. */
-export interface SendOptions {
+export interface SendOptions extends TraceOptions {
   /**
    * The message's id, 1 to 64 visible ASCII characters. Default: a random id. The server stores an
    * id once within its deduplication window of two minutes.
    */
   id?: string;
-  /** The W3C trace context of the caller. The message's trace becomes a part of that trace. */
-  traceparent?: string;
-  /**
-   * Whether the server must record the message's trace, whatever its sampling ratio. Requires the right
-   * `trace` in the room.
-   */
-  trace?: boolean;
   /** Stops waiting for the acknowledgement. The server may store the message all the same. */
   signal?: AbortSignal;
 }
@@ -130,17 +134,10 @@ export interface HistoryOptions {
   signal?: AbortSignal;
 }
 
-/** Options of {@link Hopwire.call}. */
-export interface CallOptions {
+/** Options of {@link Hopwire.call}. Pass `traceparent` to know the trace: see {@link newTraceparent}. */
+export interface CallOptions extends TraceOptions {
   /** How long the service may take, milliseconds, at most 30,000. Default: 5,000. */
   timeout?: number;
-  /** The W3C trace context of the caller. The call's trace becomes a part of that trace. */
-  traceparent?: string;
-  /**
-   * Whether the server must record the call's trace, whatever its sampling ratio. Requires the right
-   * `trace` in any room. Pass `traceparent` too to know the trace.
-   */
-  trace?: boolean;
   /** Stops waiting for the answer. The service may do the work all the same. */
   signal?: AbortSignal;
 }

@@ -16,7 +16,7 @@ import {
   randomMessageId,
 } from "./message_codec.ts";
 import { iterateMessages } from "./message_iterator.ts";
-import type { HistoryOptions, SendOptions } from "./options.ts";
+import type { HistoryOptions, SendOptions, TraceOptions } from "./options.ts";
 import type { RoomClient } from "./room_client.ts";
 import type { RoomSession } from "./room_session.ts";
 import type { Ack, Member, Message, PresenceState } from "./types.ts";
@@ -118,8 +118,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    *
    * @throws {HopwireError} `invalid_format` for content without JSON; `too_large`
    */
-  signal(content: unknown): boolean {
-    return this.#session.sendSignal(encodeContent(content));
+  signal(content: unknown, { traceparent, trace }: TraceOptions = {}): boolean {
+    return this.#session.sendSignal(encodeContent(content), { traceparent, trace });
   }
 
   /**

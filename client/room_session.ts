@@ -119,9 +119,9 @@ export class RoomSession {
   }
 
   /** Sends a signal. Returns false, without sending, if it cannot be sent at once. */
-  sendSignal(contentJson: string): boolean {
+  sendSignal(contentJson: string, tracing: object): boolean {
     if (!this.#isSubscribed || this.#client.isCongested()) return false;
-    const frame = { type: "signal", room: this.name, id: SIGNAL_ID };
+    const frame = { type: "signal", room: this.name, id: SIGNAL_ID, ...tracing };
     this.#client.send(encodeFrame(frame, contentJson));
     return true;
   }
