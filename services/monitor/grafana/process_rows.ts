@@ -1,0 +1,175 @@
+/**
+ * The rows of the dashboard about what runs out, and about single processes. No I/O.
+ *
+ * @module
+ */
+import { increase, INSTANCE, rate, SERVICE, total, value } from "./expressions.ts";
+import { type Row, timeSeries } from "./panels.ts";
+
+const PROCESS = `{{${SERVICE}}} {{${INSTANCE}}}`;
+const OF_PROCESS = [SERVICE, INSTANCE];
+
+/** What runs out, or is late. */
+export const saturationRow: Row = {
+  title: "Saturation",
+  panels: [
+    timeSeries(
+      "Event loop, p99",
+      {
+        unit: "s",
+        description: "By how much timers are late. Everything else in the process is as late.",
+      },
+      [PROCESS, value("nodejs.eventloop.delay.p99")],
+    ),
+    timeSeries(
+      "Event loop, longest",
+      {
+        unit: "s",
+        description: "The longest delay between two exports; collections of garbage count.",
+      },
+      [PROCESS, value("nodejs.eventloop.delay.max")],
+      [`${PROCESS} median`, value("nodejs.eventloop.delay.p50")],
+    ),
+    timeSeries(
+      "NATS round trip",
+      { unit: "s", threshold: 0.01, description: "From each process to its NATS server." },
+      [PROCESS, value("hopwire.nats.rtt")],
+    ),
+    timeSeries(
+      "Waiting bytes, of the budget",
+      {
+        unit: "percentunit",
+        description:
+          "What waits for slow clients, as a share of MEMORY_BUDGET_BYTES. At 1 the gateway closes connections.",
+      },
+      [PROCESS, `${value("hopwire.memory.waiting")} / ${value("hopwire.memory.budget")}`],
+    ),
+    timeSeries(
+      "Closed because they read too slowly",
+      { description: "Connections: each over its own limit, and evicted from the budget of all." },
+      ["over their limit", increase("hopwire.slow_consumers", "$__rate_interval")],
+      ["evicted", increase("hopwire.memory.evictions", "$__rate_interval")],
+    ),
+    timeSeries(
+      "Pending publishes",
+      { description: "Messages handed to NATS that JetStream has not acknowledged." },
+      [PROCESS, value("hopwire.publishes.pending")],
+    ),
+    timeSeries(
+      "Log fullness",
+      {
+        unit: "percentunit",
+        threshold: 0.9,
+        max: 1,
+        description: "Bytes of the ROOMS stream, of its limit.",
+      },
+      ["fullness", `max(${value("hopwire.log.fullness")})`],
+    ),
+    timeSeries(
+      "Archive lag",
+      { threshold: 5_000, description: "Messages of the log that are not archived yet." },
+      ["lag", `max(${value("hopwire.archive.lag")})`],
+      ["unexplained holes", `max(${value("hopwire.archive.holes.unexplained")})`],
+    ),
+    timeSeries(
+      "Archive and audit",
+      {
+        unit: "cps",
+        description: "Messages archived in a second, compared with the log, and differing from it.",
+      },
+      ["archived", `max(deriv(${value("hopwire.archive.position")}[5m]))`],
+      ["compared", rate("hopwire.archive.audit.messages")],
+      ["{{kind}}", rate("hopwire.archive.audit.findings", ["kind"])],
+    ),
+    timeSeries(
+      "Log",
+      { unit: "bytes", description: "Bytes of the ROOMS stream; the size of a message." },
+      ["bytes", `max(${value("hopwire.log.size")})`],
+      [
+        "bytes of a message",
+        `max(${value("hopwire.log.size")}) / max(${value("hopwire.log.messages")} > 0)`,
+      ],
+    ),
+    timeSeries(
+      "Clocks",
+      {
+        unit: "s",
+        description:
+          "By how much clocks differ from the NATS server's, and by how much that may be wrong.",
+      },
+      [`${PROCESS} offset`, value("hopwire.clock.offset")],
+      [`${PROCESS} error`, value("hopwire.clock.error")],
+    ),
+    timeSeries(
+      "Repairs and reconnects",
+      {
+        description:
+          "Gaps that gateways filled from the archive, reconnects to NATS, hops that would have taken less than no time, and what monitor dropped.",
+      },
+      ["repairs", increase("hopwire.repairs", "$__rate_interval")],
+      ["reconnects", increase("hopwire.nats.reconnects", "$__rate_interval")],
+      ["negative hops", increase("hopwire.clock.negative", "$__rate_interval")],
+      ["dropped: {{what}}", increase("hopwire.monitor.dropped", "$__rate_interval", ["what"])],
+    ),
+  ],
+};
+
+/** Single processes. */
+export const processRow: Row = {
+  title: "Processes",
+  panels: [
+    timeSeries(
+      "CPU",
+      { unit: "percentunit", description: "Of one core. A gateway is full at 1." },
+      [PROCESS, rate("process.cpu.time", OF_PROCESS)],
+    ),
+    timeSeries(
+      "Memory",
+      { unit: "bytes", description: "Physical memory." },
+      [PROCESS, value("process.memory.usage")],
+    ),
+    timeSeries(
+      "V8's heap",
+      { unit: "bytes", description: "In use. What grows without end is a leak." },
+      [PROCESS, value("v8js.memory.heap.used")],
+    ),
+    timeSeries(
+      "CPU for a connection",
+      {
+        unit: "s",
+        description: "CPU seconds in a second, of each gateway, for one of its connections.",
+      },
+      [
+        PROCESS,
+        `${rate("process.cpu.time", OF_PROCESS)} / (${
+          total("hopwire.connections", OF_PROCESS)
+        } > 0)`,
+      ],
+    ),
+    timeSeries(
+      "Memory for a connection",
+      { unit: "bytes", description: "Physical memory of each gateway for one of its connections." },
+      [
+        PROCESS,
+        `${total("process.memory.usage", OF_PROCESS)} / (${
+          total("hopwire.connections", OF_PROCESS)
+        } > 0)`,
+      ],
+    ),
+    timeSeries(
+      "Uptime",
+      { unit: "s", description: "A curve that falls is a restart." },
+      [PROCESS, value("process.uptime")],
+    ),
+    timeSeries(
+      "Connected to NATS",
+      { max: 1, description: "1 while the process is connected." },
+      [PROCESS, value("hopwire.nats.connected")],
+    ),
+    timeSeries(
+      "Spans received by monitor",
+      { unit: "cps", description: "What monitor keeps its window of traces from." },
+      [PROCESS, rate("hopwire.monitor.spans", OF_PROCESS)],
+    ),
+  ],
+};
