@@ -5,7 +5,9 @@
  * @module
  */
 import { README, withReference } from "./config_reference.ts";
+import { withMetrics } from "./metrics_reference.ts";
 import { PROTOCOL, withRights } from "./rights_reference.ts";
 
-await Deno.writeTextFile(README, await withReference(await Deno.readTextFile(README)));
+const readme = await withReference(await Deno.readTextFile(README));
+await Deno.writeTextFile(README, await withMetrics(readme));
 await Deno.writeTextFile(PROTOCOL, await withRights(await Deno.readTextFile(PROTOCOL)));

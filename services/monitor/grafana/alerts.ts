@@ -203,6 +203,14 @@ export const ALERTS: readonly AlertInfo[] = [
   },
 ];
 
+/** The rows of the table of alerts in services/README.md. */
+export function alertCells(): string[][] {
+  return [
+    ["alert", "severity", "what it means", "what to do"],
+    ...ALERTS.map(({ title, severity, meaning, action }) => [title, severity, meaning, action]),
+  ];
+}
+
 /** The rules, as Grafana provisions them from a file. */
 export function alertRules(dashboardUid: string): Record<string, unknown> {
   return {

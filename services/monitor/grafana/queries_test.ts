@@ -6,7 +6,7 @@ import { parseQuery } from "../../../tests/harness/promql.ts";
 import { ROOT } from "../../../tests/harness/root.ts";
 import { findOnPath } from "../../start/nats_server.ts";
 import { type MetricInfo, type MetricName, METRICS, SPAN_ATTRIBUTES } from "../../contract/mod.ts";
-import { alertRules, ALERTS } from "./alerts.ts";
+import { alertCells, alertRules, ALERTS } from "./alerts.ts";
 import { dashboard, DASHBOARD_UID } from "./dashboard.ts";
 import {
   prometheusLabel,
@@ -105,6 +105,14 @@ Deno.test("the files are up to date", async () => {
   assert.deepEqual(written, JSON.parse(JSON.stringify(dashboard())), 'run "deno task docs"');
   const rules = parse(await Deno.readTextFile(`${HERE}alerts.yaml`));
   assert.deepEqual(rules, alertRules(DASHBOARD_UID), 'run "deno task docs"');
+  const readme = await Deno.readTextFile(`${ROOT}services/README.md`);
+  const cells = readme.split("\n").map((line) =>
+    line.split("|").slice(1, -1).map((one) => one.trim())
+  );
+  const lines = cells.map((line) => line.join("|"));
+  for (const row of alertCells()) {
+    assert.ok(lines.includes(row.join("|")), `${row[0]}: "deno task docs"`);
+  }
 });
 
 Deno.test("each PromQL query selects metrics of the table, by labels that they have", () => {
