@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { metrics } from "@opentelemetry/api";
 import type { Fault } from "../contract/mod.ts";
-import { type Logger, LogThrottle } from "../kit/mod.ts";
+import { events, type Logger, LogThrottle } from "../kit/mod.ts";
 
 /** The settings that decide, by the first word of a refusal's detail. */
 const SETTINGS: Record<string, string> = {
@@ -29,7 +28,7 @@ export function createRefusedTokenLog(
   now?: () => number,
 ): (refusal: Fault) => void {
   const throttle = new LogThrottle(now);
-  const counter = metrics.getMeter("hopwire.auth").createCounter("hopwire.tokens.refused");
+  const counter = events("hopwire.tokens.refused");
   return ({ code, message }) => {
     // An unavailable key set is logged where the fetch fails.
     if (code !== "unauthorized" && code !== "token_expired") return;

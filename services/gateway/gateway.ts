@@ -35,7 +35,7 @@ import { createAccess } from "./session/identity/access.ts";
 import { TokenCache } from "./session/identity/token_cache.ts";
 import { createVerifier } from "./session/identity/verifier.ts";
 import { UserTable } from "./session/identity/user_table.ts";
-import { createStats } from "./stats.ts";
+import { createStats, exportState } from "./stats.ts";
 import { Connections } from "./transport/connections.ts";
 import { AcceptRate } from "./transport/drain/accept_rate.ts";
 import { planDrain } from "./transport/drain/drain_plan.ts";
@@ -141,6 +141,12 @@ export async function startGateway(
   const openSession = (peer: Peer, now: number) =>
     new Session(`${id}-c${(sessions++).toString(36)}`, peer, sessionDeps, now);
 
+  exportState(stats, {
+    users: () => users.size,
+    bytesOut: () => flushes.bytesWritten,
+    memory,
+    pending: () => publisher.pending,
+  });
   const connections = new Connections(config, stats, memory, quotas, http.failures);
   const { addresses, failures } = http;
   const transportDeps = {

@@ -21,7 +21,7 @@ const { gc } = globalThis as {
 
 /** Returns a check, to be called at each interval, that collects after two idle intervals. */
 export function createIdleCheck(stats: Stats, collect: () => void): () => void {
-  let connected = stats.connected;
+  let connected = stats.connections.opened;
   let frames = 0;
   let wasIdle = false;
   return () => {
@@ -29,8 +29,8 @@ export function createIdleCheck(stats: Stats, collect: () => void): () => void {
     const idle = now - frames < BUSY_FRAMES;
     frames = now;
     // Two idle checks in a row: not in the middle of a burst.
-    if (idle && wasIdle && stats.connected - connected >= MIN_CONNECTIONS) {
-      connected = stats.connected;
+    if (idle && wasIdle && stats.connections.opened - connected >= MIN_CONNECTIONS) {
+      connected = stats.connections.opened;
       collect();
     }
     wasIdle = idle;

@@ -3,13 +3,13 @@ import type { Stats } from "./stats.ts";
 import { createIdleCheck } from "./idle_collection.ts";
 
 Deno.test("garbage is collected once, after many connections and while the gateway is idle", () => {
-  const stats = { connected: 0, framesIn: 0, deliveries: 0 } as Stats;
+  const stats = { connections: { opened: 0 }, framesIn: 0, deliveries: 0 } as Stats;
   let collected = 0;
   const check = createIdleCheck(stats, () => collected++);
-  stats.connected = 999;
+  stats.connections.opened = 999;
   for (let i = 0; i < 5; i++) check();
   assert.equal(collected, 0, "too few connections");
-  stats.connected = 1_000;
+  stats.connections.opened = 1_000;
   stats.deliveries += 200;
   check();
   stats.framesIn += 200;

@@ -1,21 +1,41 @@
 /**
- * What persistence exports about the archive. OpenTelemetry reads it when it exports.
+ * What persistence exports about the archive and the log. OpenTelemetry reads it when it exports.
  *
  * @module
  */
-import { metrics } from "@opentelemetry/api";
+import type { StreamInfo } from "@nats-io/jetstream";
+import { observeValue } from "../kit/mod.ts";
 import type { ArchiveState } from "./history/archive_state.ts";
 
-/** Exports the position of the archive and what is missing in it, from what is known. */
-export function exportArchiveState(state: Pick<ArchiveState, "current" | "unexplained">): void {
-  const meter = metrics.getMeter("hopwire.persistence");
-  meter.createObservableGauge("hopwire.archive.position", {
-    description: "The seq up to which the log is archived",
-  }).addCallback((result) => {
-    if (state.current !== null) result.observe(state.current.position);
-  });
-  meter.createObservableGauge("hopwire.archive.holes.unexplained", {
-    description: "Ranges of messages that are missing and that nothing explains",
-    unit: "{hole}",
-  }).addCallback((result) => result.observe(state.unexplained));
+/** What is known of the log. */
+export interface LogMetrics {
+  /** Takes what the server says about the log; null if nothing is known any more. */
+  seen(stream: Pick<StreamInfo, "state" | "config"> | null): void;
+}
+
+/**
+ * Exports the position of the archive, what is missing in it, and the size of the log. What is not known
+ * is not exported: only the instance that archives looks at the log.
+ */
+export function exportArchiveMetrics(
+  archive: Pick<ArchiveState, "current" | "unexplainedMessages">,
+): LogMetrics {
+  let stream: Pick<StreamInfo, "state" | "config"> | null = null;
+  const ofLog = (value: (stream: Pick<StreamInfo, "state" | "config">) => number) => () =>
+    stream === null ? NaN : value(stream);
+  observeValue("hopwire.archive.position", () => archive.current?.position ?? NaN);
+  observeValue("hopwire.archive.holes.unexplained", () => archive.unexplainedMessages);
+  observeValue(
+    "hopwire.archive.lag",
+    ofLog(({ state }) =>
+      Math.max(0, state.last_seq - Math.max(archive.current?.position ?? 0, state.first_seq - 1))
+    ),
+  );
+  observeValue("hopwire.log.messages", ofLog(({ state }) => state.messages));
+  observeValue("hopwire.log.size", ofLog(({ state }) => state.bytes));
+  observeValue(
+    "hopwire.log.fullness",
+    ofLog(({ state, config }) => config.max_bytes > 0 ? state.bytes / config.max_bytes : NaN),
+  );
+  return { seen: (info) => stream = info };
 }

@@ -18,7 +18,7 @@ import { ArchiveState } from "./history/archive_state.ts";
 import { serveHistory } from "./history/history.ts";
 import { limitStreamSize } from "./log/limit_stream_size.ts";
 import { deleteOldConsumer, type LogLimits } from "./log/stream.ts";
-import { exportArchiveState } from "./metrics.ts";
+import { exportArchiveMetrics } from "./metrics.ts";
 import { repeat } from "./repeat.ts";
 import { erase } from "./retention/erasure.ts";
 import { applyRetention, dueAt, type RetentionRule } from "./retention/retention.ts";
@@ -118,7 +118,7 @@ export async function runPersistence(
       return await erase({ bus, manager, archive, state }, term, request);
     }),
   ]);
-  exportArchiveState(state);
+  const metrics = exportArchiveMetrics(state);
   health.require("no unexplained holes", () => state.unexplained === 0);
   health.require("archive", () => archive.available);
   // An instance that waits for the lease serves history, while another one archives.
@@ -129,8 +129,9 @@ export async function runPersistence(
     repeat(STREAM_CHECK_MS, "limiting the size of the log", log, async () => {
       const current = state.current;
       // Also while the database fails: then the log fills.
-      if (lease.term === null || current === null || archiver.attaching) return;
-      await limitStreamSize(manager, log, current);
+      if (lease.term === null || current === null) return metrics.seen(null);
+      if (archiver.attaching) return;
+      await limitStreamSize(manager, log, current, metrics.seen);
     }),
     repeat(retentionMs, "retention", log, async () => {
       const { term } = lease;

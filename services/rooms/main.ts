@@ -4,7 +4,7 @@
  * @module
  */
 import { DENIALS_STREAM } from "../contract/mod.ts";
-import { readNamespaces, runService } from "../kit/mod.ts";
+import { observeValue, readNamespaces, runService } from "../kit/mod.ts";
 import { ROOMS_CONFIG } from "./config.ts";
 import { serveModeration } from "./moderation.ts";
 import { deleteOldBucket } from "./old_bucket.ts";
@@ -21,6 +21,7 @@ await runService({
     const rules = rulesOf(await readNamespaces(config.NAMESPACES_FILE));
     const rosters = await followRosters(bus);
     onDrain(() => rosters.stop());
+    observeValue("hopwire.rooms", () => rosters.follower.size.rooms);
     onDrain(serveModeration(bus));
     onDrain(serveRooms(bus, rules, rosters.follower));
     await deleteOldBucket(bus);

@@ -101,3 +101,42 @@ Deno.test({
     assert.ok(success, new TextDecoder().decode(stderr));
   },
 });
+
+Deno.test("Grafana finds the dashboard and the alert rules where it looks for them", async () => {
+  const { volumes, environment } = services.telemetry!;
+  const provisioning = "/otel-lgtm/grafana/conf/provisioning";
+  const mounts = volumes!.map((volume) => volume.split(":") as [string, string, string]);
+  for (const [file] of mounts) assert.ok((await Deno.stat(`${ROOT}${file}`)).isFile, file);
+  const [, dashboard] = mounts.find(([file]) => file.endsWith("dashboard.json"))!;
+  const provider = mounts.find(([file]) => file.endsWith("dashboards.yaml"))!;
+  const { path } = parse(await Deno.readTextFile(`${ROOT}${provider[0]}`)).providers[0].options;
+  assert.equal(dashboard, `${path}/dashboard.json`);
+  assert.equal(environment!.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH, dashboard);
+  assert.match(provider[1], new RegExp(`^${provisioning}/dashboards/\\w+\\.yaml$`));
+  const [, alerts] = mounts.find(([file]) => file.endsWith("alerts.yaml"))!;
+  assert.match(alerts, new RegExp(`^${provisioning}/alerting/\\w+\\.yaml$`));
+});
+
+Deno.test("each container's telemetry has an id of its own", async () => {
+  const script = `${ROOT}services/start/in_container.sh`;
+  const folder = await Deno.makeTempDir();
+  try {
+    // In place of Deno: tells what it was started with.
+    await Deno.writeTextFile(`${folder}/deno`, '#!/bin/sh\necho "$OTEL_RESOURCE_ATTRIBUTES $*"\n', {
+      mode: 0o755,
+    });
+    const run = async (given: string) => {
+      const { stdout } = await new Deno.Command("sh", {
+        args: [script, "--allow-env=A", "main.ts"],
+        env: { PATH: `${folder}:/bin:/usr/bin`, OTEL_RESOURCE_ATTRIBUTES: given },
+      }).output();
+      return new TextDecoder().decode(stdout).trim();
+    };
+    const [first, second] = [await run(""), await run("region=eu")];
+    assert.match(first, /^service\.instance\.id=[0-9a-f]{8} run --allow-env=A main\.ts$/);
+    assert.match(second, /^service\.instance\.id=[0-9a-f]{8},region=eu run /);
+    assert.notEqual(first.slice(0, 28), second.slice(0, 28));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -86,7 +86,7 @@ export const PROCESS_METRICS = {
     kind: "counter",
     unit: "{hop}",
     description: "Hops that would have taken less than no time, and count as 0",
-    by: ["gateway", "persistence", "monitor"],
+    by: ["every"],
   },
   "process.cpu.time": {
     kind: "counter",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClientFrame, ErrorCode } from "../../contract/mod.ts";
+import { type ClientFrame, type ErrorCode, ERRORS, type Fault } from "../../contract/mod.ts";
 
 /** Codes that count as violations: the client should not have sent the frame. */
 const VIOLATIONS: ReadonlySet<ErrorCode> = new Set([
@@ -17,6 +17,32 @@ const VIOLATIONS: ReadonlySet<ErrorCode> = new Set([
 /** Whether a refusal with this code counts towards close 4005. */
 export function isViolation(code: ErrorCode): boolean {
   return VIOLATIONS.has(code);
+}
+
+/** What the details of refusals say about limits; see `quotas/allowance.ts`. */
+const LIMITS: readonly [detail: RegExp, limit: (found: string) => string][] = [
+  [
+    /: (frames|bytes|messages|joins|new rooms|history|calls|connections) of this user/,
+    (what) => `user ${what}`,
+  ],
+  [/: \d+ (answers|rooms)\b/, (what) => `user ${what}`],
+  [/: your earlier pages have not been (read)|: (read) what is queued/, () => "unread history"],
+  [/: (messages) in /, (what) => `namespace ${what}`],
+  [/: too many (\w+(?: rooms)?) from this address/, (what) => `address ${what}`],
+  [/: too many (frames) wait/, (what) => `waiting ${what}`],
+  [/: too many (messages) await storage/, (what) => `pending ${what}`],
+];
+
+/** The limit because of which something is refused, for the counters; null if it is another reason. */
+export function limitOf({ code, message }: Fault): string | null {
+  if (code === "too_many_rooms") return "connection rooms";
+  if (code !== "rate_limited" && code !== "unavailable") return null;
+  for (const [detail, limit] of LIMITS) {
+    const found = detail.exec(message);
+    if (found !== null) return limit(found[1] ?? "");
+  }
+  if (code === "unavailable") return null;
+  return message === ERRORS.rate_limited ? "connection frames" : "other";
 }
 
 /** The `id` and `room` of a frame, if it has them. */

@@ -25,7 +25,7 @@ import { Allowance } from "./quotas/allowance.ts";
 import type { Quotas } from "./quotas/quotas.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { Reading } from "./reading/reading.ts";
-import { isViolation, referenceOf } from "./refusals.ts";
+import { isViolation, limitOf, referenceOf } from "./refusals.ts";
 import type { SessionLimits } from "./session_limits.ts";
 import { Violations } from "./violations.ts";
 
@@ -42,6 +42,16 @@ export interface SessionCommands {
   disconnected(session: Session, membership: Membership): void;
 }
 
+/** The counters that sessions raise. */
+export interface SessionStats {
+  framesIn: number;
+  bytesIn: number;
+  /** By code. */
+  errors: { add(code: string): void };
+  /** What was refused because of a limit, by limit. */
+  limited: { add(limit: string): void };
+}
+
 /** What all sessions of a gateway share. */
 export interface SessionDeps {
   limits: SessionLimits;
@@ -50,8 +60,8 @@ export interface SessionDeps {
   inboxes: InboxBudget;
   /** What users and addresses may use. */
   quotas: Quotas;
-  /** Counts every frame received. */
-  stats: { framesIn: number };
+  /** Counts every frame received, with its bytes, and every error frame sent. */
+  stats: SessionStats;
   /** Whether any room has frames queued that its members do not have yet. */
   flushes: { readonly feedsPending: boolean };
   /** The authenticated sessions by user. */
@@ -130,6 +140,7 @@ export class Session {
     const now = performance.now();
     this.lastActionAt = now;
     this.#deps.stats.framesIn++;
+    this.#deps.stats.bytesIn += bytes;
     const refusal = this.allowance.frame(bytes, now);
     if (refusal !== null) {
       const reference = referenceOfText(text);
@@ -227,6 +238,11 @@ export class Session {
 
   /** Sends an `error` frame. */
   refuse(refusal: Fault, { id, room }: { id?: string; room?: string } = {}): void {
+    if (this.closed) return;
+    const { errors, limited } = this.#deps.stats;
+    errors.add(refusal.code);
+    const limit = limitOf(refusal);
+    if (limit !== null) limited.add(limit);
     this.send({ type: "error", ...refusal, id, room });
   }
 

@@ -6,6 +6,7 @@
  */
 import type { CloseName } from "../../contract/mod.ts";
 import type { Session } from "../session/session.ts";
+import { LOST, type TransportName } from "./connection_counts.ts";
 import { moveClients, type Settle } from "./drain/drain.ts";
 import type { DrainPlan } from "./drain/drain_plan.ts";
 import type { HandshakeFailures } from "./handshake_failures.ts";
@@ -16,6 +17,9 @@ import type { TransportConfig, TransportStats } from "./transport_config.ts";
 /** One client's connection, as the registry sees it. */
 export interface Connection extends Debtor {
   readonly session: Session;
+  readonly transport: TransportName;
+  /** The code with which the connection closes or has closed; undefined while it is open or if it was lost. */
+  readonly closeCode: number | undefined;
   /** The client's address, in canonical form. Proxies that are not trusted count as clients. */
   readonly address: string;
   /** Whether the client has been pinged since its last sign of life. */
@@ -111,8 +115,7 @@ export class Connections {
   add(connection: Connection): void {
     this.#all.add(connection);
     this.#newcomers.add(connection);
-    this.#stats.connected++;
-    this.#stats.connections = this.#all.size;
+    this.#stats.connections.open(connection.transport);
   }
 
   /** Unregisters a closed connection and ends its session. Calling it twice does no harm. */
@@ -120,10 +123,9 @@ export class Connections {
     connection.session.disconnected();
     connection.session.allowance.end();
     this.#newcomers.delete(connection);
-    if (this.#all.delete(connection) && connection.session.identity === null) {
-      this.#failures.unauthenticated++;
-    }
-    this.#stats.connections = this.#all.size;
+    if (!this.#all.delete(connection)) return;
+    this.#stats.connections.close(connection.transport, connection.closeCode ?? LOST);
+    if (connection.session.identity === null) this.#failures.unauthenticated++;
   }
 
   /** Closes every session. The clients may reconnect at once. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { metrics } from "@opentelemetry/api";
+import { observe } from "../../kit/mod.ts";
 
 /** Counters since the start. */
 export interface HandshakeFailures {
@@ -22,9 +22,8 @@ export interface HandshakeFailures {
 /** Creates the counters of one gateway, exported as `hopwire.handshakes.failed`. */
 export function createHandshakeFailures(): HandshakeFailures {
   const failures = { tls: 0, proxy: 0, origin: 0, refused: 0, unauthenticated: 0 };
-  metrics.getMeter("hopwire.gateway").createObservableCounter("hopwire.handshakes.failed")
-    .addCallback((result) => {
-      for (const [reason, count] of Object.entries(failures)) result.observe(count, { reason });
-    });
+  observe("hopwire.handshakes.failed", (report) => {
+    for (const [reason, count] of Object.entries(failures)) report(count, { reason });
+  });
   return failures;
 }

@@ -10,6 +10,7 @@ import type { Peer } from "../session/peer.ts";
 import type { Session } from "../session/session.ts";
 import type { Batch } from "../wire/batch.ts";
 import type { Frame } from "../wire/frame.ts";
+import type { TransportName } from "./connection_counts.ts";
 import type { Connection } from "./connections.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 
@@ -28,7 +29,9 @@ export abstract class HttpPeer implements Peer, Connection {
   /** The session key: the gateway's id and a secret of 128 random bits. Only the client knows it. */
   readonly key: string;
   readonly session: Session;
+  abstract readonly transport: TransportName;
   readonly address: string;
+  closeCode: number | undefined = undefined;
   pinged = false;
   /** Called when the connection has closed. */
   onDisconnected: () => void = () => {};

@@ -35,6 +35,7 @@ interface OpenPoll {
 
 /** See the module's doc. */
 export class PollPeer extends HttpPeer {
+  readonly transport = "polling";
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #openPoll: OpenPoll | null = null;
@@ -98,6 +99,7 @@ export class PollPeer extends HttpPeer {
   }
 
   close(name: CloseName): void {
+    this.closeCode = CLOSES[name].code;
     this.#closing = name;
     this.#drained?.resolve();
     this.resume();
@@ -182,6 +184,7 @@ export class PollPeer extends HttpPeer {
     }
     parts.push(Buffer.from("]}"));
     this.#lastAnswer = Buffer.concat(parts);
+    this.deps.flushes.bytesWritten += this.#lastAnswer.length;
     poll.answer(this.#lastAnswer);
     if (ended) this.disconnected();
   }

@@ -20,6 +20,7 @@ const COMMENT = encoder.encode(":\n\n");
 
 /** See the module's doc. */
 export class SsePeer extends HttpPeer {
+  readonly transport = "sse";
   readonly #response: ServerResponse;
   readonly #outbox: Outbox;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -84,6 +85,7 @@ export class SsePeer extends HttpPeer {
   }
 
   close(name: CloseName): void {
+    this.closeCode = CLOSES[name].code;
     this.resume();
     this.#outbox.close();
     this.#response.end(eventBytes("close", CLOSES[name]));

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ConnectionCounts } from "./connection_counts.ts";
+
 /** The settings of the transports, named as the gateway's variables are. */
 export interface TransportConfig {
   /** Origins that browsers may connect from; `*` for all. */
@@ -25,10 +27,8 @@ export interface TransportConfig {
 
 /** The counters that transports raise. */
 export interface TransportStats {
-  /** Connections open now. */
-  connections: number;
-  /** Connections opened since the start. */
-  connected: number;
+  /** Connections: now, opened and closed. */
+  readonly connections: ConnectionCounts;
   /** Connections closed because the client read too slowly. */
   slowConsumers: number;
 }

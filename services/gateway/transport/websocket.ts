@@ -34,7 +34,9 @@ class WebSocketPeer implements Peer, Connection {
   readonly #deps: TransportDeps;
   readonly outbox: Outbox;
   readonly session: Session;
+  readonly transport = "websocket";
   readonly address: string;
+  closeCode: number | undefined = undefined;
   pinged = false;
   #lastActivity = performance.now();
   #paused = false;
@@ -119,6 +121,7 @@ class WebSocketPeer implements Peer, Connection {
   close(name: CloseName): void {
     this.outbox.close();
     const { code, reason } = CLOSES[name];
+    this.closeCode = code;
     // A paused socket would never read the client's close frame.
     this.#ws.resume();
     this.#ws.close(code, reason);
@@ -224,8 +227,10 @@ function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   else peer.session.receive(data.toString(), data.length);
 }
 
-function onClose(this: WebSocket): void {
+function onClose(this: WebSocket, code: number): void {
   const peer = (this as OwnedSocket)[PEER];
+  // Whoever began to close chose the code.
+  peer.closeCode ??= code;
   peer.connections.remove(peer);
 }
 

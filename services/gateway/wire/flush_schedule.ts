@@ -32,6 +32,8 @@ export class FlushSchedule {
   /** The pause that began at the end of the last flush, and that time; milliseconds. */
   #pause = 0;
   #flushedAt = 0;
+  /** Bytes that outboxes have written, since the start. */
+  bytesWritten = 0;
   #onWritten: ((began: number, ended: number) => void) | null = null;
 
   /**

@@ -32,6 +32,8 @@ export class MemoryBudget {
   readonly max: number;
   /** The connections of the gateway. */
   debtors: Iterable<Debtor> = [];
+  /** Connections closed because more waited than may. */
+  evictions = 0;
   #left: number;
   #scheduled = false;
 
@@ -39,6 +41,11 @@ export class MemoryBudget {
   constructor(max: number) {
     this.max = max;
     this.#left = max;
+  }
+
+  /** The bytes that wait: those of the last count, and what has come since. */
+  get waiting(): number {
+    return this.max - this.#left;
   }
 
   /** Something that waits grew by `bytes`. Closes nothing before this turn of the event loop has ended. */
@@ -75,6 +82,7 @@ export class MemoryBudget {
     for (const { debtor, owed } of debtors) {
       if (total <= this.max * SETTLE_TO) break;
       debtor.evict();
+      this.evictions++;
       total -= owed;
     }
     return total;

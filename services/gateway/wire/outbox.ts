@@ -105,6 +105,7 @@ export class Outbox {
     pending.length = 0;
     this.#pendingBytes = 0;
     if (this.#socket.destroyed) return;
+    this.#schedule.bytesWritten += bytes.length;
     if (!this.#socket.write(bytes) && !this.#blocked) this.#block();
   }
 

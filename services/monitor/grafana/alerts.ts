@@ -115,9 +115,7 @@ export const ALERTS: readonly AlertInfo[] = [
     uid: "hopwire-slow-consumers",
     title: "Slow consumers",
     severity: "warning",
-    expr: `${increase("hopwire.slow_consumers", WINDOW)} + ${
-      increase("hopwire.memory.evictions", WINDOW)
-    }`,
+    expr: increase("hopwire.slow_consumers", WINDOW),
     above: 0,
     for: "1m",
     summary: `${NUMBER} connections were closed because their clients read too slowly.`,

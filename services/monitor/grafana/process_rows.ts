@@ -46,8 +46,8 @@ export const saturationRow: Row = {
     ),
     timeSeries(
       "Closed because they read too slowly",
-      { description: "Connections: each over its own limit, and evicted from the budget of all." },
-      ["over their limit", increase("hopwire.slow_consumers", "$__rate_interval")],
+      { description: "Connections; of these, evicted because all together exceeded the budget." },
+      ["all", increase("hopwire.slow_consumers", "$__rate_interval")],
       ["evicted", increase("hopwire.memory.evictions", "$__rate_interval")],
     ),
     timeSeries(
@@ -132,6 +132,17 @@ export const processRow: Row = {
       "V8's heap",
       { unit: "bytes", description: "In use. What grows without end is a leak." },
       [PROCESS, value("v8js.memory.heap.used")],
+    ),
+    timeSeries(
+      "Garbage collection",
+      {
+        unit: "percentunit",
+        description: "Share of time that V8 collects garbage, as Deno measures it.",
+      },
+      [
+        `${PROCESS} {{v8js_gc_type}}`,
+        `sum by (${SERVICE}, ${INSTANCE}, v8js_gc_type) (rate(v8js_gc_duration_S_sum[$__rate_interval]))`,
+      ],
     ),
     timeSeries(
       "CPU for a connection",

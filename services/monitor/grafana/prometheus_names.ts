@@ -12,6 +12,14 @@ const UNIT_SUFFIXES: Record<string, string> = { s: "seconds", By: "bytes", "1": 
 /** The labels of every series: attributes of the resource, which Prometheus of otel-lgtm keeps. */
 export const RESOURCE_LABELS = ["service_name", "service_instance_id", "job", "instance"] as const;
 
+/**
+ * What Deno exports by itself and the dashboard shows: the labels of each series. Deno gives the duration of
+ * collections of garbage in seconds, but writes the unit as `S`, which Prometheus puts into the name.
+ */
+export const RUNTIME_SERIES: Record<string, readonly string[]> = {
+  v8js_gc_duration_S_sum: ["v8js_gc_type"],
+};
+
 /** Returns the name of a metric in Prometheus, without the suffixes of a histogram's series. */
 export function prometheusName(name: MetricName): string {
   const { kind, unit }: MetricInfo = METRICS[name];

@@ -12,6 +12,7 @@ import {
   prometheusLabel,
   prometheusName,
   RESOURCE_LABELS,
+  RUNTIME_SERIES,
   seriesNames,
 } from "./prometheus_names.ts";
 
@@ -59,6 +60,8 @@ const SERIES = new Map(
 );
 
 function labelsOf(series: string): string[] {
+  const ofRuntime = RUNTIME_SERIES[series];
+  if (ofRuntime !== undefined) return [...ofRuntime, ...RESOURCE_LABELS];
   const name = SERIES.get(series);
   if (name === undefined) throw new Error(`no metric is exported as ${series}`);
   const { attributes = [] }: MetricInfo = METRICS[name];
@@ -121,7 +124,7 @@ Deno.test("each PromQL query selects metrics of the table, by labels that they h
     const { selectors, labels } = parseQuery(expr, labelsOf);
     assert.ok(selectors.length > 0, `${title}: ${expr} selects nothing`);
     for (const { name, within, range } of selectors) {
-      const { kind } = METRICS[SERIES.get(name)!];
+      const kind = name in RUNTIME_SERIES ? "histogram" : METRICS[SERIES.get(name)!].kind;
       const rated = within === "rate" || within === "increase";
       assert.equal(rated, kind !== "gauge", `${title}: ${name} is a ${kind}: ${expr}`);
       assert.equal(range, rated || /_over_time|deriv/.test(within ?? ""), `${title}: ${expr}`);

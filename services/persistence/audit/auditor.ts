@@ -3,9 +3,16 @@
  *
  * @module
  */
-import { metrics } from "@opentelemetry/api";
 import { ArchiveAudit, type AuditFinding } from "../../contract/mod.ts";
-import { type Bus, errorText, FaultError, type Logger, serve } from "../../kit/mod.ts";
+import {
+  type Bus,
+  errorText,
+  events,
+  FaultError,
+  type Logger,
+  observeValue,
+  serve,
+} from "../../kit/mod.ts";
 import { type Generation, LeaseLost } from "../archive/archive.ts";
 import type { Served } from "../writer/writer_endpoints.ts";
 import { audit, type AuditDeps } from "./audit.ts";
@@ -27,11 +34,9 @@ export interface AuditorDeps extends AuditDeps {
   onRepaired(): void;
 }
 
-const meter = metrics.getMeter("hopwire.persistence");
-
 /** Counts what the continuous audit has compared, and what it has found, by kind. */
-const audited = meter.createCounter("hopwire.archive.audit.messages", { unit: "{message}" });
-const counter = meter.createCounter("hopwire.archive.audit.findings", { unit: "{message}" });
+const audited = events("hopwire.archive.audit.messages");
+const counter = events("hopwire.archive.audit.findings");
 
 /** Serves `archive.audit`. */
 export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
@@ -58,9 +63,7 @@ export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
 export function continuousAudit(deps: AuditorDeps): () => Promise<void> {
   let from: number | undefined;
   let epoch: string | undefined;
-  meter.createObservableGauge("hopwire.archive.audit.position", {
-    description: "The seq up to which the continuous audit has come in this round",
-  }).addCallback((result) => result.observe((from ?? 1) - 1));
+  observeValue("hopwire.archive.audit.position", () => (from ?? 1) - 1);
   return async () => {
     const generation = deps.generation();
     if (deps.term() === null || generation === null) return;

@@ -85,6 +85,12 @@ export class ArchiveState {
     return this.#snapshot?.unexplained.length ?? 0;
   }
 
+  /** How many messages are in those holes. */
+  get unexplainedMessages(): number {
+    const holes = this.#snapshot?.unexplained ?? [];
+    return holes.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  }
+
   /** How many readers wait. */
   get waiting(): number {
     return this.#waiting.length;

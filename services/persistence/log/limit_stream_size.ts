@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { ROOMS_STREAM } from "../../contract/mod.ts";
 import { epochOfStream, type Logger } from "../../kit/mod.ts";
 import { CLOSED_MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES } from "./stream.ts";
@@ -24,7 +24,7 @@ const CLOSE_ABOVE = 0.95;
 
 /**
  * Checks the size of the log once, and purges, closes or reopens it as needed. The instance that
- * writes does this: everything up to `position` is archived.
+ * writes does this: everything up to `position` is archived. `seen` gets what the server says about the log.
  *
  * @returns whether the log has room and is open, so that nothing has to be done until it grows
  * @throws {JetStreamApiError} if the log is unavailable
@@ -33,8 +33,10 @@ export async function limitStreamSize(
   manager: JetStreamManager,
   log: Logger,
   { epoch, position }: { epoch: string; position: number },
+  seen: (stream: StreamInfo) => void = () => {},
 ): Promise<boolean> {
   const stream = await manager.streams.info(ROOMS_STREAM);
+  seen(stream);
   if (epochOfStream(stream) !== epoch) return false;
   const { max_bytes: maxBytes, max_msg_size: maxMessage } = stream.config;
   let { bytes, messages, first_seq: first } = stream.state;

@@ -47,6 +47,8 @@ export interface JoinDeps extends ReplayDeps {
   presence: Presence;
   grants: Grants;
   access: Pick<Access, "requireNotBanned" | "isRevoked">;
+  /** Counts joins by outcome. */
+  stats: { joins: { add(outcome: string): void } };
 }
 
 /** Executes the frames that join and leave. */
@@ -79,7 +81,7 @@ export interface Joins {
 
 /** Makes the join commands of one gateway. */
 export function createJoins(deps: JoinDeps): Joins {
-  const { limits, log, rooms, presence, grants, access } = deps;
+  const { limits, log, rooms, presence, grants, access, stats } = deps;
 
   const leave = (session: Session, membership: Membership, linger: boolean) => {
     const { room } = membership;
@@ -145,6 +147,7 @@ export function createJoins(deps: JoinDeps): Joins {
       const known = session.rooms.get(name);
       if (known === undefined && session.roomCount >= limits.MAX_ROOMS) {
         const detail = `${limits.MAX_ROOMS} on one connection`;
+        stats.joins.add("too_many_rooms");
         return session.refuse(fault("too_many_rooms", detail), { id, room: name });
       }
       session.joining.began(name);
@@ -169,11 +172,13 @@ export function createJoins(deps: JoinDeps): Joins {
         await replay(deps, session, membership, since, id);
         if (session.closed) leave(session, membership, true);
         hop.end();
+        stats.joins.add("ok");
       } catch (error) {
         const membership = session.rooms.get(name);
         if (membership !== undefined) leave(session, membership, session.closed);
         const refusal = faultOf(error);
         hop.end(refusal.code);
+        stats.joins.add(refusal.code);
         if (refusal.code === "rate_limited") session.refuseViolation(refusal, { id, room: name });
         else session.refuse(refusal, { id, room: name });
       } finally {

@@ -30,6 +30,11 @@ export class UserTable {
     this.#isRevoked = isRevoked;
   }
 
+  /** How many users have a session. */
+  get size(): number {
+    return this.#users.size;
+  }
+
   /** The sessions of a user. */
   sessionsOf(userId: string): readonly Session[] {
     return [...this.#users.get(subjectToken(userId))?.sessions ?? []];

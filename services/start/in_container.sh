@@ -1,0 +1,7 @@
+#!/bin/sh
+# Runs Deno in a container. Telemetry tells processes of a service apart by `service.instance.id`, which
+# Deno reads before any code runs, and replicas of a container have the same environment.
+read -r id < /proc/sys/kernel/random/uuid
+OTEL_RESOURCE_ATTRIBUTES="service.instance.id=${id%%-*}${OTEL_RESOURCE_ATTRIBUTES:+,$OTEL_RESOURCE_ATTRIBUTES}"
+export OTEL_RESOURCE_ATTRIBUTES
+exec deno run "$@"
