@@ -98,7 +98,8 @@ export function serve<Request, Reply>(
       answered(began);
     } catch (error) {
       if (!(error instanceof FaultError)) {
-        bus.log.error("a request failed", { subject: message.subject, error: errorText(error) });
+        const { subject } = message;
+        bus.log.error("a request failed", { subject, error: errorText(error) }, hop.context);
       }
       const refusal = faultOf(error);
       refuse(message, refusal);
@@ -159,19 +160,17 @@ export function subscribe<Event>(
   return bus.nats.subscribe(subject, {
     callback: (error, message) => {
       if (error !== null || isDelivery(message.reply)) return;
+      const { subject, headers } = message;
+      const context = contextOf(headers?.get(HEADERS.traceparent));
       try {
-        const { subject, headers } = message;
         handle(parsePayload(schema, message), {
           subject,
-          context: contextOf(headers?.get(HEADERS.traceparent)),
+          context,
           // The last one: NATS adds its own after what the publisher set.
           sequence: Number(headers?.last(HEADERS.sequence) || 0),
         });
       } catch (failure) {
-        bus.log.warn("ignored an invalid event", {
-          subject: message.subject,
-          error: errorText(failure),
-        });
+        bus.log.warn("ignored an invalid event", { subject, error: errorText(failure) }, context);
       }
     },
   });

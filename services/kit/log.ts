@@ -1,24 +1,30 @@
 /**
- * Structured logs on standard output: one JSON object, or one line of text, for each event.
+ * Structured logs on standard output: one JSON object, or one line of text, for each event. JSON lines that
+ * are written within a trace carry its ids, and Deno's exporter attaches them to the trace.
  *
  * @module
  */
+import { context as activeContext } from "@opentelemetry/api";
+import { type Context, traceparentOf } from "./hop.ts";
 
 /** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
 
-/** Writes log lines. The `fields` are added to the line unchanged. */
+/**
+ * Writes log lines. The `fields` are added to the line unchanged: they never hold tokens or the content of
+ * messages. `trace` is the context that the event belongs to, such as that of a hop.
+ */
 export interface Logger {
   /** Logs what only a developer of the service needs. */
-  debug(message: string, fields?: Record<string, unknown>): void;
+  debug(message: string, fields?: Record<string, unknown>, trace?: Context): void;
   /** Logs a normal event. */
-  info(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>, trace?: Context): void;
   /** Logs a problem that the service recovers from by itself. */
-  warn(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>, trace?: Context): void;
   /** Logs a problem that somebody has to look at. */
-  error(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>, trace?: Context): void;
 }
 
 /**
@@ -37,17 +43,34 @@ export function createLogger(
   const { level = "info", format = "json", now = () => new Date() } = options;
   // deno-lint-ignore no-console
   const write = options.write ?? ((line: string) => console.log(line));
-  const at = (name: LogLevel) => (message: string, fields: Record<string, unknown> = {}) => {
-    if (RANK[name] < RANK[level]) return;
+  const lineOf = (
+    name: LogLevel,
+    message: string,
+    fields: Record<string, unknown>,
+    trace: Context | undefined,
+  ): string => {
     if (format === "text") {
       const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${plain(value)}`).join("");
-      write(`${timeOfDay(now())} ${name.toUpperCase().padEnd(5)} ${message}${rest}`);
-    } else {
-      const time = now().toISOString();
-      write(JSON.stringify({ time, level: name, service, message, ...fields }));
+      return `${timeOfDay(now())} ${name.toUpperCase().padEnd(5)} ${message}${rest}`;
     }
+    const time = now().toISOString();
+    return JSON.stringify({ time, level: name, service, message, ...idsOf(trace), ...fields });
+  };
+  const at = (name: LogLevel): Logger[LogLevel] => (message, fields = {}, trace) => {
+    if (RANK[name] < RANK[level]) return;
+    const line = lineOf(name, message, fields, trace);
+    if (trace === undefined) write(line);
+    else activeContext.with(trace, write, undefined, line);
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** The ids of a trace, by the names of OpenTelemetry's log fields; none without a trace. */
+function idsOf(trace: Context | undefined): { trace_id?: string; span_id?: string } {
+  const traceparent = trace && traceparentOf(trace);
+  if (traceparent === undefined) return {};
+  const [, traceId, spanId] = traceparent.split("-");
+  return { trace_id: traceId, span_id: spanId };
 }
 
 /** `HH:MM:SS.mmm` in local time. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { contextOf, ROOT_CONTEXT } from "./hop.ts";
 import { createLogger } from "./log.ts";
 
 /** The 25th of November at 9:05:07.042, local time. */
@@ -19,6 +20,21 @@ Deno.test("a JSON line carries time, level, service, message and fields", () => 
     port: 1,
     note: "a\nb",
   });
+});
+
+Deno.test("a JSON line within a trace carries the ids of trace and span, and no more of it", () => {
+  const lines: string[] = [];
+  const log = createLogger("x", { write: (line) => lines.push(line), now });
+  const ids = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+  log.warn("slow", { room: "lobby" }, contextOf(`00-${ids.join("-")}-01`));
+  log.warn("slow", {}, ROOT_CONTEXT);
+  const [first, second] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual([first.trace_id, first.span_id], ids);
+  assert.deepEqual(
+    Object.keys(first),
+    ["time", "level", "service", "message", "trace_id", "span_id", "room"],
+  );
+  assert.deepEqual(Object.keys(second), ["time", "level", "service", "message"]);
 });
 
 Deno.test("a text line carries the local time, the level, the message and the fields", () => {

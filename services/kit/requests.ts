@@ -77,10 +77,8 @@ export async function request<Request, Reply>(
     });
     const parsed = endpoint.reply.safeParse(message.json());
     if (!parsed.success) {
-      bus.log.error("a reply does not match its schema", {
-        subject: endpoint.subject,
-        error: describeIssue(parsed.error),
-      });
+      const fields = { subject: endpoint.subject, error: describeIssue(parsed.error) };
+      bus.log.error("a reply does not match its schema", fields, hop.context);
       throw new FaultError("unavailable", undefined, 1_000);
     }
     hop.end();
