@@ -80,16 +80,22 @@ export interface MetricsReceiver extends AsyncDisposable {
   env(service: string): Record<string, string>;
 }
 
+/** How long `/metrics` has the values of a process that exports no more, milliseconds. */
+const GONE_MS = 5_000;
+
 /** Starts a receiver on a free port. Its `/metrics` is for a Prometheus. */
 export function startMetricsReceiver(): MetricsReceiver {
-  const byProcess = new Map<string, ReceivedMetric[]>();
-  const all = () => [...byProcess.values()].flat();
+  const byProcess = new Map<string, { at: number; metrics: ReceivedMetric[] }>();
+  const all = (since = 0) =>
+    [...byProcess.values()].flatMap(({ at, metrics }) => at >= since ? metrics : []);
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       const { pathname } = new URL(request.url);
       if (pathname === "/metrics") {
-        return new Response(prometheusText(all()), { headers: { "content-type": "text/plain" } });
+        return new Response(prometheusText(all(performance.now() - GONE_MS)), {
+          headers: { "content-type": "text/plain" },
+        });
       }
       const body = await request.json();
       if (pathname === "/v1/metrics") {
@@ -99,9 +105,12 @@ export function startMetricsReceiver(): MetricsReceiver {
           const { "service.name": name, "service.instance.id": id } = attributes;
           byProcess.set(
             `${name} ${id}`,
-            scopeMetrics.flatMap(({ scope, metrics }) =>
-              metrics.map((metric) => ({ ...metric, scope: scope.name, resource: attributes }))
-            ),
+            {
+              at: performance.now(),
+              metrics: scopeMetrics.flatMap(({ scope, metrics }) =>
+                metrics.map((metric) => ({ ...metric, scope: scope.name, resource: attributes }))
+              ),
+            },
           );
         }
       }
@@ -127,12 +136,13 @@ export function startMetricsReceiver(): MetricsReceiver {
   };
 }
 
-/** Writes metrics of the table in Prometheus's text format; others are left out. */
+/** Writes metrics in Prometheus's text format: those of the table, and that of Deno which the dashboard shows. */
 export function prometheusText(metrics: readonly ReceivedMetric[]): string {
   const lines: string[] = [];
   for (const { name, resource, gauge, sum, histogram } of metrics) {
-    if (!(name in METRICS)) continue;
-    const series = prometheusName(name as keyof typeof METRICS);
+    const ours = name in METRICS;
+    if (!ours && name !== "v8js.gc.duration") continue;
+    const series = ours ? prometheusName(name as keyof typeof METRICS) : "v8js_gc_duration_S";
     const write = (suffix: string, attributes: Record<string, string>, value: number) => {
       const labels = {
         service_name: resource["service.name"]!,
