@@ -4,6 +4,14 @@
  * @module
  */
 
+/** Returns what one connection may send, which is full at first. */
+export function frameRate(
+  limits: { RATE_FRAMES_PER_SECOND: number; RATE_BURST: number },
+  now: number,
+): RateLimit {
+  return new RateLimit(limits.RATE_FRAMES_PER_SECOND, limits.RATE_BURST, now);
+}
+
 /** The frame allowance of one connection. */
 export class RateLimit {
   /** Tokens added per millisecond. */

@@ -23,10 +23,11 @@ import type { Membership } from "./membership.ts";
 import type { Peer } from "./peer.ts";
 import { Allowance } from "./quotas/allowance.ts";
 import type { Quotas } from "./quotas/quotas.ts";
-import { RateLimit } from "./rate_limit.ts";
+import { frameRate } from "./rate_limit.ts";
 import { Reading } from "./reading/reading.ts";
-import { isViolation, limitOf, referenceOf } from "./refusals.ts";
+import { isViolation, referenceOf } from "./refusals.ts";
 import type { SessionLimits } from "./session_limits.ts";
+import { countFrame, countRefusal, type SessionStats } from "./session_stats.ts";
 import { Violations } from "./violations.ts";
 
 /** How long before its token expires a client gets `token-expiring`, milliseconds. */
@@ -40,16 +41,6 @@ export interface SessionCommands {
   identityRenewed(session: Session, before: Identity): Promise<void>;
   /** The session has ended: it leaves this room. */
   disconnected(session: Session, membership: Membership): void;
-}
-
-/** The counters that sessions raise. */
-export interface SessionStats {
-  framesIn: number;
-  bytesIn: number;
-  /** By code. */
-  errors: { add(code: string): void };
-  /** What was refused because of a limit, by limit. */
-  limited: { add(limit: string): void };
 }
 
 /** What all sessions of a gateway share. */
@@ -114,9 +105,7 @@ export class Session {
     this.#openedAt = now;
     this.lastActionAt = now;
     this.#violations = new Violations(now);
-    const { RATE_FRAMES_PER_SECOND, RATE_BURST } = deps.limits;
-    const rate = new RateLimit(RATE_FRAMES_PER_SECOND, RATE_BURST, now);
-    this.allowance = new Allowance(deps.quotas, peer.address, rate);
+    this.allowance = new Allowance(deps.quotas, peer.address, frameRate(deps.limits, now));
   }
 
   /** Whether a token is being verified. */
@@ -139,8 +128,7 @@ export class Session {
     if (this.closed) return;
     const now = performance.now();
     this.lastActionAt = now;
-    this.#deps.stats.framesIn++;
-    this.#deps.stats.bytesIn += bytes;
+    countFrame(this.#deps.stats, bytes);
     const refusal = this.allowance.frame(bytes, now);
     if (refusal !== null) {
       const reference = referenceOfText(text);
@@ -238,11 +226,7 @@ export class Session {
 
   /** Sends an `error` frame. */
   refuse(refusal: Fault, { id, room }: { id?: string; room?: string } = {}): void {
-    if (this.closed) return;
-    const { errors, limited } = this.#deps.stats;
-    errors.add(refusal.code);
-    const limit = limitOf(refusal);
-    if (limit !== null) limited.add(limit);
+    if (!this.closed) countRefusal(this.#deps.stats, refusal);
     this.send({ type: "error", ...refusal, id, room });
   }
 

@@ -11,6 +11,7 @@ Deno.test("a session that was closed ends once, with the poll that fetches the r
   const deps = {
     id: "gateway",
     config: { PONG_TIMEOUT_MS, PING_INTERVAL_MS: 1_000, SEND_BUFFER_BYTES: 1_000 },
+    flushes: { bytesWritten: 0 },
     connections: { remove: () => ended++ },
     openSession: () => ({ identity: {} }) as Session,
   } as unknown as TransportDeps;
