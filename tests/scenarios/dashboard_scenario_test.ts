@@ -22,10 +22,14 @@ const SERVICES = ["gateway", "auth", "rooms", "persistence"] as const;
  */
 const ABSENT = /hopwire_(clock_(offset|error)|monitor_\w+|archive_audit_findings)_|outcome!="ok"/;
 
+/** For how long nats-server stalls at a time, milliseconds. */
+const STALL_MS = 400;
+
 /** The windows of queries are shortened: what takes minutes in production takes seconds here. */
 function shortened(expr: string): string {
   return expr.replaceAll("$namespace", ".*").replaceAll("$__rate_interval", "10s")
-    .replaceAll("[1m])))[1h:1m]", "[2s])))[30s:1s]").replaceAll("[1m]", "[2s]");
+    .replaceAll("[1m])))[1h:1m]", "[2s])))[30s:1s]").replaceAll("[1m]", "[2s]")
+    .replaceAll("[5m]", "[10s]");
 }
 
 const Panels = z.array(z.object({
@@ -168,6 +172,20 @@ Deno.test({
       }
       return true;
     }, 60_000);
+
+    const conditionOf = (title: string) => ALERTS.find((alert) => alert.title === title)!;
+    const slow = conditionOf("A hop is slow");
+    await until("the alert for the hop that stalls, and for none inside the gateway", async () => {
+      await system.nats.process.stop();
+      await new Promise((resolve) => setTimeout(resolve, STALL_MS));
+      system.nats.process.signal("SIGCONT");
+      const found = await server.query(shortened(slow.expr));
+      const hops = found.filter(({ value }) => value > slow.above).map(({ metric }) => metric.hop);
+      // Everything that goes through NATS may stall, and before 2.10 delivery includes storing.
+      const others = hops.filter((hop) => !/^(bus|rooms|auth)\./.test(hop!));
+      assert.deepEqual(others, []);
+      return hops.includes("bus.store");
+    });
     await stop();
 
     // What is true of any healthy system: nothing but errors, which this client asks for, alerts.
@@ -189,7 +207,7 @@ Deno.test({
     assert.ok(delivery!.value > 0 && delivery!.value < 10, String(delivery!.value));
 
     await system.rooms[0]!.kill();
-    const { expr } = ALERTS.find(({ title }) => title === "A process is lost")!;
+    const { expr } = conditionOf("A process is lost");
     await until("the alert for the lost process", async () => {
       const lost = (await server.query(shortened(expr))).filter(({ value }) => value > 0);
       return lost.length === 1 && lost[0]!.metric.service_name === "hopwire-rooms";
