@@ -13,6 +13,8 @@ import { PROMETHEUS } from "./panels.ts";
 /** One alert. */
 export interface AlertInfo {
   uid: string;
+  /** The title of the panel that shows it. */
+  panel: string;
   title: string;
   severity: "critical" | "warning";
   /** PromQL. Each series that it returns is compared with `above`, and alerts by itself. */
@@ -45,6 +47,7 @@ const RAN = `quantile_over_time(0.5, (${RUNNING})[1h:1m])`;
 export const ALERTS: readonly AlertInfo[] = [
   {
     uid: "hopwire-delivery-slow",
+    panel: "Delivery",
     title: "Delivery is slow",
     severity: "critical",
     expr: percentile(0.99, "hopwire.delivery.duration", [], {}, WINDOW),
@@ -57,6 +60,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-hop-slow",
+    panel: "p99 by hop",
     title: "A hop is slow",
     severity: "warning",
     expr: percentile(
@@ -76,6 +80,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-nats-slow",
+    panel: "NATS round trip",
     title: "NATS is far away",
     severity: "warning",
     expr: `avg_over_time(${value("hopwire.nats.rtt")}[${WINDOW}])`,
@@ -88,6 +93,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-nats-disconnected",
+    panel: "Connected to NATS",
     title: "Not connected to NATS",
     severity: "critical",
     expr: `1 - ${value("hopwire.nats.connected")}`,
@@ -99,6 +105,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-errors",
+    panel: "Errors",
     title: "Many errors",
     severity: "warning",
     expr: `${increase("hopwire.errors", WINDOW)} / (${
@@ -113,6 +120,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-slow-consumers",
+    panel: "Closed because they read too slowly",
     title: "Slow consumers",
     severity: "warning",
     expr: increase("hopwire.slow_consumers", WINDOW),
@@ -125,6 +133,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-archive-lag",
+    panel: "Archive lag",
     title: "The archive lags behind",
     severity: "warning",
     expr: `max(${value("hopwire.archive.lag")})`,
@@ -138,6 +147,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-holes",
+    panel: "Archive lag",
     title: "Unexplained holes",
     severity: "critical",
     expr: `max(${value("hopwire.archive.holes.unexplained")})`,
@@ -150,6 +160,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-process-lost",
+    panel: "Uptime",
     title: "A process is lost",
     severity: "critical",
     expr: `${RAN} - (${RUNNING} or 0 * ${RAN})`,
@@ -163,6 +174,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-log-full",
+    panel: "Log fullness",
     title: "The log is nearly full",
     severity: "critical",
     expr: `max(${value("hopwire.log.fullness")})`,
@@ -176,6 +188,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-clock",
+    panel: "Clocks",
     title: "Clocks differ",
     severity: "warning",
     expr: `abs(${value("hopwire.clock.offset")}) > ${value("hopwire.clock.error")}`,
@@ -188,6 +201,7 @@ export const ALERTS: readonly AlertInfo[] = [
   },
   {
     uid: "hopwire-clock-error",
+    panel: "Repairs and reconnects",
     title: "Hops are uncertain",
     severity: "warning",
     expr: increase("hopwire.clock.negative", WINDOW, [SERVICE, INSTANCE]),
@@ -209,8 +223,11 @@ export function alertCells(): string[][] {
   ];
 }
 
-/** The rules, as Grafana provisions them from a file. */
-export function alertRules(dashboardUid: string): Record<string, unknown> {
+/** The rules, as Grafana provisions them from a file. `panelIds` are those of the dashboard's panels, by title. */
+export function alertRules(
+  dashboardUid: string,
+  panelIds: ReadonlyMap<string, number>,
+): Record<string, unknown> {
   return {
     apiVersion: 1,
     groups: [{
@@ -218,12 +235,12 @@ export function alertRules(dashboardUid: string): Record<string, unknown> {
       name: "hopwire",
       folder: "Hopwire",
       interval: "30s",
-      rules: ALERTS.map((alert) => ruleOf(alert, dashboardUid)),
+      rules: ALERTS.map((alert) => ruleOf(alert, dashboardUid, panelIds.get(alert.panel)!)),
     }],
   };
 }
 
-function ruleOf(alert: AlertInfo, dashboardUid: string): Record<string, unknown> {
+function ruleOf(alert: AlertInfo, dashboardUid: string, panelId: number): Record<string, unknown> {
   const { uid, title, severity, expr, above, summary, meaning, action } = alert;
   return {
     uid,
@@ -241,6 +258,7 @@ function ruleOf(alert: AlertInfo, dashboardUid: string): Record<string, unknown>
         datasourceUid: "__expr__",
         model: {
           refId: "C",
+          datasource: { type: "__expr__", uid: "__expr__" },
           type: "threshold",
           expression: "A",
           conditions: [{ evaluator: { type: "gt", params: [above] } }],
@@ -251,7 +269,15 @@ function ruleOf(alert: AlertInfo, dashboardUid: string): Record<string, unknown>
     noDataState: "OK",
     execErrState: "Error",
     for: alert.for,
-    annotations: { summary, description: `${meaning} ${action}`, __dashboardUid__: dashboardUid },
+    // Grafana wants the panel both ways.
+    dashboardUid,
+    panelId,
+    annotations: {
+      summary,
+      description: `${meaning} ${action}`,
+      __dashboardUid__: dashboardUid,
+      __panelId__: String(panelId),
+    },
     labels: { severity, system: "hopwire" },
     isPaused: false,
   };

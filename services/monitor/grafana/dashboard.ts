@@ -233,6 +233,13 @@ const logsRow: Row = {
   ],
 };
 
+const PANELS = placed([hopsRow, ratesRow, saturationRow, processRow, tracesRow, logsRow]);
+
+/** The ids of the panels, by title. */
+export const PANEL_IDS: ReadonlyMap<string, number> = new Map(
+  PANELS.map(({ title, id }) => [title as string, id as number]),
+);
+
 /** Returns the dashboard in Grafana's JSON model. */
 export function dashboard(): Record<string, unknown> {
   const textBox = (name: string, label: string) => ({
@@ -275,6 +282,6 @@ export function dashboard(): Record<string, unknown> {
     },
     annotations: { list: [] },
     links: [],
-    panels: placed([hopsRow, ratesRow, saturationRow, processRow, tracesRow, logsRow]),
+    panels: PANELS,
   };
 }

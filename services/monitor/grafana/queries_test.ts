@@ -7,7 +7,7 @@ import { ROOT } from "../../../tests/harness/root.ts";
 import { findOnPath } from "../../start/nats_server.ts";
 import { type MetricInfo, type MetricName, METRICS, SPAN_ATTRIBUTES } from "../../contract/mod.ts";
 import { alertCells, alertRules, ALERTS } from "./alerts.ts";
-import { dashboard, DASHBOARD_UID } from "./dashboard.ts";
+import { dashboard, DASHBOARD_UID, PANEL_IDS } from "./dashboard.ts";
 import {
   prometheusLabel,
   prometheusName,
@@ -107,7 +107,7 @@ Deno.test("the files are up to date", async () => {
   const written = JSON.parse(await Deno.readTextFile(`${HERE}dashboard.json`));
   assert.deepEqual(written, JSON.parse(JSON.stringify(dashboard())), 'run "deno task docs"');
   const rules = parse(await Deno.readTextFile(`${HERE}alerts.yaml`));
-  assert.deepEqual(rules, alertRules(DASHBOARD_UID), 'run "deno task docs"');
+  assert.deepEqual(rules, alertRules(DASHBOARD_UID, PANEL_IDS), 'run "deno task docs"');
   const readme = await Deno.readTextFile(`${ROOT}services/README.md`);
   const cells = readme.split("\n").map((line) =>
     line.split("|").slice(1, -1).map((one) => one.trim())
@@ -197,8 +197,11 @@ Deno.test("panels have ids and places of their own, and say what they show", () 
   }
 });
 
-Deno.test("alerts have uids of their own, and no template that Grafana would expand", () => {
+Deno.test("alerts have uids of their own, a panel, and no template that Grafana would expand", () => {
   assert.equal(new Set(ALERTS.map(({ uid }) => uid)).size, ALERTS.length);
+  for (const { panel, title } of ALERTS) {
+    assert.ok(PANEL_IDS.has(panel), `${title}: no panel ${panel}`);
+  }
   // Grafana expands variables of the environment in this file, differently from release to release.
   for (const { annotations } of rules) assert.doesNotMatch(JSON.stringify(annotations), /\$/);
 });

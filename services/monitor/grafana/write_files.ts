@@ -6,14 +6,16 @@
  */
 import { stringify } from "yaml";
 import { alertCells, alertRules } from "./alerts.ts";
-import { dashboard, DASHBOARD_UID } from "./dashboard.ts";
+import { dashboard, DASHBOARD_UID, PANEL_IDS } from "./dashboard.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 
 await Deno.writeTextFile(`${HERE}dashboard.json`, JSON.stringify(dashboard()));
 await Deno.writeTextFile(
   `${HERE}alerts.yaml`,
-  `# Written by "deno task docs" from alerts.ts.\n${stringify(alertRules(DASHBOARD_UID))}`,
+  `# Written by "deno task docs" from alerts.ts.\n${
+    stringify(alertRules(DASHBOARD_UID, PANEL_IDS))
+  }`,
 );
 const README = `${HERE}../../README.md`;
 const [begin, end] = [
