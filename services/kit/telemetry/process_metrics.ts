@@ -2,7 +2,7 @@
  * What every process exports about itself: CPU time, memory, the delay of its event loop, and its connection
  * to NATS.
  *
- * V8's collections of garbage are not measured one by one, because Deno does not report them. A long one
+ * V8's collections of garbage are not measured here: Deno exports them as `v8js.gc.duration`. A long one also
  * shows as a delay of the event loop.
  *
  * @module
