@@ -56,7 +56,7 @@ Deno.test("reading begins at a seq and goes on with what is stored later", () =>
 Deno.test("a message has the time and the content that the log has", () =>
   withReader({ from: 2, stored: 3 }, async (reader, bus) => {
     const [delivered] = await reader.batch();
-    const { receivedAt: _, traceparent, ...message } = {
+    const { receivedAt: _, raw: __, traceparent, ...message } = {
       ...delivered!,
       data: new Uint8Array(delivered!.data),
     };

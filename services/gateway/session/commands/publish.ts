@@ -88,7 +88,14 @@ export function createPublish(deps: PublishDeps): Publish {
       try {
         publishMessage(deps, session, identity, frame, hop);
       } catch (error) {
-        hop.end(faultOf(error).code);
+        const { code } = faultOf(error);
+        hop.end(code);
+        const durations = hopDurationsOf(session.rooms.get(frame.room)?.grant.namespace);
+        durations.record(
+          "edge.receive",
+          secondsBetween(clock.at(session.readAt), clock.now()),
+          code,
+        );
         throw error;
       }
     },
@@ -138,8 +145,9 @@ function publishMessage(
     stored && id !== undefined ? `${encodeURIComponent(userId)}:${room}:${id}` : undefined,
   );
   const durations = hopDurationsOf(namespace);
-  durations.record("edge.receive", secondsBetween(clock.at(session.readAt), handed));
+  const receiving = secondsBetween(clock.at(session.readAt), handed);
   if (stored) {
+    durations.record("edge.receive", receiving);
     const { account } = session.allowance;
     account.publishes++;
     publisher.publish(subject, payload, headers, (done, failure) => {
@@ -165,6 +173,7 @@ function publishMessage(
     const accepted = bus.sendSoon(subject, payload, { headers });
     hop.end(accepted ? undefined : "unavailable");
     if (!accepted) throw new FaultError("unavailable", undefined, 1_000);
+    durations.record("edge.receive", receiving);
     if (id === undefined) return;
     session.send({ type: "ack", id, room, seq: 0, ...traceAnswer(frame, hop.context) });
   }
