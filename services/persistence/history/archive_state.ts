@@ -170,6 +170,7 @@ export class ArchiveState {
     const before = this.current?.epoch;
     this.#snapshot = snapshot;
     const { epoch, position } = snapshot.generations.at(-1)!;
+    if (this.#waiting.length === 0) return;
     const error = new FaultError("unavailable", "the log was replaced", RETRY_AFTER_MS);
     this.#settle((waiter) => {
       if (before !== undefined && before !== epoch) waiter.reject(error);

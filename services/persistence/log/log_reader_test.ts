@@ -121,3 +121,18 @@ Deno.test("a broken reader fails the pending batch", () =>
     await pending;
     await assert.rejects(reader.batch(), /because/);
   }));
+
+Deno.test("while messages keep coming, each batch takes one request", () =>
+  withReader({ from: 1 }, async (reader, bus) => {
+    let requests = 0;
+    bus.nats.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${ROOMS_STREAM}.*`, {
+      callback: () => void requests++,
+    });
+    await bus.nats.flush();
+    for (let i = 0; i < 20; i++) {
+      await store(bus, events(5));
+      await take(reader, 5);
+    }
+    await bus.nats.flush();
+    assert.ok(requests <= 25, `${requests}`);
+  }));
