@@ -18,6 +18,7 @@ import { type Frame, PING_FRAME } from "../wire/frame.ts";
 import { Outbox } from "../wire/outbox.ts";
 import { CLOSE_TIMEOUT_MS, type Connection, type Connections } from "./connections.ts";
 import { chooseProtocol, originAllowed, tokenOf } from "./handshake.ts";
+import { endReceiversOnce } from "./receiver.ts";
 import { refusedOrigins } from "./refused_origin_log.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 
@@ -137,6 +138,7 @@ class WebSocketPeer implements Peer, Connection {
 /** Accepts WebSocket connections at `/ws` of an HTTP server. */
 export function serveWebSocket(server: Server | TlsServer, deps: TransportDeps): void {
   const { config, connections } = deps;
+  endReceiversOnce();
   const wss = new WebSocketServer(
     {
       noServer: true,
