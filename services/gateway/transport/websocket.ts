@@ -155,8 +155,9 @@ export function serveWebSocket(server: Server | TlsServer, deps: TransportDeps):
     socket: Duplex,
     request: IncomingMessage,
     token: string | undefined,
+    address: string,
   ) => {
-    const peer = new WebSocketPeer(ws, socket, deps, deps.addresses.of(request));
+    const peer = new WebSocketPeer(ws, socket, deps, address);
     const { session } = peer;
     (ws as OwnedSocket)[PEER] = peer;
     ws.on("message", onMessage);
@@ -180,7 +181,8 @@ export function serveWebSocket(server: Server | TlsServer, deps: TransportDeps):
     socket.on("error", destroy);
     // Only a request for this path may make others give way.
     const ours = isPath(request.url ?? "");
-    const refused = ours ? connections.admit(deps.addresses.of(request)) : null;
+    const address = ours ? deps.addresses.of(request) : "";
+    const refused = ours ? connections.admit(address) : null;
     const refusal = !ours
       ? "404 Not Found"
       : refused === "address"
@@ -194,7 +196,7 @@ export function serveWebSocket(server: Server | TlsServer, deps: TransportDeps):
     }
     const token = tokenOf(request, config.TOKEN_IN_QUERY);
     if (token !== undefined) socket.cork();
-    wss.handleUpgrade(request, socket, head, (ws) => onOpen(ws, socket, request, token));
+    wss.handleUpgrade(request, socket, head, (ws) => onOpen(ws, socket, request, token, address));
   });
 }
 
