@@ -14,6 +14,8 @@ import {
 } from "../../contract/mod.ts";
 import type { ArchiveRow } from "../archive/archive.ts";
 
+const decoder = new TextDecoder();
+
 /** How many characters of a subject are kept if it is not that of a room. */
 const MAX_STRAY_LENGTH = 200;
 
@@ -42,11 +44,14 @@ export function toArchiveRow(message: StoredMessage): { row: ArchiveRow; invalid
     return { row: placeholder(stray, seq, storedAt), invalid: "not a room's subject" };
   }
   try {
-    const parsed = RoomEvent.safeParse(JSON.parse(new TextDecoder().decode(data)));
+    const parsed = RoomEvent.safeParse(JSON.parse(decoder.decode(data)));
     if (!parsed.success) throw new Error(describeIssue(parsed.error));
     if (parsed.data.room !== room) throw new Error("room: not the subject's");
     const event = JSON.stringify(parsed.data);
-    if (Buffer.byteLength(event) > MAX_PAGE_BYTES) throw new Error("too large");
+    // UTF-8 takes at most three bytes per UTF-16 unit, so most events need no exact count.
+    if (event.length * 3 > MAX_PAGE_BYTES && Buffer.byteLength(event) > MAX_PAGE_BYTES) {
+      throw new Error("too large");
+    }
     return { row: { seq, room, storedAt, event } };
   } catch (error) {
     return { row: placeholder(room, seq, storedAt), invalid: (error as Error).message };
