@@ -18,6 +18,9 @@ const MAX_PENDING = 8_192;
  */
 const ACK_TIMEOUT_MS = 5_000;
 
+/** How often pending publishes are checked, milliseconds. */
+const EXPIRE_MS = 250;
+
 /**
  * The ack of one publish: the message's seq, and whether JetStream recognised it as a duplicate of
  * an earlier one, whose seq this then is.
@@ -43,7 +46,8 @@ export class StreamPublisher {
   readonly #ring: (Pending | undefined)[];
   readonly #timeout: number;
   readonly #subscription: Subscription;
-  readonly #timer: ReturnType<typeof setInterval>;
+  /** Set while something is pending. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #next = 0;
   #oldest = 0;
 
@@ -61,7 +65,6 @@ export class StreamPublisher {
         if (error === null) this.#acked(message);
       },
     });
-    this.#timer = setInterval(() => this.#expire(), Math.min(250, this.#timeout));
     bus.onDisconnect(() => this.#failAll());
   }
 
@@ -104,6 +107,7 @@ export class StreamPublisher {
       deadline: performance.now() + this.#timeout,
       done,
     };
+    this.#expireLater();
   }
 
   /**
@@ -123,7 +127,7 @@ export class StreamPublisher {
 
   /** Stops. Pending publishes fail with `unavailable`. */
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#subscription.unsubscribe();
     this.#failAll();
   }
@@ -158,7 +162,12 @@ export class StreamPublisher {
     ) this.#oldest++;
   }
 
-  #expire(): void {
+  #expireLater(): void {
+    this.#timer ??= setTimeout(this.#expire, Math.min(EXPIRE_MS, this.#timeout));
+  }
+
+  readonly #expire = (): void => {
+    this.#timer = undefined;
     const now = performance.now();
     for (let number = this.#oldest; number < this.#next; number++) {
       const pending = this.#ring[number % this.#ring.length];
@@ -167,7 +176,8 @@ export class StreamPublisher {
       this.#fail(number, "the message was not stored in time");
     }
     this.#advance();
-  }
+    if (this.pending > 0) this.#expireLater();
+  };
 
   #failAll(): void {
     const end = this.#next;
