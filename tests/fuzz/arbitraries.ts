@@ -5,6 +5,7 @@
  * @module
  */
 import fc from "fast-check";
+import * as z from "zod";
 import {
   AuthRevocations,
   AuthRevoke,
@@ -13,6 +14,8 @@ import {
   denialSubject,
   GATEWAY_ALIVE,
   GATEWAY_PING,
+  GATEWAY_USAGE,
+  GatewayAlive,
   HistoryErase,
   HistoryHeads,
   HistoryRead,
@@ -76,7 +79,7 @@ const mostly = (right: unknown) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: odd });
 
 /** An object with these fields, some missing, some odd, some more. */
-const nearly = (fields: Record<string, unknown>): fc.Arbitrary<unknown> =>
+export const nearly = (fields: Record<string, unknown>): fc.Arbitrary<unknown> =>
   fc.tuple(
     fc.record(
       Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, mostly(value)])),
@@ -121,54 +124,6 @@ export const frameBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
   ).map(([first, second, rest]) => new Uint8Array([first, second, ...rest])),
 );
 
-/** Requests of HTTP, as text: upgrades, the HTTP transports, and others. */
-export const requestText: fc.Arbitrary<string> = fc.tuple(
-  fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom("GET", "POST", "OPTIONS", "HEAD", "PUT") },
-    { weight: 1, arbitrary: fc.string({ maxLength: 8 }) },
-  ),
-  fc.oneof(
-    {
-      weight: 5,
-      arbitrary: fc.constantFrom(
-        ...["/ws", "/poll", "/send", "/events", "/healthz", "/readyz", "/ws?token=x", "//", "/%00"],
-        "/ws?".padEnd(9_000, "a"),
-      ),
-    },
-    { weight: 1, arbitrary: fc.webPath() },
-    { weight: 1, arbitrary: fc.string({ maxLength: 40 }) },
-  ),
-  fc.array(
-    fc.oneof(
-      fc.constantFrom(
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Version: 99",
-        "Sec-WebSocket-Key: short",
-        "Sec-WebSocket-Protocol: hopwire, bearer, x",
-        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99",
-        "Origin: http://evil.example",
-        "Authorization: Bearer x.y.z",
-        "Content-Length: 5",
-        "Content-Length: -1",
-        "Transfer-Encoding: chunked",
-        "Content-Type: text/plain",
-        "X-Forwarded-For: 1.2.3.4, 5.6.7.8",
-        "Forwarded: for=1.2.3.4;proto=https",
-        "Cookie: ".padEnd(20_000, "c"),
-      ),
-      fc.tuple(fc.string({ maxLength: 20 }), fc.string({ maxLength: 60 }))
-        .map(([name, value]) => `${name}: ${value}`),
-    ),
-    { maxLength: 9 },
-  ),
-  fc.oneof(frameText, fc.string({ unit: "binary", maxLength: 100 })),
-).map(([method, path, headers, body]) =>
-  `${method} ${path} HTTP/1.1\r\nHost: gateway\r\n${headers.join("\r\n")}\r\n\r\n${body}`
-);
-
 /** A message on the bus. */
 export interface BusMessage {
   subject: string;
@@ -201,6 +156,7 @@ const onBus: [subject: string, fields: Record<string, unknown>][] = [
   [presenceStateSubject(GATEWAY), { rooms: [ROOM], from: GATEWAY, buckets: [1] }],
   [GATEWAY_ALIVE, { gateway: GATEWAY, lease: 3_500, n: 4, count: 2, digest: [1, 2], stopping: 1 }],
   [GATEWAY_PING, {}],
+  [GATEWAY_USAGE, { gateway: GATEWAY, users: [{ userId: USER, used: [1, 1, 1, 1, 1, 1, 1] }] }],
   [AuthVerify.subject, { tokens: ["a.b.c"], token: "a.b.c" }],
   [RoomsJoin.subject, { joins: [{ room: ROOM, claim: ["*"] }], rooms: [ROOM], claim: {} }],
   [RoomsRoster.subject, { gateway: GATEWAY, rooms: [ROOM] }],
@@ -224,6 +180,39 @@ const onBus: [subject: string, fields: Record<string, unknown>][] = [
   [ROOM_KICKED, { room: ROOM, userId: "nobody", reason: "x" }],
   [denialSubject(DENIED), { ...DENIED, before: 3, at: 3, expiresAt: null, lifted: true }],
 ];
+
+const ENDPOINTS = [
+  AuthVerify,
+  RoomsJoin,
+  RoomsRoster,
+  RoomsVerify,
+  RoomsPresence,
+  HistoryRead,
+  HistoryHeads,
+  HistoryErase,
+  LogConfirm,
+  AuthRevoke,
+  AuthUnrevoke,
+  AuthRevocations,
+  RoomsKick,
+  RoomsBan,
+  RoomsUnban,
+  RoomsBans,
+];
+
+/** How JetStream answers who publishes to a stream. */
+const PubAck = z.union([
+  z.object({ stream: z.string(), seq: z.number().int() }),
+  z.object({ error: z.object({ code: z.number().int() }) }),
+]);
+
+/** The schemas of what is answered on a subject. Nothing else is answered but by an error. */
+export const REPLIES = new Map<string, z.ZodType>([
+  ...ENDPOINTS.map(({ subject, reply }): [string, z.ZodType] => [subject, reply]),
+  [messageSubject(ROOM), PubAck],
+  [denialSubject(DENIED), PubAck],
+  [GATEWAY_PING, GatewayAlive],
+]);
 
 /** Messages to the services, from whoever has reached the bus. */
 export const busMessage: fc.Arbitrary<BusMessage> = fc.constantFrom(...onBus).chain((

@@ -5,11 +5,21 @@
  * @module
  */
 import { connect, headers as createHeaders } from "@nats-io/transport-node";
-import { CLOSES } from "../../services/contract/mod.ts";
+import {
+  AuthVerify,
+  CLOSES,
+  HEADERS,
+  HistoryRead,
+  isErrorCode,
+  PollAnswer,
+  RoomsJoin,
+  ServerFrame,
+} from "../../services/contract/mod.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
 import { type System, tokenFor } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
-import { type BusMessage, ROOM, USER } from "./arbitraries.ts";
+import { type BusMessage, REPLIES, ROOM, USER } from "./arbitraries.ts";
+import { type HttpBody, NEXT, SESSION } from "./http_arbitraries.ts";
 
 /** What a WebSocket may be closed with: our codes, and those of the WebSocket protocol itself. */
 const CLOSE_CODES = new Set<number>([
@@ -21,13 +31,16 @@ const CLOSE_CODES = new Set<number>([
 
 /** The statuses that PROTOCOL.md, or HTTP itself, has for what a gateway refuses. */
 const STATUSES = new Set([
-  ...[101, 200, 204, 304],
+  ...[100, 101, 200, 204, 304],
   ...[400, 401, 403, 404, 405, 408, 409, 410, 411, 413, 414, 415, 426, 429, 431],
   ...[501, 503, 505],
 ]);
 
 /** Frames that one connection sends before it waits for the answers. */
 const BURST = 50;
+
+/** Connections at a time. */
+const PARALLEL = 48;
 
 /** How long a raw connection is read, milliseconds; the system answers long before, or never. */
 const READ_MS = 250;
@@ -82,7 +95,7 @@ export async function attackByBytes(
   });
 }
 
-/** Sends requests of HTTP, each on a connection of its own. */
+/** Sends requests of HTTP, handshakes among them, each on a connection of its own. */
 export async function attackByRequests(
   system: System,
   requests: readonly string[],
@@ -96,25 +109,108 @@ export async function attackByRequests(
   });
 }
 
+/** Posts that one session takes before the next one is opened. */
+const POSTS = 25;
+
+/** Posts bodies for HTTP sessions, over sessions that are replaced when they end. */
+export async function attackByBodies(
+  system: System,
+  bodies: readonly HttpBody[],
+): Promise<string[]> {
+  const base = `http://127.0.0.1:${system.gateways[0]!.port}`;
+  const groups = Array.from(
+    { length: Math.ceil(bodies.length / POSTS) },
+    (_, i) => bodies.slice(i * POSTS, (i + 1) * POSTS),
+  );
+  return (await inParallel(groups, async (group) => {
+    const authorization = `Bearer ${await tokenFor(USER)}`;
+    const opened = await fetch(`${base}/poll`, {
+      method: "POST",
+      body: "{}",
+      headers: { authorization },
+    });
+    const { session } = PollAnswer.parse(await opened.json());
+    const undocumented: string[] = [];
+    let next = 1;
+    for (const { path, method, head, lines } of group) {
+      const first = head.replaceAll(SESSION, session)
+        .replaceAll(String(NEXT), String(path === "/send" ? next : 0));
+      const body = [first, ...lines].join("\n");
+      try {
+        // A poll may wait for frames, and a post for a join: this client is gone by then.
+        const signal = AbortSignal.timeout(READ_MS);
+        const answer = await fetch(`${base}${path}`, { method, body, signal });
+        if (answer.status === 204 && path === "/send") next++;
+        const wrong = wrongWith(answer.status, await answer.text());
+        if (wrong !== null) undocumented.push(`${path}, ${body.slice(0, 80)}: ${wrong}`);
+      } catch (error) {
+        // Closed without an answer, where what was sent was too long to be read.
+        if (!["TimeoutError", "TypeError"].includes((error as Error).name)) throw error;
+      }
+    }
+    return undocumented.length === 0 ? null : undocumented.join("; ");
+  }));
+}
+
+/** What is not documented about an answer, or null. */
+function wrongWith(status: number, text: string): string | null {
+  if (!STATUSES.has(status)) return `status ${status}`;
+  if (status === 204) return text === "" ? null : "204 with a body";
+  const schema = status === 200 ? PollAnswer : ServerFrame;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return `${status}: ${text.slice(0, 80)}`;
+  }
+  return schema.safeParse(value).success ? null : `${status}: ${text.slice(0, 80)}`;
+}
+
 /** Counts the requests on the bus. */
 let requests = 0;
+
+/** How long a service may take to read what it was sent, milliseconds. */
+const SETTLE_MS = 30_000;
 
 /** Publishes messages as somebody who may do everything on the bus. */
 export async function attackByBus(
   system: System,
   messages: readonly BusMessage[],
 ): Promise<string[]> {
-  const nats = await connect({ servers: system.nats.url.replace("nats://", "") });
-  for (const { subject, payload, headers: pairs, request } of messages) {
+  const servers = system.nats.url.replace("nats://", "");
+  const nats = await connect({ servers, inboxPrefix: "_INBOX.fuzz" });
+  const undocumented: string[] = [];
+  const sent = new Map<string, BusMessage>();
+  nats.subscribe("_INBOX.rooms.*", {
+    callback: (_error, reply) => {
+      const message = sent.get(reply.subject);
+      if (message === undefined) return;
+      const code = reply.headers?.get(HEADERS.errorCode) ?? "";
+      // No one serves the subject, or the service refused the request.
+      if (reply.headers?.code === 503 || isErrorCode(code)) return;
+      const schema = REPLIES.get(message.subject);
+      try {
+        if (code === "" && schema?.safeParse(reply.json()).success === true) return;
+      } catch {
+        // Not JSON.
+      }
+      undocumented.push(`${message.subject}, ${message.payload}: ${code} ${reply.string()}`);
+    },
+  });
+  for (const message of messages) {
     const headers = createHeaders();
-    for (const [name, value] of pairs) headers.append(name, value);
+    for (const [name, value] of message.headers) headers.append(name, value);
     // One that every service may answer, and each once.
-    const reply = request ? `_INBOX.rooms.fuzz${requests++}` : undefined;
-    nats.publish(subject, payload, { headers, reply });
+    const reply = message.request ? `_INBOX.rooms.fuzz${requests++}` : undefined;
+    if (reply !== undefined) sent.set(reply, message);
+    nats.publish(message.subject, message.payload, { headers, reply });
   }
-  await nats.flush();
+  // Messages are read in order: the answer to the last one follows all others.
+  for (const { subject } of [AuthVerify, RoomsJoin, HistoryRead]) {
+    await nats.request(subject, "the end", { timeout: SETTLE_MS, noMux: true });
+  }
   await nats.close();
-  return [];
+  return undocumented;
 }
 
 /** Sends parts over one TCP connection and returns what comes back. */
@@ -144,14 +240,14 @@ async function exchange(port: number, parts: readonly Uint8Array[]): Promise<str
   return answer;
 }
 
-/** Runs an attack for each item, sixteen at a time. Returns what is not null. */
+/** Runs an attack for each item, many at a time: most wait for an answer that never comes. Returns what is not null. */
 async function inParallel<T>(
   items: readonly T[],
   attack: (item: T) => Promise<string | null>,
 ): Promise<string[]> {
   const found: string[] = [];
   const queue = items.values();
-  await Promise.all(Array.from({ length: 16 }, async () => {
+  await Promise.all(Array.from({ length: PARALLEL }, async () => {
     for (const item of queue) {
       const wrong = await attack(item);
       if (wrong !== null) found.push(wrong);

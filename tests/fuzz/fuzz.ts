@@ -1,15 +1,22 @@
 /**
- * Fuzzing of live processes: hostile frames, bytes, requests and bus messages, and afterwards a system that
+ * Fuzzing of live processes: hostile frames, bytes, handshakes, requests, bodies and bus messages, and afterwards a system that
  * is as it was: no process has crashed, memory is flat, every answer is documented, and people can talk.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { startSystem, type System } from "../harness/system.ts";
+import { NO_QUOTAS, startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
-import { busMessage, frameBytes, frameText, requestText } from "./arbitraries.ts";
-import { attackByBus, attackByBytes, attackByFrames, attackByRequests } from "./attacks.ts";
+import { busMessage, frameBytes, frameText } from "./arbitraries.ts";
+import { handshakeText, httpBody, requestText } from "./http_arbitraries.ts";
+import {
+  attackByBodies,
+  attackByBus,
+  attackByBytes,
+  attackByFrames,
+  attackByRequests,
+} from "./attacks.ts";
 
 /** Inputs that are generated and sent at a time. */
 const ROUND = 1_000;
@@ -31,13 +38,15 @@ export interface FuzzOptions {
 /** Attacks a system. Throws at the first fault. Returns how many inputs of each kind were sent. */
 export async function fuzz({ count, seed, say = () => {} }: FuzzOptions): Promise<void> {
   // Without limits of rate, which would refuse most of it before anything looks at it.
-  const gateway = { RATE_FRAMES_PER_SECOND: "1000000", RATE_BURST: "1000000" };
+  const gateway = { ...NO_QUOTAS, RATE_FRAMES_PER_SECOND: "1000000", RATE_BURST: "1000000" };
   await using system = await startSystem({ env: { gateway } });
   await talk(system, "before");
   const kinds = [
     { name: "frames", send: run(system, frameText, attackByFrames) },
     { name: "bytes", send: run(system, frameBytes, attackByBytes) },
+    { name: "handshakes", send: run(system, handshakeText, attackByRequests) },
     { name: "requests", send: run(system, requestText, attackByRequests) },
+    { name: "bodies", send: run(system, httpBody, attackByBodies) },
     { name: "bus messages", send: run(system, busMessage, attackByBus) },
   ];
   for (const { name, send } of kinds) {
@@ -45,7 +54,7 @@ export async function fuzz({ count, seed, say = () => {} }: FuzzOptions): Promis
     let before: number[] | undefined;
     for (let sent = 0; sent < count; sent += ROUND) {
       const undocumented = await send(Math.min(ROUND, count - sent), seed + sent);
-      assert.deepEqual(undocumented, [], `${name}, seed ${seed + sent}`);
+      assert.deepEqual(undocumented.slice(0, 5), [], `${name}, seed ${seed + sent}`);
       assertAlive(system, `${name}, seed ${seed + sent}`);
       before ??= memory(system);
     }
