@@ -180,7 +180,7 @@ export async function startGateway(
     },
     closeAll: () => connections.closeAll("unavailable"),
   });
-  const stopSharing = shareUsage(bus, id, quotas.users);
+  const stopSharing = shareUsage(bus, id, quotas);
   const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.found);
   health.require("revocations", access.isFresh);

@@ -45,6 +45,9 @@ const PARALLEL = 48;
 /** How long a raw connection is read, milliseconds; the system answers long before, or never. */
 const READ_MS = 250;
 
+/** How long an answer may take that has to come, on a busy machine, milliseconds. */
+const ANSWER_MS = 20_000;
+
 /** Sends frames over connections that are replaced when they are closed. */
 export async function attackByFrames(system: System, texts: readonly string[]): Promise<string[]> {
   const undocumented: string[] = [];
@@ -90,7 +93,7 @@ export async function attackByBytes(
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
   );
   return await inParallel(payloads, async (payload) => {
-    const answer = await exchange(port, [upgrade, payload]);
+    const answer = await exchange(port, [upgrade, payload], ANSWER_MS);
     return /^HTTP\/1\.1 (101|503|429) /.test(answer) ? null : `upgrade: ${answer.slice(0, 40)}`;
   });
 }
@@ -213,10 +216,24 @@ export async function attackByBus(
   return undocumented;
 }
 
-/** Sends parts over one TCP connection and returns what comes back. */
-async function exchange(port: number, parts: readonly Uint8Array[]): Promise<string> {
+/**
+ * Sends parts over one TCP connection and returns what comes back. `first` is how long the first bytes may
+ * take, milliseconds: nothing may come at all, where a request is incomplete.
+ */
+async function exchange(
+  port: number,
+  parts: readonly Uint8Array[],
+  first = READ_MS,
+): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const timer = setTimeout(() => connection.close(), READ_MS);
+  const close = () => {
+    try {
+      connection.close();
+    } catch {
+      // Closed before.
+    }
+  };
+  let timer = setTimeout(close, first);
   let answer = "";
   try {
     for (const part of parts) await connection.write(part);
@@ -224,19 +241,19 @@ async function exchange(port: number, parts: readonly Uint8Array[]): Promise<str
     for (;;) {
       const count = await connection.read(buffer);
       if (count === null) break;
+      if (answer === "") {
+        clearTimeout(timer);
+        timer = setTimeout(close, READ_MS);
+      }
       answer += new TextDecoder().decode(buffer.subarray(0, count));
       // Headers are enough: what follows them is not judged.
       if (answer.includes("\r\n\r\n") && parts.length === 1) break;
     }
   } catch {
-    // Reset or closed by the timer.
+    // Reset, or closed by the timer.
   }
   clearTimeout(timer);
-  try {
-    connection.close();
-  } catch {
-    // Closed by the timer.
-  }
+  close();
   return answer;
 }
 

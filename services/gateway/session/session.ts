@@ -13,6 +13,7 @@ import {
   type Identity,
   parseClientFrame,
   type ServerFrame,
+  USAGE_TTL_MS,
 } from "../../contract/mod.ts";
 import { faultOf } from "../../kit/mod.ts";
 import { encodeFrame, type Frame } from "../wire/frame.ts";
@@ -187,9 +188,10 @@ export class Session {
     this.#expiryAnnounced = false;
     if (before === null) {
       this.#deps.users.add(this);
-      if (!this.allowance.authenticated(identity.userId)) {
-        this.refuse(fault("rate_limited", "connections of this user"), { id });
-        return this.close("too_many_violations");
+      const close = this.allowance.authenticated(identity.userId);
+      if (close !== null) {
+        this.refuse(fault("rate_limited", "connections of this user", USAGE_TTL_MS), { id });
+        return this.close(close);
       }
     }
     const { userId, username, expiresAt } = identity;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { QUOTAS } from "../../../contract/mod.ts";
+import { MAX_USAGE_NAMESPACES, QUOTAS } from "../../../contract/mod.ts";
 
 /**
  * The name of a quota. The prices: `frames`: 1 a frame. `bytes`: 1 a byte received. `messages`: 1 a
@@ -21,6 +21,13 @@ export interface Rate {
 /** The rate of each quota. */
 export type Rates = Readonly<Record<Quota, Rate>>;
 
+/** The messages of a user in a namespace with a rate of its own. */
+interface NamespaceBucket {
+  fullAt: number;
+  /** The time that the messages take which were sent here since they were told, milliseconds. */
+  ms: number;
+}
+
 const INDEX = Object.fromEntries(QUOTAS.map((quota, i) => [quota, i])) as Record<Quota, number>;
 
 /**
@@ -36,7 +43,7 @@ export class Account {
   /** What was used here since the last {@link Account.takeUsed}; null for nothing. */
   #used: Float64Array | null = null;
   /** For messages in namespaces with a rate of their own. Bounded by the namespaces. */
-  #namespaces: Map<string, { fullAt: number }> | null = null;
+  #namespaces: Map<string, NamespaceBucket> | null = null;
   /** Connections and rooms that keep the account in its table. */
   holders = 0;
   /** Open connections, and those that have not authenticated. */
@@ -95,6 +102,12 @@ export class Account {
     }
   }
 
+  /** Takes what was sent at another gateway in a namespace with a rate of its own. */
+  usedInElsewhere(namespace: string, ms: number, now: number): void {
+    const bucket = this.#bucketOf(namespace);
+    bucket.fullAt = Math.max(bucket.fullAt, now) + ms;
+  }
+
   /** The largest share of a rate that was used here since the last {@link Account.takeUsed}, `ms` ago. */
   usedShare(ms: number): number {
     if (this.#used === null) return 0;
@@ -103,26 +116,46 @@ export class Account {
       const used = this.#used[i]!;
       if (used > 0) share = Math.max(share, used * 1_000 / ms / this.#rates[QUOTAS[i]!].perSecond);
     }
+    for (const bucket of this.#namespaces?.values() ?? []) share = Math.max(share, bucket.ms / ms);
     return share;
   }
 
-  /** Returns what was used here since the last call, in the order of the quotas. */
-  takeUsed(): number[] {
+  /** Returns what was used here since the last call, in the order of the quotas, and in namespaces. */
+  takeUsed(): { used: number[]; namespaces?: { namespace: string; ms: number }[] } {
     const used = Array.from(this.#used ?? new Float64Array(QUOTAS.length), Math.round);
+    const namespaces = [];
+    for (const [namespace, { ms }] of this.#namespaces ?? []) {
+      if (ms > 0 && namespaces.length < MAX_USAGE_NAMESPACES) {
+        namespaces.push({ namespace, ms: Math.round(ms) });
+      }
+    }
+    this.forgetUsed();
+    return namespaces.length === 0 ? { used } : { used, namespaces };
+  }
+
+  /** The same without returning it. */
+  forgetUsed(): void {
     this.#used = null;
-    return used;
+    for (const bucket of this.#namespaces?.values() ?? []) bucket.ms = 0;
   }
 
   /** Takes one message in a namespace that allows `perSecond`, and ten times as many at once. */
   takeIn(namespace: string, perSecond: number, now: number): number {
-    this.#namespaces ??= new Map();
-    let bucket = this.#namespaces.get(namespace);
-    if (bucket === undefined) this.#namespaces.set(namespace, bucket = { fullAt: 0 });
-    const fullAt = Math.max(bucket.fullAt, now) + 1_000 / perSecond;
+    const bucket = this.#bucketOf(namespace);
+    const cost = 1_000 / perSecond;
+    const fullAt = Math.max(bucket.fullAt, now) + cost;
     const wait = fullAt - now - 10_000;
     if (wait > 0.01) return Math.ceil(wait);
     bucket.fullAt = fullAt;
+    bucket.ms += cost;
     return 0;
+  }
+
+  #bucketOf(namespace: string): NamespaceBucket {
+    this.#namespaces ??= new Map();
+    let bucket = this.#namespaces.get(namespace);
+    if (bucket === undefined) this.#namespaces.set(namespace, bucket = { fullAt: 0, ms: 0 });
+    return bucket;
   }
 
   /** Whether every quota is full again, so that a new account would be the same. Frees what that takes. */

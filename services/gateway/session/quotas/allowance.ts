@@ -44,13 +44,20 @@ export class Allowance {
     return this.#user ?? this.#address;
   }
 
-  /** The session has a user now. Returns false if the user has too many connections. */
-  authenticated(userId: string): boolean {
-    if (this.#ended || this.#user !== null) return true;
+  /**
+   * The session has a user now. Returns how to close the connection if the user has too many. Those at other
+   * gateways may be closed already, so where it is they that are too many, the client may come back.
+   */
+  authenticated(userId: string): "too_many_violations" | "unavailable" | null {
+    if (this.#ended || this.#user !== null) return null;
+    const { users, elsewhere, limits } = this.#quotas;
     this.#address.unauthenticated--;
     this.#quotas.unauthenticated--;
-    this.#user = this.#quotas.users.hold(userId);
-    return ++this.#user.connections <= this.#quotas.limits.USER_CONNECTIONS;
+    this.#user = users.hold(userId);
+    const here = ++this.#user.connections;
+    if (here > limits.USER_CONNECTIONS) return "too_many_violations";
+    const all = here + elsewhere.ofUser(userId, performance.now());
+    return all > limits.USER_CONNECTIONS ? "unavailable" : null;
   }
 
   /** Takes a frame of `bytes`, before anybody looks into it. Returns the refusal, or null. */

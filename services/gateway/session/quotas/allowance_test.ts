@@ -25,7 +25,7 @@ const LIMITS: QuotaLimits = {
 
 function connect(quotas: Quotas, address: string, user?: string) {
   const allowance = new Allowance(quotas, address, new RateLimit(100, 100, 0));
-  const accepted = user === undefined || allowance.authenticated(user);
+  const accepted = user === undefined || allowance.authenticated(user) === null;
   return { allowance, accepted };
 }
 
@@ -65,8 +65,8 @@ Deno.test("connections, requests and rooms are counted, and given back", () => {
   const second = connect(quotas, "192.0.2.1");
   assert.equal(quotas.addressIsFull("192.0.2.1"), true);
   assert.deepEqual([first, second].map(({ allowance }) => allowance.authenticated("ann")), [
-    true,
-    true,
+    null,
+    null,
   ]);
   assert.deepEqual([quotas.unauthenticated, quotas.addressIsFull("192.0.2.1")], [0, false]);
   const third = connect(quotas, "192.0.2.1", "ann");

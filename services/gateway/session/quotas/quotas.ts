@@ -7,6 +7,7 @@ import type { SessionLimits } from "../session_limits.ts";
 import type { Rate, Rates } from "./account.ts";
 import { addressKey } from "./address_key.ts";
 import { Accounts } from "./accounts.ts";
+import { ConnectionsElsewhere } from "./connections_elsewhere.ts";
 import { Pages } from "./pages.ts";
 
 /** The settings of the quotas, named as the gateway's variables are. */
@@ -43,6 +44,8 @@ export class Quotas {
   /** Places for pages that clients request, and for those that are replayed. */
   readonly pages: Pages;
   readonly replays = new Pages();
+  /** Connections of busy users and addresses at other gateways. */
+  readonly elsewhere = new ConnectionsElsewhere();
   /** Connections that have not authenticated. */
   unauthenticated = 0;
 
@@ -66,9 +69,19 @@ export class Quotas {
   /** Whether an address has as many connections as it may, in all or without having authenticated. */
   addressIsFull(address: string): boolean {
     const { ADDRESS_CONNECTIONS, ADDRESS_UNAUTHENTICATED } = this.limits;
-    const account = this.addresses.find(addressKey(address));
-    return account !== undefined && (account.connections >= ADDRESS_CONNECTIONS ||
-      account.unauthenticated >= ADDRESS_UNAUTHENTICATED);
+    const key = addressKey(address);
+    const account = this.addresses.find(key);
+    const elsewhere = this.elsewhere.ofAddress(key, performance.now());
+    const connections = (account?.connections ?? 0) + elsewhere.connections;
+    const unauthenticated = (account?.unauthenticated ?? 0) + elsewhere.unauthenticated;
+    return connections >= ADDRESS_CONNECTIONS || unauthenticated >= ADDRESS_UNAUTHENTICATED;
+  }
+
+  /** Frees what accounts take whose quotas are full again. `now` is a monotonic time in milliseconds. */
+  rest(now: number): void {
+    for (const table of [this.users, this.addresses]) {
+      for (const account of table.values()) account.rested(now);
+    }
   }
 }
 
