@@ -119,7 +119,8 @@ function serveEndpoints(
       const revoked = userId !== undefined
         ? await revokeUser(userId, before, reason)
         : await revokeToken(tokenId!, expiresAt, reason);
-      bus.log.info("revoked", { kind: revoked.kind, user: userId, expiresAt: revoked.expiresAt });
+      // Whose it was is in the list of revocations, and in no log.
+      bus.log.info("revoked", { kind: revoked.kind, expiresAt: revoked.expiresAt });
       return { revoked };
     }),
     serve(bus, AuthUnrevoke, "auth", async ({ userId, tokenId }) => {

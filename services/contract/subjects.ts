@@ -91,6 +91,21 @@ export function revokedSubject(userId: string): string {
 }
 
 /**
+ * Returns a subject as logs name it: without the user of {@link userEventSubject} or {@link revokedSubject}.
+ *
+ * @example
+ * ```ts
+ * import { subjectWithoutUser } from "./subjects.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(subjectWithoutUser("user.event.u7"), "user.event.*");
+ * assert.equal(subjectWithoutUser("rooms.join"), "rooms.join");
+ * ```
+ */
+export function subjectWithoutUser(subject: string): string {
+  return subject.replace(/^(user\.event|auth\.revoked)\..*/s, "$1.*");
+}
+
+/**
  * The subject to which other gateways forward HTTP requests for a session that this gateway holds.
  */
 export function gatewaySessionSubject(gateway: string): string {

@@ -14,8 +14,10 @@ export const GATEWAY_USAGE = "gateway.usage";
 /** How often a gateway publishes its usage, milliseconds. */
 export const USAGE_MS = 1_000;
 
-/** The most users in one message, and the most addresses: the busiest. A message has some 60 KB at most. */
+/** The most users in one message: the busiest. A message has some 100 KB at most. */
 export const MAX_USAGE_USERS = 200;
+
+/** The most addresses in one message. */
 export const MAX_USAGE_ADDRESSES = 200;
 
 /** The most namespaces with a rate of their own for which one user's messages are told. */

@@ -32,6 +32,7 @@ import { createInboxBudget } from "./session/reading/inbox.ts";
 import { PublishPressure } from "./session/reading/publish_pressure.ts";
 import { Session, type SessionDeps } from "./session/session.ts";
 import { createAccess } from "./session/identity/access.ts";
+import { RefusedAuthentications } from "./session/identity/refused_authentications.ts";
 import { TokenCache } from "./session/identity/token_cache.ts";
 import { createVerifier } from "./session/identity/verifier.ts";
 import { UserTable } from "./session/identity/user_table.ts";
@@ -99,6 +100,7 @@ export async function startGateway(
     staleMs: config.REVOCATIONS_STALE_MS,
     verify: (token) => tokens.verify(token),
     stats,
+    refused: new RefusedAuthentications(bus.log),
   });
   const users = new UserTable(bus, access.isRevoked);
   const commands = createCommands({

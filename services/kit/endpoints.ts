@@ -14,6 +14,7 @@ import {
   HEADERS,
   isDelivery,
   isInbox,
+  subjectWithoutUser,
 } from "../contract/mod.ts";
 import { type Bus, createHeaders } from "./bus.ts";
 import { EncodedReply } from "./encoded_reply.ts";
@@ -170,7 +171,12 @@ export function subscribe<Event>(
           sequence: Number(headers?.last(HEADERS.sequence) || 0),
         });
       } catch (failure) {
-        bus.log.warn("ignored an invalid event", { subject, error: errorText(failure) }, context);
+        const error = errorText(failure);
+        bus.log.warn(
+          "ignored an invalid event",
+          { subject: subjectWithoutUser(subject), error },
+          context,
+        );
       }
     },
   });

@@ -50,6 +50,8 @@ export interface ReceivedSpan {
 /** A running receiver. */
 export interface OtlpReceiver extends AsyncDisposable {
   readonly spans: ReceivedSpan[];
+  /** Everything received, spans, metrics and logs, as text, by the last part of the path. */
+  readonly bodies: Record<"traces" | "metrics" | "logs", string[]>;
   /** The variables that make a service export to this receiver, with all spans sampled. */
   readonly env: Record<string, string>;
 }
@@ -57,11 +59,14 @@ export interface OtlpReceiver extends AsyncDisposable {
 /** Starts a receiver on a free port. */
 export function startOtlpReceiver(): OtlpReceiver {
   const spans: ReceivedSpan[] = [];
+  const bodies: OtlpReceiver["bodies"] = { traces: [], metrics: [], logs: [] };
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       const body = await request.json();
-      if (new URL(request.url).pathname === "/v1/traces") {
+      const { pathname } = new URL(request.url);
+      bodies[pathname.slice("/v1/".length) as keyof typeof bodies].push(JSON.stringify(body));
+      if (pathname === "/v1/traces") {
         for (const { resource, scopeSpans } of Traces.parse(body).resourceSpans) {
           const about = plain(resource.attributes);
           for (const span of scopeSpans.flatMap(({ spans }) => spans)) {
@@ -87,6 +92,7 @@ export function startOtlpReceiver(): OtlpReceiver {
   );
   return {
     spans,
+    bodies,
     env: {
       OTEL_DENO: "true",
       OTEL_TRACES_SAMPLER: "parentbased_traceidratio",

@@ -58,8 +58,8 @@ export interface SessionDeps {
   flushes: { readonly feedsPending: boolean };
   /** The authenticated sessions by user. */
   users: { add(session: Session): void; remove(session: Session): void };
-  /** Verifies a token. Throws a FaultError if it is refused. */
-  verify(token: string): Promise<Identity>;
+  /** Verifies a token that comes from an address. Throws a FaultError if it is refused. */
+  verify(token: string, address: string): Promise<Identity>;
 }
 
 /** See the module's doc. */
@@ -160,7 +160,7 @@ export class Session {
     const first = this.identity === null;
     this.#verifying = true;
     try {
-      const identity = await this.#deps.verify(token);
+      const identity = await this.#deps.verify(token, this.peer.address);
       if (this.closed) return;
       if (!first && identity.userId !== this.identity!.userId) {
         // Rooms, rights and presence belong to this user. Another user needs another connection.

@@ -23,6 +23,8 @@ export interface AccessDeps {
   verify(token: string): Promise<Identity>;
   /** Counts refused authentications. */
   stats: { authenticationsRefused: number };
+  /** Logs them. */
+  refused: { add(address: string, reason: string): void; flush(): void };
 }
 
 /** What access does to sessions. */
@@ -38,11 +40,11 @@ export interface AccessEffects {
 /** Who is let in. */
 export interface Access {
   /**
-   * Returns the identity of a token's bearer.
+   * Returns the identity of a token's bearer, whose client has `address`.
    *
    * @throws {FaultError} if the token is refused or revoked, or nobody can tell
    */
-  verify(token: string): Promise<Identity>;
+  verify(token: string, address: string): Promise<Identity>;
   /** Whether a token is revoked, as far as this gateway knows. */
   isRevoked(identity: Identity): boolean;
   /** @throws {FaultError} `forbidden` if the user is banned from the room */
@@ -56,10 +58,10 @@ export interface Access {
 }
 
 /** Follows the denials for one gateway. */
-export function createAccess({ bus, staleMs, verify, stats }: AccessDeps): Access {
+export function createAccess({ bus, staleMs, verify, stats, refused }: AccessDeps): Access {
   const denials = followDenials(bus);
   const { list } = denials;
-  const stops: (() => void)[] = [() => denials.stop()];
+  const stops: (() => void)[] = [() => denials.stop(), () => refused.flush()];
   const isFresh = () => denials.isFresh(staleMs);
 
   const verified = async (token: string): Promise<Identity> => {
@@ -71,11 +73,15 @@ export function createAccess({ bus, staleMs, verify, stats }: AccessDeps): Acces
     return identity;
   };
   return {
-    async verify(token) {
+    async verify(token, address) {
       try {
         return await verified(token);
       } catch (error) {
-        if (faultOf(error).code !== "unavailable") stats.authenticationsRefused++;
+        const { code, message } = faultOf(error);
+        if (code !== "unavailable") {
+          stats.authenticationsRefused++;
+          refused.add(address, message);
+        }
         throw error;
       }
     },
