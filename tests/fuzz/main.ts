@@ -1,5 +1,5 @@
 /**
- * `deno task fuzz [--count N] [--seed S]`: sends N hostile inputs of each kind to live processes.
+ * `deno task fuzz [--count N] [--seed S] [--only KIND]`: sends N hostile inputs of each kind to live processes.
  *
  * @module
  */
@@ -11,14 +11,18 @@ const say = (line: string) => console.log(line);
 
 const { values } = parseArgs({
   args: Deno.args,
-  options: { count: { type: "string", default: "100000" }, seed: { type: "string" } },
+  options: {
+    count: { type: "string", default: "100000" },
+    seed: { type: "string" },
+    only: { type: "string" },
+  },
 });
 const count = Number(values.count);
 const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : Number(values.seed);
 if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
-  say("usage: deno task fuzz [--count N] [--seed S], whole numbers");
+  say("usage: deno task fuzz [--count N] [--seed S] [--only KIND], whole numbers");
   Deno.exit(2);
 }
 say(`seed ${seed}`);
-await fuzz({ count, seed, say });
+await fuzz({ count, seed, only: values.only, say });
 say("no crash, no undocumented answer");
