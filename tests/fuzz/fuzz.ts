@@ -51,7 +51,9 @@ export async function fuzz({ count, seed, only, say = () => {} }: FuzzOptions): 
     { name: "bodies", send: run(system, httpBody, attackByBodies) },
     { name: "bus messages", send: run(system, busMessage, attackByBus) },
   ];
-  for (const { name, send } of kinds.filter(({ name }) => only === undefined || name === only)) {
+  const chosen = kinds.filter(({ name }) => only === undefined || name === only);
+  assert.ok(chosen.length > 0, `there are ${kinds.map(({ name }) => name).join(", ")}`);
+  for (const { name, send } of chosen) {
     // The first inputs warm the processes up: what they add is no leak.
     let before: number[] | undefined;
     let half: number[] | undefined;

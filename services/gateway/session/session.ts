@@ -130,8 +130,9 @@ export class Session {
     const now = performance.now();
     this.lastActionAt = now;
     countFrame(this.#deps.stats, bytes);
-    const refusal = this.allowance.frame(bytes, now);
+    const refusal = this.allowance.frame(text, bytes, now);
     if (refusal !== null) {
+      this.reading.slowDown();
       const reference = referenceOfText(text);
       if (!isViolation(refusal.code)) return this.refuse(refusal, reference);
       return this.refuseViolation(refusal, reference);

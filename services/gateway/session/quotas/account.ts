@@ -6,7 +6,8 @@
 import { MAX_USAGE_NAMESPACES, QUOTAS } from "../../../contract/mod.ts";
 
 /**
- * The name of a quota. The prices: `frames`: 1 a frame. `bytes`: 1 a byte received. `messages`: 1 a
+ * The name of a quota. The prices: `frames`: 1 a frame. `bytes`: 1 a byte received, and
+ * more for the values in large frames. `messages`: 1 a
  * `message`. `joins`: 1 a `subscribe`. `rooms`: 1 for each room that the gateway did not hold before.
  * `history`: 1 a byte of history, in pages or replayed, and of pages of members. `calls`: 1 a `call`.
  */

@@ -42,20 +42,33 @@ Deno.test("frames count for the user over connections and addresses, and for the
   const one = connect(quotas, "192.0.2.1", "ann").allowance;
   const two = connect(quotas, "192.0.2.2", "ann").allowance;
   const codes = (allowance: Allowance, count: number) =>
-    Array.from({ length: count }, () => allowance.frame(10, 0)?.code ?? "ok");
+    Array.from({ length: count }, () => allowance.frame("", 10, 0)?.code ?? "ok");
   assert.deepEqual(codes(one, 6), Array(6).fill("ok"));
   assert.deepEqual(codes(two, 5), [...Array(4).fill("ok"), "rate_limited"]);
   const bob = connect(quotas, "192.0.2.1", "bob").allowance;
   assert.deepEqual(codes(bob, 10), Array(10).fill("ok"));
   const cid = connect(quotas, "192.0.2.1", "cid").allowance;
   assert.deepEqual(codes(cid, 5), [...Array(4).fill("ok"), "unavailable"]);
-  assert.equal(two.frame(10, 100), null);
+  assert.equal(two.frame("", 10, 100), null);
 });
 
 Deno.test("large frames cost more", () => {
   const { allowance } = connect(new Quotas(LIMITS), "192.0.2.1", "ann");
-  assert.equal(allowance.frame(900, 0), null);
-  assert.deepEqual(allowance.frame(200, 0)?.retryAfter, 100);
+  assert.equal(allowance.frame("", 900, 0), null);
+  assert.deepEqual(allowance.frame("", 200, 0)?.retryAfter, 100);
+});
+
+Deno.test("many values in a large frame cost more than a text of the same length", () => {
+  const limits = { ...LIMITS, USER_RATE_BYTES: 200_000 };
+  const afterFrame = (text: string) => {
+    const { allowance } = connect(new Quotas(limits), "192.0.2.1", "ann");
+    assert.equal(allowance.frame(text, text.length, 0), null);
+    return allowance.frame("", 1, 0)?.retryAfter ?? 0;
+  };
+  assert.equal(afterFrame("x".repeat(60_000)), 0);
+  assert.equal(afterFrame("[".repeat(1_000)), 0);
+  // 3.9 MB, of which 0.2 are there.
+  assert.ok(afterFrame("[".repeat(60_000)) > 18_000);
 });
 
 Deno.test("connections, requests and rooms are counted, and given back", () => {

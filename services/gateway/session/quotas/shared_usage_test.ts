@@ -92,7 +92,7 @@ Deno.test("addresses share their rates and connections, users their connections"
   assert.deepEqual(connections.map(({ close }) => close), [...Array(5).fill(null), "unavailable"]);
   assert.ok(there.addressIsFull("192.0.2.1"));
   share();
-  assert.equal(connections[0]!.allowance.frame(1, performance.now())?.code, undefined);
+  assert.equal(connections[0]!.allowance.frame("", 1, performance.now())?.code, undefined);
   for (let i = 0; i < 5; i++) open(there, "192.0.2.2");
   assert.ok(there.addressIsFull("192.0.2.2"), "connections without a token");
   assert.equal(there.addressIsFull("192.0.2.3"), false);

@@ -20,6 +20,8 @@ const REASONS = {
   token: 16,
   /** Too many messages of this user wait to be stored. */
   share: 32,
+  /** The client sends more than it may. */
+  rate: 64,
 } as const;
 
 /** The name of a reason. */

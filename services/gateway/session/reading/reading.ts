@@ -9,6 +9,12 @@ import { Inbox, type InboxBudget } from "./inbox.ts";
 import { type PauseReason, ReadPauses } from "./read_pauses.ts";
 import { referenceOfText } from "../frame_reference.ts";
 
+/**
+ * How long a client is not read from after it was refused a frame for its rate, milliseconds. Without that,
+ * reading and refusing 64 KiB frames at the rate of the network would keep the gateway busy.
+ */
+const SLOW_MS = 100;
+
 /** A session, as its reading needs it. */
 export interface Reader {
   /** The transport. */
@@ -26,6 +32,8 @@ export class Reading {
   readonly #pauses = new ReadPauses();
   /** Made when frames first have to wait. */
   #inbox: Inbox | null = null;
+  /** Runs while the client is slowed down. */
+  #slowed: ReturnType<typeof setTimeout> | undefined;
 
   /** `budget` bounds the frames of all sessions that wait. */
   constructor(session: Reader, budget: InboxBudget) {
@@ -41,6 +49,16 @@ export class Reading {
   /** Stops reading from the client, which has to wait. */
   pause(reason: PauseReason): void {
     if (this.#pauses.add(reason)) this.#session.peer.pause();
+  }
+
+  /** Stops reading for a moment from a client that sends more than it may. */
+  slowDown(): void {
+    if (this.#slowed !== undefined) return;
+    this.pause("rate");
+    this.#slowed = setTimeout(() => {
+      this.#slowed = undefined;
+      this.resume("rate");
+    }, SLOW_MS);
   }
 
   /** A reason is gone. Frames that waited run first. */
@@ -69,6 +87,7 @@ export class Reading {
 
   /** The session has ended: nothing waits any more. */
   end(): void {
+    clearTimeout(this.#slowed);
     this.#inbox?.clear();
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createInboxBudget } from "./inbox.ts";
 import { Reading } from "./reading.ts";
+import { until } from "../../../../tests/harness/wait.ts";
 
 const memory = { grew() {} };
 
@@ -35,6 +36,18 @@ Deno.test("a room that is being joined stops the reading, and holds no other fra
   reading.receive("1", 0);
   reading.resume("frames");
   assert.deepEqual(told(), ["pause", "1", "resume"]);
+});
+
+Deno.test("a client that sends too much is not read from for a moment", async () => {
+  const { reading, told } = readingOf();
+  reading.slowDown();
+  reading.slowDown();
+  // Read before, so it is answered.
+  reading.receive("1", 0);
+  assert.deepEqual(told(), ["pause", "1"]);
+  await until("the client to be read again", () => told()[0] === "resume");
+  reading.slowDown();
+  reading.end();
 });
 
 Deno.test("what cannot be kept is refused, and nothing overtakes what waits", () => {
