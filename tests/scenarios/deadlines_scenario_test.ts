@@ -146,3 +146,33 @@ Deno.test("whoever does nothing for IDLE_TIMEOUT_MS is closed with 4102", async 
     assert.equal(client.closed, undefined);
   });
 });
+
+Deno.test("hundreds of connections that send a byte now and then keep nobody out", async () => {
+  await using system = await startSystem({
+    env: { gateway: { REQUEST_TIMEOUT_MS: "5000", MAX_CONNECTIONS: "100" } },
+  });
+  const { port, process } = system.gateways[0]!;
+  const openFiles = () => [...Deno.readDirSync(`/proc/${process.pid}/fd`)].length;
+  const before = openFiles();
+  const heads = [
+    `${HANDSHAKE}\r\n`,
+    "POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n",
+  ];
+  const slow = Array.from({ length: 400 }, (_, i) => {
+    const connection = openRaw(port);
+    void connection.send(heads[i % heads.length]!);
+    return connection;
+  });
+  await until("all to be open", () => openFiles() >= before + 400);
+  const client = await system.client({ user: "ann" });
+  client.send({ type: "subscribe", room: "lobby" });
+  await client.take("subscribed");
+  // They never stop, and are closed all the same.
+  await until("all to be closed", () => {
+    for (const connection of slow) if (!connection.closed) void connection.send("X-Slow: y\r\n");
+    return slow.every(({ closed }) => closed);
+  });
+  await until("their sockets to be free", () => openFiles() < before + 20);
+  client.send({ type: "ping", id: "still" });
+  await client.answer("still");
+});

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { rssOf } from "../bench/processes.ts";
 import type { TestClient } from "../harness/client.ts";
 import { connectRaw, type RawClient } from "../harness/raw_client.ts";
-import { startSystem } from "../harness/system.ts";
+import { poll, sendFrames } from "../harness/http_client.ts";
+import { openRaw, type RawConnection } from "../harness/raw_http.ts";
+import { startSystem, tokenFor } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
 const SOCKETS = 40;
@@ -101,4 +103,71 @@ Deno.test("above the memory budget those that owe most are closed, and nobody el
   });
   assert.deepEqual([reader.closed, speaker.closed], [undefined, undefined]);
   for (const socket of sockets) socket.close();
+});
+
+Deno.test("streams that are not read and sessions that are not polled pay in the same way", async () => {
+  await using system = await startSystem({
+    env: {
+      gateway: {
+        MEMORY_BUDGET_BYTES: String(16 * 2 ** 20),
+        SEND_BUFFER_BYTES: String(64 * 2 ** 20),
+        PRESENCE_LINGER_MS: "0",
+        USER_RATE_MESSAGES: "10000",
+        USER_RATE_BYTES: "1000000000",
+        // Nobody is closed for being silent.
+        PING_INTERVAL_MS: "600000",
+        PONG_TIMEOUT_MS: "600000",
+      },
+    },
+  });
+  const { port, process } = system.gateways[0]!;
+  const base = `http://127.0.0.1:${port}`;
+  const join = { type: "subscribe", room: "flood" };
+  const [reader, speaker] = [
+    await system.client({ user: "reader" }),
+    await system.client({ user: "speaker" }),
+  ];
+  for (const client of [reader, speaker]) {
+    client.send(join);
+    await client.take("subscribed");
+  }
+  const streams: RawConnection[] = [];
+  const polls: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    const stream = openRaw(port);
+    const token = await tokenFor(`eve-${i}`);
+    stream.send(`GET /sse HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    const opened = await until("the session", () => /"session":"([^"]+)"/.exec(stream.text));
+    await sendFrames(base, opened[1]!, 1, join);
+    await until("the join", () => stream.text.includes('"subscribed"'));
+    stream.pause();
+    streams.push(stream);
+    const { session } = await poll(base, {}, { authorization: `Bearer ${token}` });
+    await sendFrames(base, session, 1, join);
+    polls.push(session);
+  }
+  const members = async () => {
+    reader.send({ type: "presence", room: "flood", id: `p-${performance.now()}` });
+    return (await reader.take("presence")).count;
+  };
+  await until("all to be in the room", async () => await members() === 6);
+  const before = rssOf(process.pid);
+  const content = "x".repeat(BYTES);
+  for (let round = 0; round < 30; round++) {
+    for (let i = 0; i < 20; i++) {
+      speaker.send({ type: "message", room: "flood", id: `${round}-${i}`, content });
+    }
+    await reader.takeMany("room-message", 20);
+  }
+  // A message that all share is counted once for each: at most one of them fits.
+  await until("the sessions to be closed", async () => {
+    const answers = await Promise.all(
+      polls.map((session) => sendFrames(base, session, 2, { type: "ping" })),
+    );
+    return answers.filter(({ status }) => status !== 204).length >= 3;
+  });
+  await until("the streams to be closed", async () => await members() <= 4);
+  assert.deepEqual([reader.closed, speaker.closed], [undefined, undefined]);
+  assert.ok(rssOf(process.pid) - before < 200 * 2 ** 20);
+  for (const stream of streams) stream[Symbol.dispose]();
 });
