@@ -16,7 +16,9 @@ export const QUOTA_CONFIG = {
     unit: "frames/s",
   }),
   USER_RATE_BYTES: integer(65_536, 1_000_000_000_000).default(4_194_304).meta({
-    description: "The sustained rate of bytes in the frames of one user.",
+    description:
+      "The sustained rate of bytes in the frames of one user. In frames above 1 KiB each " +
+      "comma and opening bracket costs 64 bytes more.",
     unit: "bytes/s",
   }),
   USER_RATE_MESSAGES: integer(1, 1_000_000_000).default(100).meta({

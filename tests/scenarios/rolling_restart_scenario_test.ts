@@ -7,6 +7,9 @@ import { until, within } from "../harness/wait.ts";
 
 const [GATEWAYS, ROOMS, USERS_PER_ROOM] = [3, 12, 6];
 
+/** How long a client may be away beyond its turn, milliseconds. Until its turn it is connected. */
+const MAX_AWAY_MS = 5_000;
+
 /** Of six users of a room two have an event stream and one polls. */
 const TRANSPORTS: TransportName[] = ["websocket", "websocket", "websocket", "sse", "sse", "poll"];
 
@@ -17,6 +20,8 @@ interface User {
   received: string[];
   /** What was acknowledged. */
   sent: string[];
+  /** The longest time without a connection, milliseconds. */
+  away: number;
 }
 
 Deno.test("a rolling restart of all gateways under load loses nothing", async () => {
@@ -56,6 +61,8 @@ Deno.test("a rolling restart of all gateways under load loses nothing", async ()
     }
     talking = false;
     await within("the last acknowledgements", Promise.all(talks));
+    const longest = Math.max(...users.map(({ away }) => away));
+    assert.ok(longest > 0 && longest <= MAX_AWAY_MS, `away for ${longest} ms`);
     for (let r = 0; r < ROOMS; r++) {
       const members = users.slice(r * USERS_PER_ROOM, (r + 1) * USERS_PER_ROOM);
       const sent = members.flatMap(({ sent }) => sent);
@@ -80,7 +87,16 @@ async function newUser(port: number, r: number, u: number): Promise<User> {
     storage: null,
   });
   const room = client.join(`talk.${r}`);
-  const user: User = { client, room, received: [], sent: [] };
+  const user: User = { client, room, received: [], sent: [], away: 0 };
+  await until("the first connection", () => client.state === "connected");
+  let left = 0;
+  client.on("state", ({ state }) => {
+    if (state !== "connected") left ||= performance.now();
+    else if (left > 0) {
+      user.away = Math.max(user.away, performance.now() - left);
+      left = 0;
+    }
+  });
   room.on("message", (message: Message) => user.received.push(String(message.content)));
   return user;
 }

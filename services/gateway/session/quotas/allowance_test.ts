@@ -71,6 +71,14 @@ Deno.test("many values in a large frame cost more than a text of the same length
   assert.ok(afterFrame("[".repeat(60_000)) > 18_000);
 });
 
+Deno.test("all addresses of an IPv6 network are one, and one network is not another", () => {
+  const quotas = new Quotas(LIMITS);
+  connect(quotas, "2001:db8:1:2::1");
+  connect(quotas, "2001:db8:1:2:ffff::9");
+  assert.equal(quotas.addressIsFull("2001:db8:1:2:3:4:5:6"), true);
+  assert.equal(quotas.addressIsFull("2001:db8:1:3::1"), false);
+});
+
 Deno.test("connections, requests and rooms are counted, and given back", () => {
   const quotas = new Quotas(LIMITS);
   const first = connect(quotas, "192.0.2.1");
