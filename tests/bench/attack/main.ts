@@ -1,7 +1,8 @@
 /**
  * `deno task bench-attack`: how long another user's ping takes while sixteen connections of one user attack
  * the gateway, each in several ways, with the limits that a gateway has by default. Prints p50 and p99
- * without and with the attack, in turns, and their ratio.
+ * without and with the attack, in turns, and their ratio; and what the attack takes of the gateway's core and
+ * memory.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { connectClient } from "../../harness/client.ts";
 import { startProcess } from "../../harness/process.ts";
 import { ROOT } from "../../harness/root.ts";
 import { startSystem, tokenFor } from "../../harness/system.ts";
-import { allowedCores, pin, rssOf } from "../processes.ts";
+import { allowedCores, cpuOf, pin, rssOf } from "../processes.ts";
 import { type Attack, ATTACKS, ROOM } from "./attacks.ts";
 import { Victim } from "./victim.ts";
 
@@ -66,7 +67,9 @@ async function begin(name: Attack): Promise<() => Promise<number>> {
   };
 }
 
-say("attack                p50     p99  with it: p50     p99   ratio of p99   attempts   memory");
+say(
+  "attack                p50     p99  with it: p50     p99   ratio of p99   attempts  CPU  memory",
+);
 const names = values.attack === undefined
   ? ATTACKS
   : ATTACKS.filter((name) => name === values.attack);
@@ -75,6 +78,7 @@ for (const name of names) {
   const attacked = new Victim();
   let attempts = 0;
   let memory = 0;
+  let cpu = 0;
   for (let round = 0; round < rounds; round++) {
     const client = await connectClient(system.url());
     client.send({ type: "auth", token: await tokenFor("bob") });
@@ -83,7 +87,9 @@ for (const name of names) {
     const before = rssOf(gateway.process.pid);
     const stop = await begin(name);
     await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
+    const usedBefore = cpuOf(gateway.process.pid);
     await attacked.ping(client, ms);
+    cpu += (cpuOf(gateway.process.pid) - usedBefore) / (ms * 1_000) / rounds;
     memory = Math.max(memory, rssOf(gateway.process.pid) - before);
     attempts += await stop();
     client.close();
@@ -101,6 +107,7 @@ for (const name of names) {
     p99Attacked!.padStart(8),
     ratio.padStart(14),
     String(attempts).padStart(10),
+    `${(cpu * 100).toFixed(0)} %`.padStart(5),
     `${(memory / 2 ** 20).toFixed(0)} MiB`.padStart(8),
   ].join(" "));
 }
