@@ -176,7 +176,7 @@ for (const mode of ["hashed", "off"] as const) {
       }
       return true;
     });
-    await until("the spans of messages", () => traces.join().includes("receive message"));
+    await until("the spans of messages", () => traces.join().includes("edge.receive"));
     await until("the invalid events", () => logs.join().includes("ignored an invalid event"));
     const naming = receiver.spans.filter(({ attributes }) => "enduser.id" in attributes);
     assert.equal(naming.length > 0, mode === "hashed");

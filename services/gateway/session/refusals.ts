@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type ClientFrame, type ErrorCode, ERRORS, type Fault } from "../../contract/mod.ts";
+import {
+  type ClientFrame,
+  type CloseName,
+  type ErrorCode,
+  ERRORS,
+  type Fault,
+} from "../../contract/mod.ts";
 
 /** Codes that count as violations: the client should not have sent the frame. */
 const VIOLATIONS: ReadonlySet<ErrorCode> = new Set([
@@ -43,6 +49,14 @@ export function limitOf({ code, message }: Fault): string | null {
   }
   if (code === "unavailable") return null;
   return message === ERRORS.rate_limited ? "connection frames" : "other";
+}
+
+/** How to close the connection of a refused token; null leaves it open. `first`: it has no other token. */
+export function closeAfterToken(code: ErrorCode, first: boolean): CloseName | null {
+  if (code === "token_expired") return "token_expired";
+  if (code !== "unavailable") return "unauthorized";
+  // A refresh that failed because auth is unreachable ends nothing: the old token is still valid.
+  return first ? "unavailable" : null;
 }
 
 /** The `id` and `room` of a frame, if it has them. */

@@ -26,7 +26,7 @@ import { Allowance } from "./quotas/allowance.ts";
 import type { Quotas } from "./quotas/quotas.ts";
 import { frameRate } from "./rate_limit.ts";
 import { Reading } from "./reading/reading.ts";
-import { isViolation, referenceOf } from "./refusals.ts";
+import { closeAfterToken, isViolation, referenceOf } from "./refusals.ts";
 import type { SessionLimits } from "./session_limits.ts";
 import { countFrame, countRefusal, type SessionStats } from "./session_stats.ts";
 import { Violations } from "./violations.ts";
@@ -204,12 +204,8 @@ export class Session {
 
   #tokenRefused(refusal: Fault, first: boolean, id: string | undefined): void {
     this.refuse(refusal, { id });
-    if (refusal.code !== "unavailable") {
-      this.close(refusal.code === "token_expired" ? "token_expired" : "unauthorized");
-    } else if (first) {
-      this.close("unavailable");
-    }
-    // A refresh that failed because auth is unreachable ends nothing: the old token is still valid.
+    const close = closeAfterToken(refusal.code, first);
+    if (close !== null) this.close(close);
   }
 
   /** Sends one frame. */
