@@ -30,15 +30,31 @@ const DETAILS: Record<Quota, string> = {
   calls: "calls",
 };
 
-/** What the values in a frame cost beside its bytes. Brackets and commas in strings count, too. */
+/** What stands before a value, if only in a string. */
+const MARKS = [",", "[", "{"];
+
+/** Marks that are searched for one by one, which takes 1.6 us in 30 KB of text without any. */
+const FEW_MARKS = 256;
+
+/** What the values in a frame cost beside its bytes. Marks in strings count, too. */
 function structureOf(text: string): number {
   let values = 0;
+  for (const mark of MARKS) {
+    for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + 1)) {
+      if (++values > FEW_MARKS) return countMarks(text) * VALUE_PRICE;
+    }
+  }
+  return values * VALUE_PRICE;
+}
+
+function countMarks(text: string): number {
+  let marks = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     // "," "[" "{"
-    if (code === 44 || code === 91 || code === 123) values++;
+    if (code === 44 || code === 91 || code === 123) marks++;
   }
-  return values * VALUE_PRICE;
+  return marks;
 }
 
 /** See the module's doc. */
