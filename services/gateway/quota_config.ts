@@ -8,7 +8,9 @@ import { integer } from "../kit/mod.ts";
 /** The schemas of the variables. */
 export const QUOTA_CONFIG = {
   USER_CONNECTIONS: integer(1, 1_000_000).default(200).meta({
-    description: "The largest number of connections of one user. One more is closed with 4005.",
+    description:
+      "The largest number of connections of one user to all gateways. One more is closed with 4005, " +
+      "or with 4104 if this gateway alone has fewer.",
     unit: "connections",
   }),
   USER_RATE_FRAMES: integer(1, 1_000_000_000).default(400).meta({
@@ -84,13 +86,15 @@ export const QUOTA_CONFIG = {
     unit: "users",
   }),
   ADDRESS_CONNECTIONS: integer(1, 1_000_000).default(5_000).meta({
-    description: "The largest number of connections from one address. The gateway answers 429 to " +
+    description:
+      "The largest number of connections from one address to all gateways. A gateway answers 429 to " +
       "one more. Clients behind a proxy need `TRUSTED_PROXIES`, or they have its address.",
     unit: "connections",
   }),
   ADDRESS_UNAUTHENTICATED: integer(1, 1_000_000).default(2_000).meta({
-    description: "The largest number of connections from one address that have not authenticated " +
-      "yet. The gateway answers 429 to one more.",
+    description:
+      "The largest number of connections from one address to all gateways that have not authenticated " +
+      "yet. A gateway answers 429 to one more.",
     unit: "connections",
   }),
 } as const;
