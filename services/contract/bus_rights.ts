@@ -4,7 +4,7 @@
  * No I/O.
  *
  * Two things are nobody's right. `room.live` is published by the NATS server alone, whose copies are
- * not subject to permissions. And a reply goes to an inbox: see {@link isInbox}.
+ * not subject to permissions. And a reply goes to an inbox: see `inboxes.ts`.
  *
  * @module
  */
@@ -37,11 +37,13 @@ import {
   LogConfirm,
   ROOM_ERASED,
 } from "./bus_history.ts";
+import { inboxPrefix } from "./inboxes.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
 import { MICRO_SUBJECTS, microSubjects } from "./micro.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
 import {
   gatewaySessionSubject,
+  NATS_TRACES,
   REVOKED_EVENTS,
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
@@ -68,7 +70,14 @@ export interface BusRights {
 }
 
 /** The users of Hopwire's own services, and of the operator's commands (`deno task backup` ...). */
-export const BUS_USERS = ["gateway", "auth", "rooms", "persistence", "operator"] as const;
+export const BUS_USERS = [
+  "gateway",
+  "auth",
+  "rooms",
+  "persistence",
+  "monitor",
+  "operator",
+] as const;
 /** The name of one of these users. */
 export type BusUser = typeof BUS_USERS[number];
 
@@ -82,28 +91,6 @@ const ANSWER_S = 10;
 export const STREAM_API = "$JS.API.STREAM";
 /** See {@link STREAM_API}. */
 export const CONSUMER_API = "$JS.API.CONSUMER";
-
-/** The prefix of a user's inboxes, where it gets replies. Nobody else may subscribe to them. */
-export function inboxPrefix(user: string): string {
-  return `_INBOX.${user}`;
-}
-
-/**
- * Whether a subject is somebody's inbox. NATS lets a requester name any subject for the reply, also
- * one that only the answering service may publish to. So nothing is answered that is not an inbox.
- */
-export function isInbox(subject: string | undefined): boolean {
-  return subject !== undefined && subject.startsWith("_INBOX");
-}
-
-/**
- * Whether a message with this reply subject was delivered by a consumer of a stream. A consumer may
- * name any subject to deliver to, also one that only others may publish to. So what arrives on a
- * subject of ours by that way is nobody's message.
- */
-export function isDelivery(reply: string | undefined): boolean {
-  return reply !== undefined && reply.startsWith("$JS.");
-}
 
 /** What reading the denials takes. */
 const READ_DENIALS = [
@@ -243,6 +230,11 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       ...microSubjects("persistence"),
       inboxes("persistence"),
     ],
+  },
+  monitor: {
+    // The server's time.
+    publish: [`${STREAM_API}.INFO.${ROOMS_STREAM}`],
+    subscribe: [NATS_TRACES, inboxes("monitor")],
   },
   operator: {
     publish: [

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { integer, list, natsUrl, port } from "../kit/mod.ts";
+import { flag, integer, list, natsUrl, port } from "../kit/mod.ts";
 
 /** The schemas of the variables. */
 export const START_CONFIG = z.object({
@@ -42,6 +42,12 @@ export const START_CONFIG = z.object({
   }),
   AUTH_PORT: integer(1, 65_535).default(8081).meta({
     description: "The port of the auth service, which issues the development tokens.",
+  }),
+  MONITOR: flag().default(true).meta({
+    description: "Whether to run monitor, which shows where the time of messages goes.",
+  }),
+  MONITOR_PORT: integer(1, 65_535).default(8090).meta({
+    description: "The port of monitor: its page, its API, and where the services send telemetry.",
   }),
   GATEWAYS: integer(1, 64).default(1).meta({
     description:

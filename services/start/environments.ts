@@ -41,6 +41,7 @@ export function environmentsOf(
   ];
   const hasKeys = keys.some((name) => given[name]);
   const defaults: Record<ServiceName, Environment> = {
+    monitor: {},
     auth: hasKeys ? {} : { AUTH_SECRET: secret, AUTH_DEV_TOKENS: "true" },
     persistence: { SQLITE_PATH: `${config.DATA_DIR}/archive.db` },
     rooms: {},
@@ -75,14 +76,14 @@ export function environmentsOf(
         .map((name) => [name, given[name]!]),
     ),
     ...natsOf(service),
-    ...telemetryEnvironment(given),
-    OTEL_SERVICE_NAME: `hopwire-${service}`,
+    ...telemetryEnvironment(service, given, config.MONITOR ? ports.monitor : undefined),
     NATS_URL: natsUrl,
     // The others have no users there: auth's only route issues development tokens.
     HOST: service === "gateway" ? config.HOST : "127.0.0.1",
     PORT: String(ports[service]),
   });
   return {
+    monitor: environmentOf("monitor"),
     auth: environmentOf("auth"),
     persistence: environmentOf("persistence"),
     rooms: environmentOf("rooms"),

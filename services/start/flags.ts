@@ -4,20 +4,22 @@
  *
  * @module
  */
+import type * as z from "zod";
 import { AUTH_CONFIG } from "../auth/config.ts";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
-import type * as z from "zod";
 import { BASE_CONFIG, NATS_FILES, natsUrl } from "../kit/mod.ts";
+import { MONITOR_CONFIG } from "../monitor/config.ts";
 import { PERSISTENCE_CONFIG } from "../persistence/config.ts";
 import { ROOMS_CONFIG } from "../rooms/config.ts";
 
-/** The services, in the order in which the start command starts them. */
-export const SERVICES = ["auth", "persistence", "rooms", "gateway"] as const;
+/** The services, in the order in which the start command starts them; they stop in the opposite one. */
+export const SERVICES = ["monitor", "auth", "persistence", "rooms", "gateway"] as const;
 /** The name of a service. */
 export type ServiceName = typeof SERVICES[number];
 
 /** The schemas of each service's own variables. */
 export const SERVICE_CONFIGS: Record<ServiceName, z.ZodRawShape> = {
+  monitor: MONITOR_CONFIG,
   auth: AUTH_CONFIG,
   persistence: PERSISTENCE_CONFIG,
   rooms: ROOMS_CONFIG,
@@ -63,6 +65,7 @@ function hostsOf(service: ServiceName, env: Record<string, string | undefined>):
   }
   if (service === "auth") hosts.push(hostOfUrl(env.AUTH_JWKS_URL));
   if (service === "persistence") hosts.push(hostOfUrl(env.DATABASE_URL, "5432"));
+  if (service === "monitor") hosts.push(hostOfUrl(env.MONITOR_FORWARD_URL));
   return hosts.filter((host) => host !== null);
 }
 
@@ -75,6 +78,7 @@ function hostOfUrl(text: string | undefined, port?: string): string | null {
 
 function readsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
   const reads = service === "gateway" ? ["services/gateway/demo"] : [];
+  if (service === "monitor") reads.push("services/monitor/page");
   if (service === "gateway") {
     for (const name of ["TLS_CERT_FILE", "TLS_KEY_FILE"]) if (env[name]) reads.push(env[name]);
   }

@@ -31,7 +31,7 @@ Examples:
 Environment variables, with their defaults:
 ${described(START_GROUP)}
 
-Telemetry; the defaults apply when OTEL_EXPORTER_OTLP_ENDPOINT is set:
+Telemetry; the defaults apply with monitor, or when OTEL_EXPORTER_OTLP_ENDPOINT is set:
 ${described(TELEMETRY_GROUP)}
 
 Variables of the services, described in services/README.md:

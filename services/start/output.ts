@@ -11,6 +11,7 @@ export const OWN_NAME = "hopwire";
 /** The colours of names on a terminal, as ANSI codes. */
 const COLOURS: Record<string, number> = {
   nats: 34,
+  monitor: 31,
   auth: 35,
   persistence: 33,
   rooms: 36,

@@ -26,6 +26,7 @@ import { keepNewFilesPrivate, makeDataFolder } from "./private_files.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { createRunFiles, type RunFiles, stopLeftovers } from "./run_file.ts";
 import { writeServiceFiles } from "./service_files.ts";
+import { withInstance } from "./telemetry.ts";
 import { unknownVariables } from "./unknown_variables.ts";
 
 /**
@@ -82,9 +83,12 @@ class System {
     if (leftovers > 0) log.warn(`stopped ${leftovers} processes of a run that was killed`);
     requireFreePort(HOST, PORT, "PORT");
     requireFreePort("127.0.0.1", AUTH_PORT, "AUTH_PORT");
+    if (config.MONITOR) requireFreePort("127.0.0.1", config.MONITOR_PORT, "MONITOR_PORT");
+    const services = SERVICES.filter((service) => service !== "monitor" || config.MONITOR);
     const natsPort = config.NATS_PORT || freePort();
     const natsServers = config.NATS_URL ?? `nats://127.0.0.1:${natsPort}`;
     const ports: Record<ServiceName, number> = {
+      monitor: config.MONITOR_PORT,
       gateway: PORT,
       auth: AUTH_PORT,
       rooms: freePort(),
@@ -108,8 +112,8 @@ class System {
     // Not before: an installation needs the usual mode.
     keepNewFilesPrivate();
     if (binary !== undefined) await this.#startNats(binary, folder, natsPort, accounts);
-    this.#startServices(environments, config.GATEWAYS);
-    for (const service of SERVICES) {
+    this.#startServices(services, environments, config.GATEWAYS);
+    for (const service of services) {
       const answers = service === "gateway" && config.GATEWAYS > 1
         ? config.GATEWAYS * ANSWERS_PER_GATEWAY
         : 1;
@@ -136,6 +140,7 @@ class System {
         "ready",
         `  page       ${url}`,
         `  WebSocket  ${websocket}`,
+        config.MONITOR ? `  monitor    http://127.0.0.1:${config.MONITOR_PORT}/` : "",
         `  NATS       ${natsUrl}`,
         ...files.map((file) => `  service    ${file}`),
         token === undefined ? "" : `  token      ${token}`,
@@ -162,8 +167,12 @@ class System {
     });
   }
 
-  #startServices(environments: Record<ServiceName, Environment>, gateways: number): void {
-    for (const service of SERVICES) {
+  #startServices(
+    services: readonly ServiceName[],
+    environments: Record<ServiceName, Environment>,
+    gateways: number,
+  ): void {
+    for (const service of services) {
       const env = environments[service];
       for (let number = 1; number <= (service === "gateway" ? gateways : 1); number++) {
         const name = number === 1 ? service : `${service}-${number}`;
@@ -171,7 +180,7 @@ class System {
           name,
           command: Deno.execPath(),
           args: ["run", ...flagsOf(service, env), `services/${service}/main.ts`],
-          env,
+          env: withInstance(env, name),
           onLine: (line) => printFrom(name, line),
         });
       }

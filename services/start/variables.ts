@@ -31,8 +31,8 @@ export const START_GROUP: VariableGroup = {
 export const TELEMETRY_GROUP: VariableGroup = {
   title: "Telemetry",
   about:
-    "The start command passes every `OTEL_` variable on to all services. When the endpoint is " +
-    "set it also sets the defaults below. compose.yaml sets the same ones.",
+    "The start command passes every other `OTEL_` variable on to all services. With monitor, or with " +
+    "the endpoint set, it also sets the defaults below. compose.yaml sets the same ones.",
   variables: TELEMETRY_VARIABLES,
 };
 

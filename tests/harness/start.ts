@@ -43,6 +43,7 @@ export async function startAll(more: Record<string, string> = {}): Promise<Start
     DATA_DIR: folder,
     PORT: String(freePort()),
     AUTH_PORT: String(freePort()),
+    MONITOR_PORT: String(freePort()),
     ...more,
   };
   const process = launch(env);

@@ -189,6 +189,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     );
   }
   const own: Record<ServiceName, Record<string, string>> = {
+    monitor: {},
     auth: { AUTH_SECRET: SECRET },
     persistence: { SQLITE_PATH: `${folder}/archive.db` },
     rooms: {},

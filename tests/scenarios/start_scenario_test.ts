@@ -12,6 +12,7 @@ Deno.test("the start command runs the whole system, and Ctrl-C leaves no process
   assert.deepEqual(Object.keys(file.pids).sort(), [
     "auth",
     "gateway",
+    "monitor",
     "nats",
     "persistence",
     "rooms",
@@ -125,6 +126,7 @@ Deno.test("a configuration error is one line, printed once and without secrets",
       DATA_DIR: folder,
       PORT: String(freePort()),
       AUTH_PORT: String(freePort()),
+      MONITOR_PORT: String(freePort()),
       ...wrong,
     };
     const process = launch(env);

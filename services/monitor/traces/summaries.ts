@@ -1,0 +1,116 @@
+/**
+ * What monitor says about traces: summaries of messages, whole traces, and the search for them. No I/O.
+ *
+ * @module
+ */
+import {
+  type MessageList,
+  type MessageSummary,
+  SPAN_ATTRIBUTES,
+  type Trace,
+  type TraceSpan,
+} from "../../contract/mod.ts";
+import type { Span } from "../otlp/model.ts";
+import { duration, hopOf, type StoredTrace } from "./store.ts";
+
+/** Most messages that a list has. */
+export const MAX_MESSAGES = 200;
+
+/** How much earlier than its parent a hop may begin before monitor says that clocks differ. */
+const CLOCK_DOUBT_US = 1_000;
+
+/** A search for messages. */
+export interface MessageSearch {
+  room?: string;
+  seq?: number;
+  order: "slow" | "recent";
+  limit: number;
+}
+
+/** Returns the summary of a trace that has a hop. */
+export function summaryOf(trace: StoredTrace): MessageSummary {
+  const { id: traceId, room, seq, start: at, slow, error } = trace;
+  return {
+    traceId,
+    room,
+    seq,
+    at: Number.isFinite(at) ? at : trace.spans[0]?.start ?? 0,
+    duration: Number.isFinite(at) ? duration(trace) : trace.spans[0]?.duration ?? 0,
+    slowestHop: slowestHopOf(trace),
+    slow,
+    error,
+  };
+}
+
+function slowestHopOf({ spans }: StoredTrace): string | null {
+  let slowest: Span | undefined;
+  for (const span of spans) {
+    if (hopOf(span) !== null && span.duration > (slowest?.duration ?? -1)) slowest = span;
+  }
+  return slowest === undefined ? null : hopOf(slowest);
+}
+
+/** Returns the messages that a search finds. */
+export function findMessages(traces: Iterable<StoredTrace>, search: MessageSearch): MessageList {
+  const { room, seq, order, limit } = search;
+  const found: StoredTrace[] = [];
+  for (const trace of traces) {
+    if (!trace.message) continue;
+    if (room !== undefined && trace.room !== room) continue;
+    if (seq !== undefined && trace.seq !== seq) continue;
+    found.push(trace);
+  }
+  found.sort(order === "slow" ? (a, b) => duration(b) - duration(a) : (a, b) => b.start - a.start);
+  return { messages: found.slice(0, Math.min(limit, MAX_MESSAGES)).map(summaryOf) };
+}
+
+/** Returns a whole trace, its spans by start. `notes` are those that hold for every trace. */
+export function traceOf(trace: StoredTrace, notes: readonly string[]): Trace {
+  const spans = trace.spans.map(spanOf).sort((a, b) =>
+    a.start - b.start || b.duration - a.duration
+  );
+  return { ...summaryOf(trace), spans, notes: [...notes, ...notesOf(trace)] };
+}
+
+function spanOf(span: Span): TraceSpan {
+  const { spanId, parentId, name, service, instance, start, duration, error, attributes } = span;
+  const hop = hopOf(span);
+  return { spanId, parentId, name, hop, service, instance, start, duration, error, attributes };
+}
+
+/** Why hops of this trace are missing or uncertain. */
+function notesOf(trace: StoredTrace): string[] {
+  const notes: string[] = [];
+  const { spans } = trace;
+  if (trace.dropped > 0) {
+    notes.push(`${trace.dropped} more spans of this trace were not kept.`);
+  }
+  if (spans.some(({ attributes }) => attributes[SPAN_ATTRIBUTES.includesStore] === true)) {
+    notes.push(
+      "This nats-server does not tell when it stored a message (2.10 and later do), so bus.deliver " +
+        "begins when the message was handed to NATS.",
+    );
+  }
+  if (trace.slow) {
+    notes.push(
+      "This message was not sampled. It took so long that its hops were exported afterwards, so some " +
+        "may be missing.",
+    );
+  }
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  const early = spans.find((span) => {
+    const parent = span.parentId === null ? undefined : byId.get(span.parentId);
+    return parent !== undefined && parent.start - span.start > CLOCK_DOUBT_US;
+  });
+  if (early !== undefined) {
+    notes.push(
+      `${early.name} of ${early.service} seems to begin before the span that caused it: the clocks of ` +
+        "the two processes differ.",
+    );
+  }
+  const orphans = spans.filter(({ parentId }) => parentId !== null && !byId.has(parentId));
+  if (orphans.length > 1 && trace.message) {
+    notes.push("Some spans are missing: they were not received yet, or their process is lost.");
+  }
+  return notes;
+}
