@@ -7,14 +7,8 @@
  * @module
  */
 import { aptInstall } from "../services/start/apt.ts";
-import { findNatsServer, findOnPath } from "../services/start/nats_server.ts";
-import {
-  findCurrentNats,
-  natsVersion,
-  NOT_AGAIN,
-  selectAgain,
-  without,
-} from "./harness/current_nats.ts";
+import { findNatsServer, findOnPath, natsVersion } from "../services/start/nats_server.ts";
+import { findCurrentNats, NOT_AGAIN, selectAgain, without } from "./harness/current_nats.ts";
 import { ROOT } from "./harness/root.ts";
 import { installRuntimes } from "./harness/runtimes.ts";
 

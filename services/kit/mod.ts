@@ -20,6 +20,7 @@ export * from "./log_throttle.ts";
 export * from "./micro/micro_service.ts";
 export * from "./namespaces.ts";
 export * from "./nats_config.ts";
+export * from "./nats_version.ts";
 export * from "./presence/mod.ts";
 export * from "./requests.ts";
 export * from "./service.ts";

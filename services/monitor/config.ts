@@ -46,6 +46,10 @@ export const MONITOR_CONFIG = {
     description: "About how much memory those traces may take.",
     unit: "bytes",
   }),
+  NAMESPACES_FILE: z.string().optional().meta({
+    description: "A JSON file with the namespaces, by which monitor counts the hops inside NATS.",
+    range: "a path",
+  }),
   MONITOR_FORWARD_URL: httpUrl.optional().meta({
     description:
       "A collector that gets all that monitor receives, unchanged. The start command sets it to your " +

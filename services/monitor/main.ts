@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { createLogger, runService } from "../kit/mod.ts";
+import { ROOMS_STREAM } from "../contract/mod.ts";
+import { createLogger, readNamespaces, runService } from "../kit/mod.ts";
 import { MONITOR_CONFIG } from "./config.ts";
 import { createMonitor, type Monitor } from "./monitor.ts";
 
@@ -13,6 +14,7 @@ let monitor: Monitor;
 await runService({
   name: "monitor",
   config: MONITOR_CONFIG,
+  clockStream: ROOMS_STREAM,
   routes(app, config) {
     const log = createLogger("monitor", { level: config.LOG_LEVEL, format: config.LOG_FORMAT });
     if (config.MONITOR_TOKEN === undefined && !config.MONITOR_REMOTE && !isLocal(config.HOST)) {
@@ -21,7 +23,9 @@ await runService({
     monitor = createMonitor(config, log);
     monitor.addRoutes(app);
   },
-  start: (context) => monitor.connect(context),
+  async start(context, config) {
+    monitor.connect(context, await readNamespaces(config.NAMESPACES_FILE));
+  },
 });
 
 function isLocal(host: string): boolean {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Hono } from "hono";
-import type { Logger, ServiceContext } from "../kit/mod.ts";
+import type { Namespace } from "../contract/mod.ts";
+import { CountByKey, type Logger, observeValue, type ServiceContext } from "../kit/mod.ts";
 import type { MonitorConfig } from "./config.ts";
 import { type Access, createAccess } from "./http/access.ts";
 import { addApiRoutes } from "./http/api.ts";
@@ -13,6 +14,7 @@ import { addLoginRoutes } from "./http/login.ts";
 import { prometheusText } from "./http/prometheus.ts";
 import { addReceiveRoutes } from "./http/receive.ts";
 import { createMetricStore } from "./metrics/store.ts";
+import { followNatsTraces } from "./nats/follow.ts";
 import { createNatsState } from "./nats/state.ts";
 import { followAlerts } from "./overview/alerts.ts";
 import { overviewOf } from "./overview/overview.ts";
@@ -43,7 +45,7 @@ export interface Monitor {
   /** Adds the HTTP routes. */
   addRoutes(app: Hono): void;
   /** Starts what needs NATS. */
-  connect(context: ServiceContext): void;
+  connect(context: ServiceContext, namespaces: readonly Namespace[]): void;
 }
 
 /** Creates monitor. */
@@ -64,14 +66,19 @@ export function createMonitor(config: MonitorConfig, log: Logger): Monitor {
     remote: config.MONITOR_REMOTE,
     hosts: config.MONITOR_HOSTS,
   });
-  const counts = { spans: 0, dropped: { spans: 0, series: 0, forward: 0 } };
+  let spansReceived = 0;
+  observeValue("hopwire.monitor.spans", () => spansReceived);
+  const dropped = new CountByKey("hopwire.monitor.dropped", "what");
+  const drop = (what: string, count: number) => {
+    if (count > 0) dropped.add(what, count);
+  };
   const forwarder: Forwarder | undefined = config.MONITOR_FORWARD_URL === undefined
     ? undefined
     : createForwarder({
       url: config.MONITOR_FORWARD_URL,
       headers: config.MONITOR_FORWARD_HEADERS,
       log,
-      dropped: () => counts.dropped.forward++,
+      dropped: () => dropped.add("forwarded"),
     });
   const overview = cached(() => overviewOf(metrics, alerts, nats.current()), OVERVIEW_MS);
 
@@ -81,11 +88,11 @@ export function createMonitor(config: MonitorConfig, log: Logger): Monitor {
       addReceiveRoutes(app, access, {
         received({ spans, metrics: sets }) {
           if (spans !== undefined) {
-            counts.spans += spans.length;
+            spansReceived += spans.length;
             nats.sawSpans(spans);
-            counts.dropped.spans += traces.add(spans);
+            drop("spans", traces.add(spans));
           }
-          for (const set of sets ?? []) counts.dropped.series += metrics.record(set);
+          for (const set of sets ?? []) drop("series", metrics.record(set));
         },
         forward: (signal, headers, body) => forwarder?.send(signal, headers, body),
       });
@@ -100,9 +107,15 @@ export function createMonitor(config: MonitorConfig, log: Logger): Monitor {
       });
       addViewRoutes(app, access);
     },
-    connect({ bus, onDrain }) {
+    connect({ bus, onDrain }, namespaces) {
       nats.connected(bus);
       onDrain(() => forwarder?.stop(FORWARD_MS));
+      onDrain(followNatsTraces({
+        bus,
+        namespaces,
+        reported: () => nats.reported(),
+        dropped: () => dropped.add("reports"),
+      }));
     },
   };
 }

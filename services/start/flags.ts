@@ -86,7 +86,7 @@ function readsOf(service: ServiceName, env: Record<string, string | undefined>):
     reads.push(...writesOf(service, env));
     if (env.DATABASE_PASSWORD_FILE) reads.push(env.DATABASE_PASSWORD_FILE);
   }
-  if ((service === "rooms" || service === "persistence") && env.NAMESPACES_FILE) {
+  if (["monitor", "rooms", "persistence"].includes(service) && env.NAMESPACES_FILE) {
     reads.push(env.NAMESPACES_FILE);
   }
   if (service === "auth") {

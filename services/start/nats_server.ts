@@ -4,7 +4,8 @@
  * @module
  */
 import { aptInstall } from "./apt.ts";
-import { authorizationOf, type NatsAccount } from "./nats_users.ts";
+import { reportsTraces } from "../kit/mod.ts";
+import { authorizationOf, NATS_ACCOUNT, type NatsAccount } from "./nats_users.ts";
 import { writePrivateFile } from "./private_files.ts";
 
 /** Folders that are on the PATH of a login shell, and often missing from that of a service. */
@@ -46,23 +47,47 @@ export async function findOnPath(program: string): Promise<string | null> {
   return null;
 }
 
+/** Returns the version of a nats-server binary, such as `2.9.10`. */
+export async function natsVersion(binary: string): Promise<string> {
+  const { stdout } = await new Deno.Command(binary, { args: ["--version"] }).output();
+  const text = new TextDecoder().decode(stdout).trim();
+  const version = /v(\d+\.\d+\.\S+)$/.exec(text)?.[1];
+  if (version === undefined) throw new Error(`${binary} --version printed "${text}"`);
+  return version;
+}
+
 /**
- * Writes the configuration of a server that keeps its data in `folder` and knows these users. Returns
- * the file's path.
+ * Moves the data of a server that had no accounts to where a server with our account looks for it, if
+ * there is any. `folder` is its `store_dir`. The server must not run.
  */
-export async function writeNatsConfig(
+export async function moveToAccount(folder: string): Promise<void> {
+  const jetstream = `${folder}/jetstream`;
+  const exists = (name: string) => Deno.stat(`${jetstream}/${name}`).then(() => true, () => false);
+  if (!await exists("$G") || await exists(NATS_ACCOUNT)) return;
+  await Deno.rename(`${jetstream}/$G`, `${jetstream}/${NATS_ACCOUNT}`);
+}
+
+/**
+ * Prepares a server of this binary that keeps its data in `folder` and knows these users: writes its
+ * configuration, and moves the data of an earlier release to its place. Returns the path of the
+ * configuration.
+ */
+export async function prepareNats(
+  binary: string,
   folder: string,
   port: number,
   accounts: readonly NatsAccount[],
 ): Promise<string> {
   const absolute = await Deno.realPath(folder);
+  const traces = reportsTraces(await natsVersion(binary));
+  await moveToAccount(`${absolute}/nats`);
   const file = `${absolute}/nats.conf`;
   const lines = [
     `listen: 127.0.0.1:${port}`,
     `jetstream { store_dir: ${JSON.stringify(`${absolute}/nats`)} }`,
     // Frames take up to 64 KiB; a page of history takes nearly 1 MiB.
     "max_payload: 1MB",
-    authorizationOf(accounts),
+    authorizationOf(accounts, { traces }),
   ];
   await writePrivateFile(file, lines.join("\n"));
   return file;

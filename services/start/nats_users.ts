@@ -10,6 +10,7 @@ import {
   BUS_RIGHTS,
   BUS_USERS,
   type BusRights,
+  NATS_TRACES,
   SERVICE_EXTRAS,
   SERVICE_NAME,
   type ServiceExtra,
@@ -18,6 +19,9 @@ import {
 import { nkeys } from "@nats-io/transport-node";
 import { ConfigError } from "../kit/mod.ts";
 import { makePrivateFolder, readKept, writePrivateFile } from "./private_files.ts";
+
+/** The account of NATS that Hopwire's users are in. */
+export const NATS_ACCOUNT = "HOPWIRE";
 
 /** A user of NATS. */
 export interface NatsUser {
@@ -106,9 +110,27 @@ export async function natsAccounts(
   }));
 }
 
-/** Returns the part of nats-server's configuration with the users and their rights. */
-export function authorizationOf(accounts: readonly NatsAccount[]): string {
-  return `authorization {\n  users: [\n${accounts.map(userBlock).join("\n")}\n  ]\n}\n`;
+/**
+ * Returns the part of nats-server's configuration with the account of Hopwire, its users and their
+ * rights. With `traces` the server reports what it does with messages whose trace is recorded; servers
+ * before 2.11 refuse that line. It can be said of an account alone, and not of the server's default one.
+ */
+export function authorizationOf(
+  users: readonly NatsAccount[],
+  { traces }: { traces: boolean },
+): string {
+  return [
+    "accounts {",
+    `  ${NATS_ACCOUNT} {`,
+    "    jetstream: enabled",
+    ...traces ? [`    msg_trace: { dest: "${NATS_TRACES}", sampling: 100 }`] : [],
+    "    users: [",
+    ...users.map(userBlock),
+    "    ]",
+    "  }",
+    "}",
+    "",
+  ].join("\n");
 }
 
 function userBlock({ name, publicKey, rights }: NatsAccount): string {
@@ -116,16 +138,16 @@ function userBlock({ name, publicKey, rights }: NatsAccount): string {
   const allow = (subjects: readonly string[]) =>
     `{ allow: [${subjects.map((subject) => JSON.stringify(subject)).join(", ")}] }`;
   return [
-    `    { # ${name}`,
-    `      nkey: ${publicKey}`,
-    "      permissions {",
+    `      { # ${name}`,
+    `        nkey: ${publicKey}`,
+    "        permissions {",
     // An empty list would allow everything.
-    `        publish: ${publish.length > 0 ? allow(publish) : '{ deny: [">"] }'}`,
-    `        subscribe: ${allow(subscribe)}`,
+    `          publish: ${publish.length > 0 ? allow(publish) : '{ deny: [">"] }'}`,
+    `          subscribe: ${allow(subscribe)}`,
     ...answersWithin === undefined
       ? []
-      : [`        allow_responses: { max: 1, expires: "${answersWithin}s" }`],
+      : [`          allow_responses: { max: 1, expires: "${answersWithin}s" }`],
+    "        }",
     "      }",
-    "    }",
   ].join("\n");
 }

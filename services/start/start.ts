@@ -18,7 +18,7 @@ import {
 } from "./environments.ts";
 import { flagsOf, type ServiceName, SERVICES } from "./flags.ts";
 import { logNatsLine } from "./nats_log.ts";
-import { findNatsServer, writeNatsConfig } from "./nats_server.ts";
+import { findNatsServer, prepareNats } from "./nats_server.ts";
 import { type NatsAccount, natsAccounts, natsUsers } from "./nats_users.ts";
 import { createOutputLogger, OWN_NAME, printFrom } from "./output.ts";
 import { freePort, reachableHost, requireFreePort } from "./ports.ts";
@@ -156,7 +156,7 @@ class System {
     accounts: readonly NatsAccount[],
   ): Promise<void> {
     requireFreePort("127.0.0.1", port, "NATS_PORT");
-    const file = await writeNatsConfig(folder, port, accounts);
+    const file = await prepareNats(binary, folder, port, accounts);
     const natsLog = createOutputLogger("nats");
     this.#keepRunning({
       name: "nats",

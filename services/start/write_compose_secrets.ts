@@ -48,7 +48,8 @@ await writePrivateFile(
     "listen: 0.0.0.0:4222",
     "http: 127.0.0.1:8222",
     'jetstream { store_dir: "/data" }',
-    authorizationOf(accounts),
+    // compose.yaml pins a server that reports its hops.
+    authorizationOf(accounts, { traces: true }),
   ].join("\n"),
 );
 await secret(`${ROOT}/auth/secret`, config.AUTH_SECRET);

@@ -1,26 +1,32 @@
 /**
- * `deno task nats-users FOLDER [service ...]`: for a NATS server of one's own. Writes `users.conf`, to
- * be included in the server's configuration, and the key of each user. Keys that exist are kept.
+ * `deno task nats-users [--traces] FOLDER [service ...]`: for a NATS server of one's own. Writes
+ * `users.conf`, to be included in the server's configuration, and the key of each user. Keys that exist
+ * are kept. With `--traces` the server, which must be 2.11 or later, reports its own hops.
  *
  * @module
  */
 import { ConfigError } from "../kit/mod.ts";
-import { authorizationOf, natsAccounts, natsUsers } from "./nats_users.ts";
+import { authorizationOf, NATS_ACCOUNT, natsAccounts, natsUsers } from "./nats_users.ts";
 import { printLine, printUsageError } from "./output.ts";
 import { writePrivateFile } from "./private_files.ts";
 
 /** The exit code of sysexits(3) for wrong arguments. */
 const EXIT_USAGE = 64;
 
-const [folder, ...services] = Deno.args;
+const traces = Deno.args.includes("--traces");
+const [folder, ...services] = Deno.args.filter((arg) => arg !== "--traces");
 try {
   if (folder === undefined || folder.startsWith("-")) {
     throw new ConfigError("expected a folder, and then the names of services of your own");
   }
   const accounts = await natsAccounts(folder, natsUsers(services, "services"));
-  await writePrivateFile(`${folder}/users.conf`, authorizationOf(accounts));
+  await writePrivateFile(`${folder}/users.conf`, authorizationOf(accounts, { traces }));
   printLine(
-    `include "${await Deno.realPath(folder)}/users.conf" in the server's configuration, then:
+    `include "${await Deno.realPath(
+      folder,
+    )}/users.conf" in the server's configuration. It defines the
+account ${NATS_ACCOUNT}. A server that had no accounts keeps its streams in <store_dir>/jetstream/$G: stop it and
+rename that folder to ${NATS_ACCOUNT}. Then:
 NATS_URL=nats://host:4222 NATS_NKEY_FILE='${folder}/{service}.nk' deno task start`,
   );
 } catch (error) {

@@ -107,15 +107,6 @@ export async function findCurrentNats(say: (line: string) => void): Promise<stri
   }
 }
 
-/** Returns the version of a nats-server binary, such as `2.9.10`. */
-export async function natsVersion(binary: string): Promise<string> {
-  const { stdout } = await new Deno.Command(binary, { args: ["--version"] }).output();
-  const text = new TextDecoder().decode(stdout).trim();
-  const version = /v(\d+\.\d+\.\S+)$/.exec(text)?.[1];
-  if (version === undefined) throw new Error(`${binary} --version printed "${text}"`);
-  return version;
-}
-
 /** Downloads the package, compares its SHA-256, and unpacks it into {@link FOLDER}. */
 async function install(say: (line: string) => void): Promise<void> {
   const { os, arch } = Deno.build;

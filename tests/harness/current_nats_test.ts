@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { findNatsServer } from "../../services/start/nats_server.ts";
+import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
 import {
   AGAIN_ON_CURRENT,
   CURRENT_VERSION,
   findCurrentNats,
-  natsVersion,
   NOT_AGAIN,
   selectAgain,
   without,

@@ -23,7 +23,10 @@ export async function withNatsUsers(
 ): Promise<void> {
   const accounts = users.map((user) => natsAccount(user));
   const everybody = '{ user: "test", password: "test" }';
-  const config = authorizationOf(accounts).replace("users: [", `users: [ ${everybody}`);
+  const config = authorizationOf(accounts, { traces: false }).replace(
+    "users: [",
+    `users: [ ${everybody}`,
+  );
   await using server = await startNats({ config });
   const open: NatsConnection[] = [];
   try {

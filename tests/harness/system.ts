@@ -5,8 +5,10 @@
  * @module
  */
 import { SignJWT } from "jose";
+import { reportsTraces } from "../../services/kit/mod.ts";
 import { buildPage } from "../../services/start/build.ts";
 import { flagsOf, type ServiceName } from "../../services/start/flags.ts";
+import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
 import {
   authorizationOf,
   natsAccounts,
@@ -172,9 +174,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const folder = await Deno.makeTempDir({ prefix: "hopwire-system-" });
   const keys = `${folder}/nats-users`;
   const accounts = await natsAccounts(keys, natsUsers(options.natsServices ?? []));
+  const binary = options.natsServer ?? await findNatsServer();
+  const traces = reportsTraces(await natsVersion(binary));
   const nats = await startNats({
-    config: `${withTestUser(authorizationOf(accounts))}${options.natsConfig ?? ""}`,
-    binary: options.natsServer,
+    config: `${withTestUser(authorizationOf(accounts, { traces }))}${options.natsConfig ?? ""}`,
+    binary,
   });
   const natsEnv = (service: string) => ({
     NATS_URL: nats.url,

@@ -4,8 +4,8 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { findNatsServer } from "../../services/start/nats_server.ts";
-import { findCurrentNats, natsVersion } from "../harness/current_nats.ts";
+import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
+import { findCurrentNats } from "../harness/current_nats.ts";
 import { runDisaster } from "./disaster_run.ts";
 import { DISASTERS, FAILING_DISASTERS } from "./disasters.ts";
 import { torture } from "./torture.ts";

@@ -143,6 +143,10 @@ export const SPAN_ATTRIBUTES = {
    * begins when the message was handed to NATS, and includes `bus.store`.
    */
   includesStore: "hopwire.includes_store",
+  /** On the hops of nats-server: the name of the server. */
+  natsServer: "hopwire.nats_server",
+  /** On `nats.route`: the name of the server that the message was forwarded to. */
+  natsTarget: "hopwire.nats_target",
   /** The namespace of the room: a pattern of the namespaces file, or `default`. */
   namespace: "hopwire.namespace",
 } as const;

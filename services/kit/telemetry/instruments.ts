@@ -84,11 +84,11 @@ export class CountByKey {
     });
   }
 
-  /** Counts one. */
-  add(key: string): void {
+  /** Counts one, or several. */
+  add(key: string, count = 1): void {
     const known = this.#counts.get(key);
-    if (known !== undefined) return void this.#counts.set(key, known + 1);
+    if (known !== undefined) return void this.#counts.set(key, known + count);
     const kept = this.#counts.size < this.#max ? key : "other";
-    this.#counts.set(kept, (this.#counts.get(kept) ?? 0) + 1);
+    this.#counts.set(kept, (this.#counts.get(kept) ?? 0) + count);
   }
 }

@@ -3,13 +3,10 @@
  *
  * @module
  */
-import type { Bus } from "../../kit/mod.ts";
+import { type Bus, reportsTraces } from "../../kit/mod.ts";
 import type { Span } from "../otlp/model.ts";
 import type { NatsState } from "../overview/overview.ts";
 import { hopOf } from "../traces/store.ts";
-
-/** The first version of nats-server that reports what it does with a message. */
-const FIRST_WITH_TRACES = [2, 11] as const;
 
 /** Messages of which none may be reported before monitor says that the server is not configured for it. */
 const ENOUGH_MESSAGES = 5;
@@ -36,7 +33,7 @@ export function createNatsState(): NatsKnowledge {
 
   const missing = (version: string | null): string | undefined => {
     if (version === null) return "monitor is not connected to NATS yet";
-    if (!hasTraces(version)) {
+    if (!reportsTraces(version)) {
       return `nats-server ${version} does not report its hops; 2.11 and later do`;
     }
     if (reports || unreported < ENOUGH_MESSAGES) return undefined;
@@ -80,11 +77,4 @@ export function createNatsState(): NatsKnowledge {
         : [`The hops inside NATS are missing: ${tracesMissing}.`];
     },
   };
-}
-
-/** Whether a version of nats-server reports what it does with messages. */
-export function hasTraces(version: string): boolean {
-  const [major, minor] = version.split(".").map(Number) as [number, number];
-  const [firstMajor, firstMinor] = FIRST_WITH_TRACES;
-  return major > firstMajor || (major === firstMajor && minor >= firstMinor);
 }

@@ -24,8 +24,8 @@ const KEPT_SHARE = 0.25;
 /** What a span costs beside its text, bytes. Measured: 600 to 900. */
 const SPAN_BYTES = 600;
 
-/** The hops that only messages have; calls, joins and tokens have others. */
-const NOT_OF_MESSAGES: readonly string[] = ["auth.verify", "rooms.join", "call"];
+/** The hops that a trace has which is of no message. All have those of nats-server. */
+const NOT_OF_MESSAGES = /^(auth\.verify|rooms\.join|call|nats\..*)$/;
 
 /** One trace. */
 export interface StoredTrace {
@@ -193,7 +193,7 @@ function addSpan(trace: StoredTrace, span: Span, at: number): boolean {
   const hop = hopOf(span);
   if (hop !== null) {
     trace.hops = true;
-    trace.message ||= !NOT_OF_MESSAGES.includes(hop);
+    trace.message ||= !NOT_OF_MESSAGES.test(hop);
     trace.start = Math.min(trace.start, span.start);
     trace.end = Math.max(trace.end, span.start + span.duration);
   }

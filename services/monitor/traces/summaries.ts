@@ -73,7 +73,12 @@ export function traceOf(trace: StoredTrace, notes: readonly string[]): Trace {
 }
 
 function spanOf(span: Span): TraceSpan {
-  const { spanId, parentId, name, service, instance, start, duration, error, attributes } = span;
+  const { spanId, parentId, name, start, duration, error, attributes } = span;
+  const server = attributes[SPAN_ATTRIBUTES.natsServer];
+  // Monitor only exports what nats-server reported.
+  const { service, instance } = server === undefined
+    ? span
+    : { service: "nats-server", instance: String(server) };
   const hop = hopOf(span);
   return { spanId, parentId, name, hop, service, instance, start, duration, error, attributes };
 }

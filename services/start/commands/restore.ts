@@ -6,7 +6,7 @@
  * @module
  */
 import { ROOMS_STREAM } from "../../contract/mod.ts";
-import { findNatsServer, writeNatsConfig } from "../nats_server.ts";
+import { findNatsServer, prepareNats } from "../nats_server.ts";
 import { natsAccounts, natsUsers } from "../nats_users.ts";
 import { freePort } from "../ports.ts";
 import type { Bus } from "../../kit/mod.ts";
@@ -49,8 +49,9 @@ async function openNats(): Promise<{ connect: () => Promise<Bus>; stop: () => Pr
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   const port = freePort();
   const accounts = await natsAccounts(keysFolder(), natsUsers([]));
-  const server = new Deno.Command(await findNatsServer(), {
-    args: ["-c", await writeNatsConfig(dataDir, port, accounts)],
+  const binary = await findNatsServer();
+  const server = new Deno.Command(binary, {
+    args: ["-c", await prepareNats(binary, dataDir, port, accounts)],
     stdout: "null",
     stderr: "null",
   }).spawn();
