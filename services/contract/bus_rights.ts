@@ -4,7 +4,10 @@
  * No I/O.
  *
  * Two things are nobody's right. `room.live` is published by the NATS server alone, whose copies are
- * not subject to permissions. And a reply goes to an inbox: see `inboxes.ts`.
+ * not subject to permissions. And a reply goes to an inbox: see {@link isInbox}.
+ *
+ * A server that reports what it does with messages (`msg_trace`) refuses a message whose trace is recorded
+ * from users who may not publish to NATS_TRACES themselves. So whoever sends such messages has that right.
  *
  * @module
  */
@@ -37,7 +40,6 @@ import {
   LogConfirm,
   ROOM_ERASED,
 } from "./bus_history.ts";
-import { inboxPrefix } from "./inboxes.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
 import { MICRO_SUBJECTS, microSubjects } from "./micro.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
@@ -92,6 +94,28 @@ export const STREAM_API = "$JS.API.STREAM";
 /** See {@link STREAM_API}. */
 export const CONSUMER_API = "$JS.API.CONSUMER";
 
+/** The prefix of a user's inboxes, where it gets replies. Nobody else may subscribe to them. */
+export function inboxPrefix(user: string): string {
+  return `_INBOX.${user}`;
+}
+
+/**
+ * Whether a subject is somebody's inbox. NATS lets a requester name any subject for the reply, also
+ * one that only the answering service may publish to. So nothing is answered that is not an inbox.
+ */
+export function isInbox(subject: string | undefined): boolean {
+  return subject !== undefined && subject.startsWith("_INBOX");
+}
+
+/**
+ * Whether a message with this reply subject was delivered by a consumer of a stream. A consumer may
+ * name any subject to deliver to, also one that only others may publish to. So what arrives on a
+ * subject of ours by that way is nobody's message.
+ */
+export function isDelivery(reply: string | undefined): boolean {
+  return reply !== undefined && reply.startsWith("$JS.");
+}
+
 /** What reading the denials takes. */
 const READ_DENIALS = [
   `${STREAM_API}.INFO.${DENIALS_STREAM}`,
@@ -115,6 +139,7 @@ export const inboxes = (user: string): string => `${inboxPrefix(user)}.>`;
 export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
   gateway: {
     publish: [
+      NATS_TRACES,
       ROOMS_STREAM_SUBJECT,
       UNSTORED_MESSAGES,
       SIGNALS,
@@ -162,6 +187,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
   },
   auth: {
     publish: [
+      NATS_TRACES,
       "denial.user.*",
       "denial.token.*",
       // It stores bans again after the stream was lost.
@@ -185,6 +211,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
   },
   rooms: {
     publish: [
+      NATS_TRACES,
       ROOMS_RULES,
       GATEWAY_PING,
       ROOM_KICKED,
@@ -210,6 +237,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
   },
   persistence: {
     publish: [
+      NATS_TRACES,
       LOG_CHANGED,
       ROOM_ERASED,
       ...["CREATE", "INFO", "UPDATE", "PURGE", "MSG.GET", "MSG.DELETE"]
@@ -232,12 +260,14 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     ],
   },
   monitor: {
-    // The server's time.
+    // The server's time. It also answers who asks which services there are.
     publish: [`${STREAM_API}.INFO.${ROOMS_STREAM}`],
-    subscribe: [NATS_TRACES, inboxes("monitor")],
+    subscribe: [NATS_TRACES, ...microSubjects("monitor"), inboxes("monitor")],
+    answersWithin: ANSWER_S,
   },
   operator: {
     publish: [
+      NATS_TRACES,
       ArchiveAudit.subject,
       HistoryErase.subject,
       ...REVOCATION,

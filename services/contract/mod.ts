@@ -13,7 +13,6 @@ export * from "./codes.ts";
 export * from "./describe_issue.ts";
 export * from "./frames.ts";
 export * from "./http.ts";
-export * from "./inboxes.ts";
 export * from "./limits.ts";
 export * from "./micro.ts";
 export * from "./namespaces.ts";

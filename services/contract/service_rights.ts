@@ -16,6 +16,7 @@ import {
 } from "./bus_rights.ts";
 import { microSubjects } from "./micro.ts";
 import {
+  NATS_TRACES,
   REVOKED_EVENTS,
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
@@ -47,6 +48,7 @@ export function serviceRights(name: string, extras: readonly ServiceExtra[] = []
   ];
   return {
     publish: [
+      NATS_TRACES,
       ROOMS_STREAM_SUBJECT,
       UNSTORED_MESSAGES,
       SIGNALS,

@@ -13,6 +13,7 @@ let monitor: Monitor;
 
 await runService({
   name: "monitor",
+  description: "Receives telemetry, and shows where the time of messages goes.",
   config: MONITOR_CONFIG,
   clockStream: ROOMS_STREAM,
   routes(app, config) {

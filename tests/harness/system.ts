@@ -16,6 +16,7 @@ import {
   seedFile,
 } from "../../services/start/nats_users.ts";
 import { probe } from "../../services/start/probe.ts";
+import { telemetryEnvironment, withInstance } from "../../services/start/telemetry.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 import { ROOT } from "./root.ts";
@@ -64,6 +65,8 @@ export interface SystemOptions {
   auths?: number;
   rooms?: number;
   persistences?: number;
+  /** Whether to run monitor, to which all services then export. */
+  monitor?: boolean;
   /** Environment variables for all services, and for each kind. */
   env?: Partial<Record<ServiceName | "all", Record<string, string>>>;
   /** The namespaces to write into NAMESPACES_FILE. */
@@ -84,6 +87,8 @@ export interface System extends AsyncDisposable {
   readonly auths: TestService[];
   readonly rooms: TestService[];
   readonly persistences: TestService[];
+  /** Only with the option `monitor`. */
+  readonly monitor: TestService | undefined;
   /** The variables with which a service connects to NATS as its own user. */
   natsEnv(service: string): Record<string, string>;
   /** Connects a client, and authenticates it if a user is given. */
@@ -199,22 +204,25 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     rooms: {},
     gateway: {},
   };
+  const monitorPort = options.monitor ? freePort() : undefined;
   const many = (name: ServiceName, count = 1) =>
-    Array.from(
-      { length: count },
-      () =>
-        startService(name, {
-          ...natsEnv(name),
-          ...shared,
-          ...own[name],
-          ...options.env?.[name],
-        }),
-    );
+    Array.from({ length: count }, (_, index) => {
+      const env = {
+        ...natsEnv(name),
+        ...monitorPort === undefined ? {} : telemetryEnvironment(name, {}, monitorPort),
+        ...shared,
+        ...own[name],
+        ...options.env?.[name],
+      };
+      return startService(name, withInstance(env, `${name}-${index + 1}`));
+    });
+  if (monitorPort !== undefined) own.monitor.PORT = String(monitorPort);
+  const monitors = many("monitor", options.monitor ? 1 : 0);
   const auths = many("auth", options.auths);
   const persistences = many("persistence", options.persistences);
   const rooms = many("rooms", options.rooms);
   const gateways = many("gateway", options.gateways);
-  const all = [...gateways, ...auths, ...rooms, ...persistences];
+  const all = [...gateways, ...auths, ...rooms, ...persistences, ...monitors];
   const clients: TestClient[] = [];
   const stop = async () => {
     for (const client of clients) client.close();
@@ -238,6 +246,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     auths,
     rooms,
     persistences,
+    monitor: monitors[0],
     url,
     natsEnv,
     async client({ user, gateway, claims } = {}) {

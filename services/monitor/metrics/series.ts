@@ -19,6 +19,9 @@ export interface Series {
   at: number;
   /** Of a counter its growth, of a gauge its last value. */
   readonly values: Ring<number>;
+  /** Of a gauge: its least and its greatest value. */
+  readonly least: Ring<number>;
+  readonly most: Ring<number>;
   /** Of a histogram: the buckets, and how much each grew by step. */
   bounds: readonly number[];
   total: Float64Array;
@@ -40,6 +43,8 @@ export function createSeries(
     rate: 0,
     at: 0,
     values: createRing(steps),
+    least: createRing(steps),
+    most: createRing(steps),
     bounds: [],
     total: new Float64Array(0),
     grown: createRing(steps),
@@ -65,6 +70,8 @@ export function recordPoint(series: Series, point: Point, recording: Recording):
     if (!Number.isFinite(point.value)) return;
     series.last = point.value;
     series.values.set(step, point.value);
+    series.least.set(step, Math.min(point.value, series.least.get(step) ?? Infinity));
+    series.most.set(step, Math.max(point.value, series.most.get(step) ?? -Infinity));
     series.at = at;
     return;
   }

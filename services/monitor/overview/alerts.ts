@@ -6,7 +6,7 @@
 import { type Alert, HOP_NAMES, type ProcessSummary } from "../../contract/mod.ts";
 import type { MetricStore } from "../metrics/store.ts";
 import { recentP99 } from "./hops.ts";
-import { MAX_RTT_S, ms } from "./processes.ts";
+import { ms } from "./processes.ts";
 import { grownIn, total } from "./values.ts";
 
 /** What the conditions look back on, microseconds. */
@@ -77,16 +77,10 @@ function delays(store: MetricStore): Condition[] {
 }
 
 function processConditions(processes: readonly ProcessSummary[]): Condition[] {
-  return processes.flatMap(({ service, instance, state, reason, natsRtt }): Condition[] => {
+  return processes.flatMap(({ service, instance, state, reason }): Condition[] => {
     const who = instance === "" ? service : `${service} (${instance})`;
     if (state === "lost") {
       return [{ name: `lost:${service}:${instance}`, text: `${who} ${reason}.` }];
-    }
-    if ((natsRtt ?? 0) > MAX_RTT_S * 1e6) {
-      return [{
-        name: `nats-slow:${service}:${instance}`,
-        text: `The round trip from ${who} to NATS takes ${ms(natsRtt!)}.`,
-      }];
     }
     return state === "degraded"
       ? [{ name: `degraded:${service}:${instance}`, text: `${who}: ${reason}.` }]

@@ -6,11 +6,16 @@
 import type { ProcessSummary } from "../../contract/mod.ts";
 import type { MetricStore, ProcessMetrics } from "../metrics/store.ts";
 import { isLost, isReplaced } from "./lost.ts";
+import { lastSteps } from "./hops.ts";
 import { valueOf } from "./values.ts";
 
 /** Above these a process is degraded, seconds. */
-export const MAX_LOOP_DELAY_S = 0.2;
-export const MAX_RTT_S = 0.01;
+const MAX_LOOP_DELAY_S = 0.2;
+const MAX_RTT_S = 0.01;
+
+/** What a process's event loop and its connection to NATS are judged by, microseconds. */
+const LOOP_LOOK_BACK_US = 10_000_000;
+const RTT_LOOK_BACK_US = 30_000_000;
 
 /** Returns a summary of each process; of those that were replaced, none. */
 export function processSummaries(store: MetricStore): ProcessSummary[] {
@@ -23,10 +28,7 @@ export function processSummaries(store: MetricStore): ProcessSummary[] {
 
 function summaryOf(store: MetricStore, process: ProcessMetrics, at: number): ProcessSummary {
   const value = (name: Parameters<typeof valueOf>[2]) => valueOf(store, process, name);
-  const seconds = (name: Parameters<typeof valueOf>[2]) => {
-    const found = value(name);
-    return found === null ? null : Math.round(found * 1e6);
-  };
+  const seconds = (name: Parameters<typeof valueOf>[2]) => micros(value(name));
   const transports = store.reported("hopwire.connections", process);
   const summary = {
     service: process.service,
@@ -34,7 +36,7 @@ function summaryOf(store: MetricStore, process: ProcessMetrics, at: number): Pro
     uptime: seconds("process.uptime"),
     cpu: cpuOf(store, process),
     memory: value("process.memory.usage"),
-    eventLoopP99: seconds("nodejs.eventloop.delay.p99"),
+    eventLoopP99: micros(extreme(store, process, "nodejs.eventloop.delay.p99", LOOP_LOOK_BACK_US)),
     natsRtt: seconds("hopwire.nats.rtt"),
     clockOffset: seconds("hopwire.clock.offset"),
     clockError: seconds("hopwire.clock.error"),
@@ -46,7 +48,11 @@ function summaryOf(store: MetricStore, process: ProcessMetrics, at: number): Pro
     const silent = Math.round((at - process.lastSeen) / 1e6);
     return { ...summary, state: "lost", reason: `has exported nothing for ${silent} s` };
   }
-  const reason = degradedBy(summary, value("hopwire.nats.connected"));
+  const reason = degradedBy(
+    summary.eventLoopP99,
+    leastRtt(store, process),
+    value("hopwire.nats.connected"),
+  );
   return reason === undefined
     ? { ...summary, state: "ok" }
     : { ...summary, state: "degraded", reason };
@@ -60,16 +66,46 @@ function cpuOf(store: MetricStore, process: ProcessMetrics): number | null {
   return series.reduce((sum, { rate }) => sum + rate, 0);
 }
 
+/** The greatest value of a gauge of late: a stall is over before anybody looks. */
+function extreme(
+  store: MetricStore,
+  process: ProcessMetrics,
+  name: Parameters<typeof valueOf>[2],
+  lookBackUs: number,
+): number | null {
+  const [series] = store.reported(name, process);
+  if (series === undefined) return null;
+  const steps = lastSteps(store, 1 + Math.ceil(lookBackUs / store.step));
+  return Math.max(...steps.map((step) => series.most.get(step) ?? 0));
+}
+
+/**
+ * The shortest round trip to NATS of late, seconds; 0 if there was only one. One that is long may be due to
+ * the process itself.
+ */
+function leastRtt(store: MetricStore, process: ProcessMetrics): number {
+  const [series] = store.reported("hopwire.nats.rtt", process);
+  if (series === undefined) return 0;
+  const values = lastSteps(store, 1 + Math.ceil(RTT_LOOK_BACK_US / store.step))
+    .map((step) => series.least.get(step)).filter((value) => value !== undefined);
+  return values.length < 2 ? 0 : Math.min(...values);
+}
+
 function degradedBy(
-  { eventLoopP99, natsRtt }: Pick<ProcessSummary, "eventLoopP99" | "natsRtt">,
+  eventLoopP99: number | null,
+  rtt: number,
   connected: number | null,
 ): string | undefined {
   if (connected === 0) return "is not connected to NATS";
-  if ((natsRtt ?? 0) > MAX_RTT_S * 1e6) return `NATS answers after ${ms(natsRtt!)}`;
+  if (rtt > MAX_RTT_S) return `NATS answers it after ${ms(rtt * 1e6)} and more`;
   if ((eventLoopP99 ?? 0) > MAX_LOOP_DELAY_S * 1e6) {
     return `its event loop is late by ${ms(eventLoopP99!)} (p99)`;
   }
   return undefined;
+}
+
+function micros(seconds: number | null): number | null {
+  return seconds === null ? null : Math.round(seconds * 1e6);
 }
 
 /** Microseconds as text. */

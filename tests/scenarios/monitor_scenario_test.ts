@@ -1,0 +1,130 @@
+/** Monitor, with the whole system: where the time of one message went. */
+import assert from "node:assert/strict";
+import type { Trace, TraceSpan } from "../../services/contract/mod.ts";
+import { reportsTraces } from "../../services/kit/mod.ts";
+import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
+import { monitorOn } from "../harness/monitor.ts";
+import { startSystem } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
+
+/** The gate runs this file with each of the two servers. */
+const version = await natsVersion(await findNatsServer());
+
+Deno.test("monitor shows the whole tree of a message, and its path in numbers", async () => {
+  await using system = await startSystem({ monitor: true, gateways: 2 });
+  const monitor = monitorOn(system.monitor!.port);
+  const clients = [
+    await system.client({ user: "ann", gateway: 0 }),
+    await system.client({ user: "bob", gateway: 1 }),
+  ] as const;
+  for (const client of clients) {
+    client.send({ type: "subscribe", room: "chat.lobby" });
+    await client.take("subscribed");
+  }
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const clientSpan = "b7ad6b7169203331";
+  clients[0].send({
+    type: "message",
+    room: "chat.lobby",
+    content: "traced",
+    id: "t1",
+    traceparent: `00-${traceId}-${clientSpan}-01`,
+  });
+  const { seq } = await clients[0].take("ack");
+  for (const client of clients) await client.take("room-message");
+
+  const tree: [hop: string, parent: string, count: number][] = [
+    ["edge.receive", "", 1],
+    ["bus.store", "edge.receive", 1],
+    ["bus.deliver", "bus.store", 2],
+    ["edge.queue", "bus.deliver", 2],
+    ["edge.fanout", "edge.queue", 2],
+    ["archive.wait", "bus.store", 1],
+    ["archive.store", "archive.wait", 1],
+    ...reportsTraces(version)
+      ? [["nats.ingress", "bus.store", 1], ["nats.store", "nats.ingress", 1]] as const
+      : [],
+  ].map(([hop, parent, count]) => [hop, parent, count] as [string, string, number]);
+  const expected = tree.reduce((sum, [, , count]) => sum + count, 0);
+  const trace = await until("all hops", async () => {
+    const found = await monitor.trace(traceId);
+    return (found?.spans.filter(({ hop }) => hop !== null).length ?? 0) >= expected && found;
+  }) as Trace;
+  const byId = new Map(trace.spans.map((span) => [span.spanId, span]));
+  for (const [hop, parent, count] of tree) {
+    const found = trace.spans.filter((span) => span.hop === hop);
+    assert.equal(found.length, count, `${hop}: ${JSON.stringify(trace.spans, null, 1)}`);
+    for (const span of found) {
+      if (parent === "") assert.equal(span.parentId, clientSpan);
+      else assert.equal(byId.get(span.parentId!)?.hop, parent, hop);
+    }
+  }
+  assert.equal(trace.room, "chat.lobby");
+  assert.equal(trace.seq, seq);
+  assert.equal(trace.error, null);
+  const ends = trace.spans.filter(({ hop }) => hop !== null)
+    .map(({ start, duration }) => start + duration);
+  assert.equal(trace.at, Math.min(...trace.spans.filter(({ hop }) => hop).map((s) => s.start)));
+  assert.equal(trace.duration, Math.max(...ends) - trace.at);
+  const services = new Set(trace.spans.map(({ service }) => service));
+  assert.ok(services.has("gateway") && services.has("persistence"));
+  if (reportsTraces(version)) {
+    const inside = trace.spans.filter(({ hop }) => hop?.startsWith("nats.")) as TraceSpan[];
+    assert.ok(inside.every(({ service }) => service === "nats-server"));
+    assert.deepEqual(trace.notes, []);
+  } else {
+    assert.match(trace.notes.join("\n"), /inside NATS are missing: nats-server 2\.\S+ does not/);
+  }
+
+  const found = await monitor.messages(`room=chat.lobby&seq=${seq}`);
+  assert.deepEqual(found.messages.map((message) => message.traceId), [traceId]);
+  assert.deepEqual((await monitor.messages("room=elsewhere")).messages, []);
+
+  const overview = await until("the metrics of all processes", async () => {
+    const now = await monitor.overview();
+    const hops = new Map(now.hops.map((hop) => [hop.hop, hop.count]));
+    return now.processes.length === 6 && hops.get("edge.receive") === 1 &&
+      hops.get("edge.fanout") === 2 && hops.get("archive.store") === 1 &&
+      hops.get("nats.store") === (reportsTraces(version) ? 1 : 0) && now;
+  });
+  assert.equal(overview.delivery.count, 2);
+  assert.ok(overview.delivery.p99! > 0);
+  assert.equal(overview.rooms, 1);
+  assert.equal(overview.nats.version, version);
+  assert.equal(overview.nats.traces, reportsTraces(version));
+  for (const { service, state, reason } of overview.processes) {
+    assert.notEqual(state, "lost", `${service}: ${reason}`);
+  }
+  // What monitor receives and sends itself is in no trace: an export must not cause another one.
+  const prometheus = await (await fetch(`${monitor.url}/metrics`)).text();
+  assert.match(prometheus, /^hopwire_hop_duration_seconds_count\{.*hop="bus\.store"/m);
+  const others = await monitor.messages("order=recent");
+  assert.deepEqual(others.messages.map((message) => message.traceId), [traceId]);
+});
+
+Deno.test("a process that is killed is lost, and there again after a restart", async () => {
+  await using system = await startSystem({ monitor: true });
+  const monitor = monitorOn(system.monitor!.port);
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  const stateOf = async (name: string) => {
+    const { processes, alerts } = await monitor.overview();
+    const state = processes.find(({ service }) => service === name)?.state;
+    return { state, alerts: alerts.map(({ name }) => name) };
+  };
+  await until("rooms to export", async () => {
+    const { state } = await stateOf("rooms");
+    return state !== undefined && state !== "lost";
+  });
+  await system.rooms[0]!.kill();
+  await until("rooms to be lost", async () => {
+    const { state, alerts } = await stateOf("rooms");
+    return state === "lost" && alerts.includes("lost:rooms:rooms-1");
+  }, 30_000);
+  await system.rooms[0]!.restart();
+  await until("rooms to be there again", async () => {
+    const { state, alerts } = await stateOf("rooms");
+    return state !== undefined && state !== "lost" && !alerts.includes("lost:rooms:rooms-1");
+  }, 30_000);
+});
