@@ -12,14 +12,15 @@ import { say } from "./commands.ts";
 import { startEngine } from "./engine.ts";
 import { composeOn, type ComposeSystem } from "./system.ts";
 
-/** Hopwire's services. */
+/** Hopwire's services that a message passes through. */
 const SERVICES = ["auth", "persistence", "rooms", "gateway"];
 
 /** The addresses that compose.yaml publishes. */
-const [PAGE, SOCKET, TOKEN, GRAFANA] = [
+const [PAGE, SOCKET, TOKEN, MONITOR, GRAFANA] = [
   "http://127.0.0.1:8080/",
   "ws://127.0.0.1:8080/ws",
   "http://127.0.0.1:8081/token",
+  "http://127.0.0.1:8090/",
   "http://127.0.0.1:3000/api/health",
 ];
 
@@ -109,6 +110,12 @@ async function inUse(system: ComposeSystem): Promise<void> {
     assert.match(await ok(PAGE), /<html/i);
     await ok(GRAFANA);
   });
+  await check("monitor knows every service", async () => {
+    await until("them", async () => {
+      const text = await (await fetch(`${MONITOR}api/overview`)).text();
+      return SERVICES.every((name) => text.includes(`"service":"${name}"`));
+    });
+  });
   await check("PostgreSQL has the message", async () => {
     await until("the message in the archive", async () => {
       const sql = `SELECT count(*) FROM hopwire_message WHERE room = '${ROOM}'`;
@@ -125,7 +132,7 @@ async function inUse(system: ComposeSystem): Promise<void> {
     }, 60_000);
   });
   await check("no service runs as root, can become root or can write", async () => {
-    for (const service of [...SERVICES, "nats", "postgres"]) {
+    for (const service of [...SERVICES, "monitor", "nats", "postgres"]) {
       const processes = await system.docker(
         "top",
         await system.container(service),
@@ -135,15 +142,10 @@ async function inUse(system: ComposeSystem): Promise<void> {
       const users = processes.split("\n").slice(1).map((line) => line.trim().split(/\s+/)[0]);
       assert.ok(users.length > 0 && !users.includes("0"), `${service} runs as ${users}`);
     }
-    for (const service of [...SERVICES, "nats"]) {
+    for (const service of [...SERVICES, "monitor", "nats"]) {
       assert.ok((await system.inspect(service)).HostConfig.ReadonlyRootfs, service);
-      const { stdout } = await system.exec(
-        service,
-        "grep",
-        "-E",
-        "CapEff|NoNewPrivs",
-        "/proc/1/status",
-      );
+      const grep = ["grep", "-E", "CapEff|NoNewPrivs", "/proc/1/status"];
+      const { stdout } = await system.exec(service, ...grep);
       assert.match(stdout, /CapEff:\s0+\nNoNewPrivs:\s1/, service);
       const { output } = await system.exec(service, "touch", "/written");
       assert.match(output, /Read-only file system/, service);
@@ -204,7 +206,7 @@ async function severalGateways(system: ComposeSystem): Promise<void> {
 /** Checks the system under disturbances. */
 async function disturbed(system: ComposeSystem): Promise<void> {
   await check("hanging telemetry makes no service unhealthy or slow to stop", async () => {
-    await system.compose("pause", "telemetry");
+    await system.compose("pause", "monitor", "telemetry");
     try {
       for (const service of SERVICES) {
         const [, ...test] = (await system.inspect(service)).Config.Healthcheck!.Test;
@@ -214,7 +216,7 @@ async function disturbed(system: ComposeSystem): Promise<void> {
       }
       await stopped(system, "rooms");
     } finally {
-      await system.compose("unpause", "telemetry");
+      await system.compose("unpause", "monitor", "telemetry");
     }
     await system.compose("start", "rooms");
     await system.healthy();

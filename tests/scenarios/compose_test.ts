@@ -36,7 +36,14 @@ Deno.test("each service of compose.yaml has the flags of flags.ts and a health c
     );
     assert.deepEqual(service.command, [...flagsOf(name, env), `services/${name}/main.ts`], name);
     assert.equal(service.healthcheck!.test.at(-1), `http://127.0.0.1:${env.PORT}/readyz`);
-    assert.equal(env.OTEL_TRACES_SAMPLER, "parentbased_traceidratio");
+    assert.equal(
+      env.OTEL_TRACES_SAMPLER,
+      name === "monitor" ? "parentbased_always_off" : "parentbased_traceidratio",
+    );
+    assert.equal(
+      env.OTEL_EXPORTER_OTLP_ENDPOINT,
+      `http://monitor:${services.monitor!.environment!.PORT}`,
+    );
     for (const { condition } of Object.values(service.depends_on!)) {
       assert.equal(condition, "service_healthy");
     }
@@ -55,10 +62,17 @@ Deno.test("each container reaches what it needs, and what is published is publis
   const onNetwork = (network: string) =>
     Object.keys(services).filter((name) => services[name]!.networks?.includes(network)).sort();
   assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
-  assert.deepEqual(onNetwork("bus"), ["auth", "edge", "nats", "persistence", "rooms"]);
+  assert.deepEqual(onNetwork("bus"), ["auth", "edge", "monitor", "nats", "persistence", "rooms"]);
   assert.deepEqual(services.nats!.networks, ["bus"]);
   assert.deepEqual(services.postgres!.networks, ["database"]);
-  assert.ok(!services.telemetry!.networks!.includes("bus"));
+  assert.deepEqual(onNetwork("telemetry"), [
+    "auth",
+    "edge",
+    "monitor",
+    "persistence",
+    "rooms",
+    "telemetry",
+  ]);
   for (const network of ["bus", "database", "telemetry"]) assert.ok(networks[network]!.internal);
   for (const { ports, networks: joined, network_mode: mode } of Object.values(services)) {
     assert.ok(joined !== undefined || mode !== undefined, "a container is on the default network");
