@@ -16,6 +16,8 @@ export const RunFile = z.object({
   websocket: z.string(),
   /** The NATS servers, without credentials. */
   natsUrl: z.string(),
+  /** The address of monitor; missing when it does not run. */
+  monitor: z.string().optional(),
   /** A development token; missing when the auth service issues none. */
   token: z.string().optional(),
   /** The process id of the start command. */
@@ -42,6 +44,8 @@ function markOf(folder: string): Record<string, string> {
   return { [MARK]: Deno.realPathSync(folder) };
 }
 
+type Addresses = Pick<RunFile, "websocket" | "natsUrl" | "monitor" | "token">;
+
 /** The files of one run. */
 export interface RunFiles {
   /** The path of `run.json`. */
@@ -51,7 +55,7 @@ export interface RunFiles {
   /** Records a child's process id; a restarted child replaces its old one. */
   setPid(name: string, pid: number): void;
   /** Writes `run.json`. */
-  setReady(addresses: Pick<RunFile, "websocket" | "natsUrl" | "token">): void;
+  setReady(addresses: Addresses): void;
   /** Removes both files. */
   remove(): void;
 }
@@ -61,7 +65,7 @@ export function createRunFiles(folder: string, url: string): RunFiles {
   const path = `${folder}/run.json`;
   const pidsPath = `${folder}/pids.json`;
   const pids: Record<string, number> = {};
-  let ready: Pick<RunFile, "websocket" | "natsUrl" | "token"> | undefined;
+  let ready: Addresses | undefined;
   let removed = false;
   // Synchronous, so that two writes cannot overtake each other.
   const save = () => {

@@ -130,7 +130,8 @@ class System {
     if (this.#stopping) return;
     const websocket = `ws${secure}://${host}:${PORT}/ws`;
     const natsUrl = withoutCredentials(natsServers);
-    this.#files.setReady({ websocket, natsUrl, token });
+    const monitor = config.MONITOR ? `http://127.0.0.1:${config.MONITOR_PORT}/` : undefined;
+    this.#files.setReady({ websocket, natsUrl, monitor, token });
     const files = keys === undefined
       ? []
       : await writeServiceFiles(folder, natsUrl, keys, accounts);
@@ -140,7 +141,7 @@ class System {
         "ready",
         `  page       ${url}`,
         `  WebSocket  ${websocket}`,
-        config.MONITOR ? `  monitor    http://127.0.0.1:${config.MONITOR_PORT}/` : "",
+        monitor === undefined ? "" : `  monitor    ${monitor}`,
         `  NATS       ${natsUrl}`,
         ...files.map((file) => `  service    ${file}`),
         token === undefined ? "" : `  token      ${token}`,
