@@ -4,6 +4,11 @@ import type { Trace, TraceSpan } from "../../services/contract/mod.ts";
 import { reportsTraces } from "../../services/kit/mod.ts";
 import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
 import { monitorOn } from "../harness/monitor.ts";
+import { startOtlpReceiver } from "../harness/otlp.ts";
+import { startAll } from "../harness/start.ts";
+import { connectClient } from "../harness/client.ts";
+import { startProcess } from "../harness/process.ts";
+import { ROOT } from "../harness/root.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
@@ -127,4 +132,69 @@ Deno.test("a process that is killed is lost, and there again after a restart", a
     const { state, alerts } = await stateOf("rooms");
     return state !== undefined && state !== "lost" && !alerts.includes("lost:rooms:rooms-1");
   }, 30_000);
+});
+
+Deno.test("the start command runs monitor, which passes everything on to the user's collector", async () => {
+  await using collector = startOtlpReceiver();
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL } = collector.env;
+  await using system = await startAll({
+    OTEL_EXPORTER_OTLP_ENDPOINT: OTEL_EXPORTER_OTLP_ENDPOINT!,
+    OTEL_EXPORTER_OTLP_PROTOCOL: OTEL_EXPORTER_OTLP_PROTOCOL!,
+  });
+  const { file, env, process } = system;
+  assert.equal(file.monitor, `http://127.0.0.1:${env.MONITOR_PORT}/`);
+  assert.ok(process.output.some((line) => line.includes(`monitor    ${file.monitor}`)));
+  const client = await connectClient(file.websocket);
+  client.send({ type: "auth", token: file.token! });
+  client.send({ type: "subscribe", room: "lobby" });
+  client.send({ type: "message", room: "lobby", content: "hi", id: "1" });
+  const { seq } = await client.take("ack");
+  await client.take("room-message");
+  client.close();
+  const hops = reportsTraces(version)
+    ? ["archive.store", "edge.fanout", "nats.store"]
+    : ["archive.store", "edge.fanout"];
+  const monitor = monitorOn(Number(env.MONITOR_PORT));
+  const message = await until("the message with all its hops", async () => {
+    const [found] = (await monitor.messages(`room=lobby&seq=${seq}`)).messages;
+    const trace = found && await monitor.trace(found.traceId);
+    return trace && hops.every((hop) => trace.spans.some((span) => span.hop === hop)) && trace;
+  });
+  await until("the collector to have the same spans", () => {
+    const ids = new Set(collector.spans.map(({ spanId }) => spanId));
+    return message.spans.every(({ spanId }) => ids.has(spanId));
+  });
+
+  // The command prints the same message.
+  const run = async (...args: string[]) => {
+    const command = startProcess(Deno.execPath(), ["task", "trace", ...args], { env, cwd: ROOT });
+    return { ...await command.status(), text: command.output.join("\n") };
+  };
+  const drawn = await run("lobby", String(seq));
+  assert.equal(drawn.code, 0, drawn.text);
+  for (const hop of hops) assert.match(drawn.text, new RegExp(`^ *${hop} .* ms  `, "m"));
+  assert.match(
+    (await run("--json", message.traceId)).text,
+    new RegExp(`"traceId": "${message.traceId}"`),
+  );
+  const missing = await run("lobby", "99");
+  assert.equal(missing.code, 1);
+  assert.match(missing.text, /monitor has no trace of message 99 in lobby\. .*trace: true/);
+
+  // What monitor receives, forwards and answers is in no trace: an export would cause the next one.
+  const uptime = async () => {
+    const { processes } = await monitor.overview();
+    return processes.find(({ service }) => service === "monitor")?.uptime ?? undefined;
+  };
+  const before = await until("monitor's own metrics", uptime);
+  await until("two more exports", async () => (await uptime() ?? 0) > before + 4e6);
+  const own = collector.spans.filter(({ service }) => service === "hopwire-monitor");
+  assert.deepEqual(own.filter(({ name }) => !/^nats\./.test(name)), []);
+});
+
+Deno.test("MONITOR=false leaves it out", async () => {
+  await using system = await startAll({ MONITOR: "false" });
+  assert.equal(system.file.monitor, undefined);
+  assert.equal(system.file.pids.monitor, undefined);
+  await assert.rejects(fetch(`http://127.0.0.1:${system.env.MONITOR_PORT}/`));
 });

@@ -8,7 +8,7 @@ import type { MetricStore } from "../metrics/store.ts";
 import type { Alerts } from "./alerts.ts";
 import { deliverySummary, hopSummaries } from "./hops.ts";
 import { processSummaries } from "./processes.ts";
-import { count, countsBy, greatest, level, rate, total } from "./values.ts";
+import { count, countsBy, greatest, level, present, rate, total } from "./values.ts";
 
 /** What monitor itself knows about NATS. */
 export type NatsState = Pick<
@@ -79,7 +79,7 @@ function connectionsOf(store: MetricStore): Overview["connections"] {
   const seen = trend.filter((value) => value !== null);
   const time = rate(store, "hopwire.connections.time").trend.filter((value) => value !== null);
   const byTransport: Record<string, number> = {};
-  for (const { attributes, last } of store.reported("hopwire.connections")) {
+  for (const { attributes, last } of present(store, "hopwire.connections")) {
     const transport = attributes.transport ?? "other";
     byTransport[transport] = (byTransport[transport] ?? 0) + last;
   }

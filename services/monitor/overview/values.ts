@@ -60,8 +60,8 @@ export function greatest(store: MetricStore, name: MetricName): number | null {
   return values.length === 0 ? null : Math.max(...values);
 }
 
-/** The series of a gauge whose processes are not lost. */
-function present(store: MetricStore, name: MetricName): Series[] {
+/** Returns the series of a gauge whose processes are not lost. */
+export function present(store: MetricStore, name: MetricName): Series[] {
   const at = store.now();
   return store.processes().filter((process) => !isLost(process, at))
     .flatMap((process) => store.reported(name, process));

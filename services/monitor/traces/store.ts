@@ -36,7 +36,7 @@ export interface StoredTrace {
   bytes: number;
   /** Whether it is that of a message: it has one of its hops. */
   message: boolean;
-  /** Whether it has a hop. */
+  /** Whether it has a hop outside of nats-server, which also reports on the services' own requests. */
   hops: boolean;
   /** From the beginning of its first hop to the end of its last one, microseconds since 1970. */
   start: number;
@@ -192,7 +192,7 @@ function addSpan(trace: StoredTrace, span: Span, at: number): boolean {
   trace.error ??= span.error;
   const hop = hopOf(span);
   if (hop !== null) {
-    trace.hops = true;
+    trace.hops ||= !hop.startsWith("nats.");
     trace.message ||= !NOT_OF_MESSAGES.test(hop);
     trace.start = Math.min(trace.start, span.start);
     trace.end = Math.max(trace.end, span.start + span.duration);
