@@ -90,10 +90,13 @@ Deno.test("monitor shows the whole tree of a message, and its path in numbers", 
     const hops = new Map(now.hops.map((hop) => [hop.hop, hop.count]));
     return now.processes.length === 6 && hops.get("edge.receive") === 1 &&
       hops.get("edge.fanout") === 2 && hops.get("archive.store") === 1 &&
-      hops.get("nats.store") === (reportsTraces(version) ? 1 : 0) && now;
+      hops.get("nats.store") === (reportsTraces(version) ? 1 : 0) &&
+      now.connections.now === 2 && now;
   });
   assert.equal(overview.delivery.count, 2);
   assert.ok(overview.delivery.p99! > 0);
+  assert.deepEqual(overview.connections.byTransport.websocket, 2);
+  assert.equal(overview.users, 2);
   assert.equal(overview.rooms, 1);
   assert.equal(overview.nats.version, version);
   assert.equal(overview.nats.traces, reportsTraces(version));

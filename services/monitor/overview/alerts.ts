@@ -15,6 +15,9 @@ const RECENT_US = 60_000_000;
 /** The p99 of the whole path, and of a hop, above which there is an alert, microseconds. */
 const MAX_P99_US = 200_000;
 
+/** Hops that are not Hopwire's: those of clients, and of services of one's own. */
+const NOT_OURS: readonly string[] = ["client.send", "client.receive", "call"];
+
 /** Share of a minute's frames that may be refused, and errors that are too few to tell. */
 const MAX_ERROR_RATE = 0.05;
 const MIN_ERRORS = 5;
@@ -65,6 +68,7 @@ function delays(store: MetricStore): Condition[] {
   }
   const hops = store.series("hopwire.hop.duration");
   for (const hop of HOP_NAMES) {
+    if (NOT_OURS.includes(hop)) continue;
     const series = hops.filter(({ attributes }) => attributes.hop === hop);
     const { count, p99 } = recentP99(store, series, steps);
     if ((p99 ?? 0) <= MAX_P99_US) continue;
