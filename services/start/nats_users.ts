@@ -110,6 +110,11 @@ export async function natsAccounts(
   }));
 }
 
+/** Returns the part of nats-server's configuration with users of the server's default account. */
+export function defaultAccountOf(users: readonly NatsAccount[]): string {
+  return ["authorization {", "    users: [", ...users.map(userBlock), "    ]", "}", ""].join("\n");
+}
+
 /**
  * Returns the part of nats-server's configuration with the account of Hopwire, its users and their
  * rights. With `traces` the server reports what it does with messages whose trace is recorded; servers

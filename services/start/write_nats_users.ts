@@ -1,17 +1,29 @@
 /**
  * `deno task nats-users [--traces] FOLDER [service ...]`: for a NATS server of one's own. Writes
  * `users.conf`, to be included in the server's configuration, and the key of each user. Keys that exist
- * are kept. With `--traces` the server, which must be 2.11 or later, reports its own hops.
+ * are kept. With `--traces` the users are in an account of their own, and the server, which must be 2.11
+ * or later, reports its own hops.
  *
  * @module
  */
 import { ConfigError } from "../kit/mod.ts";
-import { authorizationOf, NATS_ACCOUNT, natsAccounts, natsUsers } from "./nats_users.ts";
+import {
+  authorizationOf,
+  defaultAccountOf,
+  NATS_ACCOUNT,
+  natsAccounts,
+  natsUsers,
+} from "./nats_users.ts";
 import { printLine, printUsageError } from "./output.ts";
 import { writePrivateFile } from "./private_files.ts";
 
 /** The exit code of sysexits(3) for wrong arguments. */
 const EXIT_USAGE = 64;
+
+/** What a server with data needs before it gets the account. */
+const MOVE =
+  `It defines the account ${NATS_ACCOUNT}. A server with streams in its default account must be
+stopped first, and its folder <store_dir>/jetstream/$G renamed to ${NATS_ACCOUNT}; see services/README.md. Then:`;
 
 const traces = Deno.args.includes("--traces");
 const [folder, ...services] = Deno.args.filter((arg) => arg !== "--traces");
@@ -20,14 +32,17 @@ try {
     throw new ConfigError("expected a folder, and then the names of services of your own");
   }
   const accounts = await natsAccounts(folder, natsUsers(services, "services"));
-  await writePrivateFile(`${folder}/users.conf`, authorizationOf(accounts, { traces }));
+  await writePrivateFile(
+    `${folder}/users.conf`,
+    traces ? authorizationOf(accounts, { traces }) : defaultAccountOf(accounts),
+  );
+  const path = `${await Deno.realPath(folder)}/users.conf`;
   printLine(
-    `include "${await Deno.realPath(
-      folder,
-    )}/users.conf" in the server's configuration. It defines the
-account ${NATS_ACCOUNT}. A server that had no accounts keeps its streams in <store_dir>/jetstream/$G: stop it and
-rename that folder to ${NATS_ACCOUNT}. Then:
-NATS_URL=nats://host:4222 NATS_NKEY_FILE='${folder}/{service}.nk' deno task start`,
+    [
+      `include "${path}" in the server's configuration${traces ? "" : ", then:"}`,
+      ...traces ? [MOVE] : [],
+      `NATS_URL=nats://host:4222 NATS_NKEY_FILE='${folder}/{service}.nk' deno task start`,
+    ].join("\n"),
   );
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;

@@ -20,14 +20,19 @@ export class BodyError extends Error {
 /**
  * Reads a body.
  *
- * @throws {BodyError} if it is larger than `limit` bytes
+ * @throws {BodyError} if it is larger than `limit` bytes, or the sender gave up
  */
 export async function readBody(
   request: Request,
   limit: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
-  return request.body === null ? new Uint8Array() : await collect(request.body, limit);
+  try {
+    return request.body === null ? new Uint8Array() : await collect(request.body, limit);
+  } catch (error) {
+    if (error instanceof BodyError) throw error;
+    throw new BodyError(400, "the body ended early");
+  }
 }
 
 /**

@@ -101,6 +101,8 @@ Deno.test("what is refused is not forwarded, and the answer says why", async () 
     assert.equal(response.status, status, String(message));
     assert.match((await response.json()).message, message);
   }
+  const broken = new ReadableStream({ start: (controller) => controller.error(new Error("gone")) });
+  assert.equal((await post("/v1/traces", broken, { "content-type": JSON_TYPE })).status, 400);
   // Who speaks protobuf gets a google.rpc.Status.
   const refused = await post("/v1/traces", "{}", { "content-type": PROTOBUF });
   assert.equal(refused.status, 400);

@@ -37,7 +37,7 @@ export function createNatsState(): NatsKnowledge {
       return `nats-server ${version} does not report its hops; 2.11 and later do`;
     }
     if (reports || unreported < ENOUGH_MESSAGES) return undefined;
-    return "nats-server reports nothing: its configuration has no msg_trace for the account of Hopwire";
+    return "nats-server reports nothing: its configuration has no msg_trace (see deno task nats-users --traces)";
   };
   const current = (): NatsState => {
     const version = bus?.nats.info?.version ?? null;
