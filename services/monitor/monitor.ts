@@ -17,7 +17,9 @@ import { createMetricStore } from "./metrics/store.ts";
 import { followNatsTraces } from "./nats/follow.ts";
 import { createNatsState } from "./nats/state.ts";
 import { followAlerts } from "./overview/alerts.ts";
+import { clockNotes } from "./overview/clock_notes.ts";
 import { overviewOf } from "./overview/overview.ts";
+import { processSummaries } from "./overview/processes.ts";
 import { addPageRoutes } from "./page.ts";
 import { createTraceStore } from "./traces/store.ts";
 import { findMessages, traceOf } from "./traces/summaries.ts";
@@ -27,6 +29,9 @@ const STEPS = 60;
 
 /** How long an overview is answered again, milliseconds: several pages may ask every second. */
 const OVERVIEW_MS = 250;
+
+/** How often the conditions of alerts are checked, milliseconds. */
+const ALERTS_MS = 5_000;
 
 /** How long what waits for the collector may hold up the end, milliseconds. */
 const FORWARD_MS = 3_000;
@@ -101,7 +106,9 @@ export function createMonitor(config: MonitorConfig, log: Logger): Monitor {
         messages: (search) => findMessages(traces.all(), search),
         trace(id) {
           const found = traces.get(id);
-          return found && traceOf(found, nats.notesOn(found.spans));
+          if (found === undefined) return undefined;
+          const { spans } = found;
+          return traceOf(found, [...nats.notesOn(spans), ...clockNotes(metrics, spans)]);
         },
         prometheus: () => prometheusText(metrics),
       });
@@ -109,6 +116,9 @@ export function createMonitor(config: MonitorConfig, log: Logger): Monitor {
     },
     connect({ bus, onDrain }, namespaces) {
       nats.connected(bus);
+      // Also while nobody looks: an alert says since when.
+      const timer = setInterval(() => alerts.current(processSummaries(metrics)), ALERTS_MS);
+      onDrain(() => clearInterval(timer));
       onDrain(() => forwarder?.stop(FORWARD_MS));
       onDrain(followNatsTraces({
         bus,

@@ -40,20 +40,22 @@ export interface FollowOptions {
   reported: () => void;
   /** Called for each report that was left out. */
   dropped: () => void;
+  /** A monotonic clock in milliseconds; tests pass their own. */
+  now?: () => number;
 }
 
 /** Follows the reports. Returns a function that stops. */
 export function followNatsTraces(options: FollowOptions): () => void {
-  const { bus, namespaces, reported, dropped } = options;
-  const throttle = new LogThrottle();
+  const { bus, namespaces, reported, dropped, now = () => performance.now() } = options;
+  const throttle = new LogThrottle(now);
   let second = 0;
   let count = 0;
   const subscription = bus.nats.subscribe(NATS_TRACES, {
     callback(error, message) {
       if (error !== null) return;
       reported();
-      const now = Math.floor(performance.now() / 1_000);
-      if (now !== second) [second, count] = [now, 0];
+      const current = Math.floor(now() / 1_000);
+      if (current !== second) [second, count] = [current, 0];
       if (++count > MAX_PER_SECOND) return dropped();
       try {
         const hops = hopsOf(NatsReport.parse(message.json()));

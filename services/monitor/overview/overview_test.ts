@@ -4,6 +4,7 @@ import { DURATION_BUCKETS, type MetricName, METRICS, Overview } from "../../cont
 import { createMetricStore } from "../metrics/store.ts";
 import type { Point } from "../otlp/model.ts";
 import { followAlerts } from "./alerts.ts";
+import { clockNotes } from "./clock_notes.ts";
 import { overviewOf } from "./overview.ts";
 
 const START = 1_795_630_700_000_000;
@@ -43,6 +44,7 @@ function monitorWith() {
   };
   const nats = { version: "2.9.10", connected: true, traces: false };
   return {
+    store,
     send,
     wait: (seconds: number) => void (at += seconds * 1e6),
     // What is answered is what the contract says.
@@ -185,4 +187,25 @@ Deno.test("one slow round trip to NATS says nothing; several do, and so does a s
   assert.match(stateOf().reason!, /its event loop is late by 300 ms/);
   send("rooms", { "hopwire.nats.connected": [[{}, 0]] });
   assert.equal(stateOf().reason, "is not connected to NATS");
+});
+
+Deno.test("a trace says whose clocks differ by more than is uncertain", () => {
+  const { send, store } = monitorWith();
+  const clock = (offset: number, error: number): Values => ({
+    "hopwire.clock.offset": [[{}, offset]],
+    "hopwire.clock.error": [[{}, error]],
+  });
+  send("gateway", clock(0.25, 0.001), "gateway-1");
+  send("gateway", clock(0.25, 0.001), "gateway-2");
+  send("persistence", clock(-0.0005, 0.001));
+  const origins = [
+    { service: "gateway", instance: "gateway-1" },
+    { service: "gateway", instance: "gateway-1" },
+    { service: "persistence", instance: "persistence" },
+    { service: "unknown", instance: "" },
+  ];
+  assert.deepEqual(clockNotes(store, origins), [
+    "The clock of gateway-1 is 250 ms ahead of nats-server's, give or take 1 ms. " +
+    "The times of its hops are corrected by that.",
+  ]);
 });
