@@ -128,12 +128,12 @@ Deno.test("a process that is killed is lost, and there again after a restart", a
   await system.rooms[0]!.kill();
   await until("rooms to be lost", async () => {
     const { state, alerts } = await stateOf("rooms");
-    return state === "lost" && alerts.includes("lost:rooms:rooms-1");
+    return state === "lost" && alerts.includes("rooms-1 is lost");
   }, 30_000);
   await system.rooms[0]!.restart();
   await until("rooms to be there again", async () => {
     const { state, alerts } = await stateOf("rooms");
-    return state !== undefined && state !== "lost" && !alerts.includes("lost:rooms:rooms-1");
+    return state !== undefined && state !== "lost" && !alerts.includes("rooms-1 is lost");
   }, 30_000);
 });
 

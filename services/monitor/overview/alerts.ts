@@ -41,7 +41,7 @@ export function followAlerts(store: MetricStore): Alerts {
     current(processes) {
       const now = store.now();
       const found = conditionsOf(store, processes);
-      since = new Map(found.map(({ name, text: _ }) => [name, since.get(name) ?? now]));
+      since = new Map(found.map(({ name }) => [name, since.get(name) ?? now]));
       return found.map((condition) => ({ ...condition, since: since.get(condition.name)! }));
     },
   };
@@ -62,7 +62,7 @@ function delays(store: MetricStore): Condition[] {
   const delivery = recentP99(store, store.series("hopwire.delivery.duration"), steps);
   if ((delivery.p99 ?? 0) > MAX_P99_US) {
     found.push({
-      name: "delivery-slow",
+      name: "Delivery is slow",
       text: `Delivery takes ${ms(delivery.p99!)} (p99 of ${delivery.count} in the last minute).`,
     });
   }
@@ -73,7 +73,7 @@ function delays(store: MetricStore): Condition[] {
     const { count, p99 } = recentP99(store, series, steps);
     if ((p99 ?? 0) <= MAX_P99_US) continue;
     found.push({
-      name: `hop-slow:${hop}`,
+      name: `${hop} is slow`,
       text: `${hop} takes ${ms(p99!)} (p99 of ${count} in the last minute).`,
     });
   }
@@ -82,14 +82,17 @@ function delays(store: MetricStore): Condition[] {
 
 function processConditions(processes: readonly ProcessSummary[]): Condition[] {
   return processes.flatMap(({ service, instance, state, reason }): Condition[] => {
-    const who = instance === "" ? service : `${service} (${instance})`;
-    if (state === "lost") {
-      return [{ name: `lost:${service}:${instance}`, text: `${who} ${reason}.` }];
-    }
+    // Most instances are named after their service.
+    const who = instance.startsWith(service) ? instance : `${service} ${instance}`.trim();
+    if (state === "lost") return [{ name: `${who} is lost`, text: `It ${reason}.` }];
     return state === "degraded"
-      ? [{ name: `degraded:${service}:${instance}`, text: `${who}: ${reason}.` }]
+      ? [{ name: `${who} is degraded`, text: sentence(reason ?? "") }]
       : [];
   });
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 function refusals(store: MetricStore): Condition[] {
@@ -100,14 +103,14 @@ function refusals(store: MetricStore): Condition[] {
   if (errors >= MIN_ERRORS && errors > MAX_ERROR_RATE * frames) {
     const share = Math.round(errors / Math.max(frames, errors) * 100);
     found.push({
-      name: "errors",
+      name: "Many errors",
       text: `${share} % of the frames of the last minute were answered with an error (${errors}).`,
     });
   }
   const slow = grownIn(store, "hopwire.slow_consumers", steps);
   if (slow > 0) {
     found.push({
-      name: "slow-consumers",
+      name: "Slow consumers",
       text: `${slow} connections were closed in the last minute because clients read too slowly.`,
     });
   }
@@ -118,12 +121,15 @@ function archive(store: MetricStore): Condition[] {
   const found: Condition[] = [];
   const lag = total(store, "hopwire.archive.lag");
   if (lag > MAX_ARCHIVE_LAG) {
-    found.push({ name: "archive-lag", text: `${lag} messages of the log are not archived yet.` });
+    found.push({
+      name: "The archive lags behind",
+      text: `${lag} messages of the log are not archived yet.`,
+    });
   }
   const holes = total(store, "hopwire.archive.holes.unexplained");
   if (holes > 0) {
     found.push({
-      name: "archive-holes",
+      name: "Unexplained holes",
       text: `${holes} messages are in neither log nor archive, for no known reason.`,
     });
   }

@@ -13,6 +13,9 @@ import { valueOf } from "./values.ts";
 const MAX_LOOP_DELAY_S = 0.2;
 const MAX_RTT_S = 0.01;
 
+/** A process that has just started is busy with loading its code, microseconds. */
+const STARTED_US = 30_000_000;
+
 /** What a process's event loop and its connection to NATS are judged by, microseconds. */
 const LOOP_LOOK_BACK_US = 10_000_000;
 const RTT_LOOK_BACK_US = 30_000_000;
@@ -45,14 +48,10 @@ function summaryOf(store: MetricStore, process: ProcessMetrics, at: number): Pro
       : transports.reduce((sum, { last }) => sum + last, 0),
   };
   if (isLost(process, at)) {
-    const silent = Math.round((at - process.lastSeen) / 1e6);
-    return { ...summary, state: "lost", reason: `has exported nothing for ${silent} s` };
+    const since = new Date(process.lastSeen / 1_000).toISOString().slice(11, 19);
+    return { ...summary, state: "lost", reason: `has exported nothing since ${since} UTC` };
   }
-  const reason = degradedBy(
-    summary.eventLoopP99,
-    leastRtt(store, process),
-    value("hopwire.nats.connected"),
-  );
+  const reason = degradedBy(summary, leastRtt(store, process), value("hopwire.nats.connected"));
   return reason === undefined
     ? { ...summary, state: "ok" }
     : { ...summary, state: "degraded", reason };
@@ -92,13 +91,13 @@ function leastRtt(store: MetricStore, process: ProcessMetrics): number {
 }
 
 function degradedBy(
-  eventLoopP99: number | null,
+  { eventLoopP99, uptime }: Pick<ProcessSummary, "eventLoopP99" | "uptime">,
   rtt: number,
   connected: number | null,
 ): string | undefined {
-  if (connected === 0) return "is not connected to NATS";
+  if (connected === 0) return "it is not connected to NATS";
   if (rtt > MAX_RTT_S) return `NATS answers it after ${ms(rtt * 1e6)} and more`;
-  if ((eventLoopP99 ?? 0) > MAX_LOOP_DELAY_S * 1e6) {
+  if ((eventLoopP99 ?? 0) > MAX_LOOP_DELAY_S * 1e6 && (uptime ?? Infinity) > STARTED_US) {
     return `its event loop is late by ${ms(eventLoopP99!)} (p99)`;
   }
   return undefined;
