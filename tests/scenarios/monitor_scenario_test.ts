@@ -1,5 +1,6 @@
 /** Monitor, with the whole system: where the time of one message went. */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import type { Trace, TraceSpan } from "../../services/contract/mod.ts";
 import { reportsTraces } from "../../services/kit/mod.ts";
 import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
@@ -135,6 +136,31 @@ Deno.test("a process that is killed is lost, and there again after a restart", a
     const { state, alerts } = await stateOf("rooms");
     return state !== undefined && state !== "lost" && !alerts.includes("rooms-1 is lost");
   }, 30_000);
+});
+
+Deno.test("a disk of the archive that stalls is an alert with its hop, and a message that was slow", async () => {
+  await using system = await startSystem({ monitor: true, env: { all: { TRACE_RATIO: "0" } } });
+  const monitor = monitorOn(system.monitor!.port);
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  using file = new DatabaseSync(`${system.folder}/archive.db`);
+  file.exec("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE");
+  ann.send({ type: "message", room: "lobby", content: 1, id: "1" });
+  const { seq } = await ann.take("ack");
+  // Longer than a slow message takes; the stall itself is what is tested.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  file.exec("COMMIT");
+  await until("the alert", async () => {
+    const { alerts } = await monitor.overview();
+    return alerts.some(({ name }) => name === "archive.store is slow");
+  });
+  const message = await until("the message", async () => {
+    const { messages } = await monitor.messages(`room=lobby&seq=${seq}`);
+    return messages[0];
+  });
+  assert.equal(message.slow, true);
+  assert.equal(message.slowestHop, "archive.store");
 });
 
 Deno.test("the start command runs monitor, which passes everything on to the user's collector", async () => {

@@ -1,4 +1,5 @@
 /** OTLP in both encodings is the same to monitor, and what is no OTLP is refused with a reason. */
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import { decode, DecodeError, encodingOf, type Signal } from "./decode.ts";
 import { encodeRequest } from "./protobuf.ts";
@@ -32,6 +33,7 @@ const traces = {
           { key: "hopwire.seq", value: { intValue: "9007199254740000" } },
           { key: "hopwire.slow", value: { boolValue: true } },
           { key: "share", value: { doubleValue: 0.5 } },
+          { key: "unknown", value: { doubleValue: "NaN" } },
           { key: "list", value: { arrayValue: { values: [] } } },
         ],
         status: { code: 2, message: "rate_limited" },
@@ -127,6 +129,7 @@ Deno.test("spans are the same in both encodings", () => {
         "hopwire.seq": 9_007_199_254_740_000,
         "hopwire.slow": true,
         share: 0.5,
+        unknown: "NaN",
       },
     }]);
   }
@@ -210,4 +213,29 @@ Deno.test("long texts and many attributes are cut", () => {
     assert.equal(Object.keys(spans![0]!.attributes).length, 32);
     assert.equal(spans![0]!.attributes.key0, "x".repeat(512));
   }
+});
+
+Deno.test("whatever bytes come, they are decoded or refused", () => {
+  const signals = fc.constantFrom<Signal>("traces", "metrics", "logs");
+  const valid = encodeRequest("traces", withBytes(traces) as object);
+  const broken = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 5 }).map(
+    (changes) => {
+      const body = new Uint8Array(valid);
+      for (const [index, byte] of changes) body[index] = byte;
+      return body;
+    },
+  );
+  const bodies = fc.oneof(fc.uint8Array({ maxLength: 200 }), broken);
+  const texts = fc.json().map((text) => new TextEncoder().encode(text));
+  const tryOne = (signal: Signal, encoding: "json" | "protobuf", body: Uint8Array) => {
+    try {
+      decode(signal, encoding, new Uint8Array(body));
+    } catch (error) {
+      assert.ok(error instanceof DecodeError, String(error));
+    }
+  };
+  fc.assert(fc.property(signals, bodies, (signal, body) => tryOne(signal, "protobuf", body)), {
+    numRuns: 1_000,
+  });
+  fc.assert(fc.property(signals, texts, (signal, body) => tryOne(signal, "json", body)));
 });

@@ -136,7 +136,10 @@ function scalarOf(
   const whole = own("intValue");
   if (whole !== undefined && whole !== null) return numberOf(whole as Wide);
   const double = own("doubleValue");
-  if (double !== undefined && double !== null) return Number(double);
+  if (double !== undefined && double !== null) {
+    // JSON has no NaN.
+    return Number.isFinite(Number(double)) ? Number(double) : String(double);
+  }
   const flag = own("boolValue");
   return typeof flag === "boolean" ? flag : undefined;
 }
