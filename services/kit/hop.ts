@@ -148,6 +148,11 @@ export function recordedRoot(): Context {
   return contextOf(`00-${ids.slice(0, 32)}-${ids.slice(32)}-01`);
 }
 
+/** Returns the parent for what is not worth a trace, such as a poll. */
+export function unrecordedRoot(): Context {
+  return TELEMETRY_ON ? new UnrecordedContext() : ROOT_CONTEXT;
+}
+
 /** Returns a `traceparent` with the sampled flag set or cleared. Its ids stay. */
 export function withSampled(traceparent: string, sampled: boolean): string {
   return `${traceparent.slice(0, LAST_FLAG - 1)}${sampled ? "01" : "00"}`;

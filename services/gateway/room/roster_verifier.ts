@@ -11,6 +11,7 @@ import {
   fingerprintOf,
   type PresenceFollower,
   request,
+  unrecordedRoot,
 } from "../../kit/mod.ts";
 
 /** How often all rosters are compared with rooms: spread over this time, milliseconds. */
@@ -96,7 +97,9 @@ export class RosterVerifier {
     this.#verifying = true;
     try {
       const gateway = this.#gateway;
-      const { differ } = await request(this.#bus, RoomsVerify, { gateway, rooms: asked });
+      const { differ } = await request(this.#bus, RoomsVerify, { gateway, rooms: asked }, {
+        context: unrecordedRoot(),
+      });
       const before = new Map(asked.map(({ room, fingerprint }) => [room, fingerprint]));
       for (const { room, gateways } of differ) {
         const numbers = new Map(gateways.map(({ gateway, n }) => [gateway, n]));

@@ -30,7 +30,9 @@ export function prometheusText(store: MetricStore): string {
         blocks.set(name, block = { head, lines: [] });
       }
       for (const series of metric.series.values()) {
-        const labels = labelsOf({ service, instance, ...series.attributes });
+        // As a collector names them, so that the same dashboards and alert rules work.
+        const process = { service_name: `hopwire-${service}`, service_instance_id: instance };
+        const labels = labelsOf({ ...process, ...series.attributes });
         block.lines.push(...linesOf(name, labels, metric, series));
       }
     }
