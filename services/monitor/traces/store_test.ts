@@ -168,3 +168,14 @@ Deno.test("notes say why hops are uncertain", () => {
   assert.match(notes.join("\n"), /was not sampled/);
   assert.match(notes.join("\n"), /the clocks of/);
 });
+
+Deno.test("a span that did not arrive is missed, but not a client's own", () => {
+  const missing = /Some spans are missing/;
+  const { store } = storeWith();
+  const notesOf = (trace: number) => traceOf(store.get(idOf(trace))!, []).notes.join();
+  const receive = span(1, "edge.receive", [0, 10], { parentId: "c".repeat(16) });
+  store.add([receive, span(1, "client.send", [0, 5], { parentId: "c".repeat(16) })]);
+  assert.doesNotMatch(notesOf(1), missing);
+  store.add([span(1, "edge.queue", [20, 30], { parentId: "d".repeat(16) })]);
+  assert.match(notesOf(1), missing);
+});

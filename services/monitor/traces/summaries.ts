@@ -16,6 +16,14 @@ import { duration, hopOf, type StoredTrace } from "./store.ts";
 /** Most messages that a list has. */
 export const MAX_MESSAGES = 200;
 
+/** Hops whose parent may be a span of the client. */
+const FIRST_HOPS: ReadonlySet<string> = new Set([
+  "client.send",
+  "client.receive",
+  "edge.receive",
+  "call",
+]);
+
 /** How much earlier than its parent a hop may begin before monitor says that clocks differ. */
 const CLOCK_DOUBT_US = 1_000;
 
@@ -113,8 +121,13 @@ function notesOf(trace: StoredTrace): string[] {
         "the two processes differ.",
     );
   }
-  const orphans = spans.filter(({ parentId }) => parentId !== null && !byId.has(parentId));
-  if (orphans.length > 1 && trace.message) {
+  // Hops below a client's own span begin the trace here: clients export no spans.
+  const orphans = spans.filter((span) => {
+    const { parentId } = span;
+    return parentId !== null && !byId.has(parentId) && !FIRST_HOPS.has(hopOf(span) ?? "");
+  });
+  // Of a message that was not sampled, only hops that were slow are told.
+  if (orphans.length > 0 && trace.message && !trace.slow) {
     notes.push("Some spans are missing: they were not received yet, or their process is lost.");
   }
   return notes;
