@@ -10,6 +10,7 @@
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import * as z from "zod";
+import { MAX_DEV_TOKEN_TTL } from "../contract/mod.ts";
 import { ConfigError, errorText, flag, integer, list, revocationsStale } from "../kit/mod.ts";
 
 const ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"] as const;
@@ -25,9 +26,6 @@ export const PUBLISHED_SECRET = "development-only-secret-that-everybody-knows";
 
 /** The shortest RSA key, bits (RFC 7518 3.3). */
 export const MIN_RSA_BITS = 2_048;
-
-/** The longest life of a development token, seconds: a year. */
-export const MAX_DEV_TOKEN_TTL = 31_536_000;
 
 /** The variables that may hold or name the keys. */
 const SOURCES = [

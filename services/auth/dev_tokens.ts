@@ -9,16 +9,14 @@ import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { SignJWT } from "jose";
-import * as z from "zod";
 import {
-  CallsClaim,
   describeIssue,
+  type DevToken,
+  type DevTokenRefused,
+  DevTokenRequest,
   MAX_TOKEN_LENGTH,
-  MAX_USER_LENGTH,
-  nameProblem,
-  RoomsClaim,
 } from "../contract/mod.ts";
-import { type AuthConfig, MAX_DEV_TOKEN_TTL } from "./config.ts";
+import type { AuthConfig } from "./config.ts";
 
 /** Largest request body, bytes: twice the longest token. */
 const MAX_BODY_BYTES = 16 * 1024;
@@ -26,43 +24,9 @@ const MAX_BODY_BYTES = 16 * 1024;
 /** Most characters of a username that its generated user id starts with. */
 const MAX_SLUG_LENGTH = 40;
 
-const Name = z.string({
-  error: (issue) => issue.input === undefined ? "Required" : undefined,
-}).trim().min(1, "expected at least 1 character").max(
-  MAX_USER_LENGTH,
-  `expected at most ${MAX_USER_LENGTH} characters`,
-).superRefine((text, context) => {
-  const problem = nameProblem(text);
-  if (problem !== undefined) context.addIssue(problem);
-});
-
-/** The body of `POST /token`. */
-const TokenRequest = z.object({
-  username: Name,
-  /** If absent, generated from the username and a random suffix. */
-  userId: Name.optional(),
-  rooms: RoomsClaim.optional(),
-  /** What the token may call; everything by default. */
-  calls: CallsClaim.default(["*.*"]),
-  /** The lifetime, seconds. */
-  ttl: z.number().int().min(1).max(MAX_DEV_TOKEN_TTL).optional(),
-});
-
-/** The response: a token and its contents. */
-export interface DevToken {
-  /** The signed token. */
-  token: string;
-  /** The token's user. */
-  userId: string;
-  /** The user's name, trimmed. */
-  username: string;
-  /** When the token expires, milliseconds since 1970. */
-  expiresAt: number;
-}
-
 /**
- * Adds the route. It answers 200 with a {@link DevToken}, 400 with `{"error": ...}` for an invalid
- * body, 403 for a caller on another machine, and 413 for a body that is too large. Signs with `secret` by HS256.
+ * Adds the route. It answers 200 with a {@link DevToken}, 400 with a
+ * {@link DevTokenRefused} for an invalid body, 403 for a caller on another machine, and 413 for a body that is too large. Signs with `secret` by HS256.
  */
 export function addTokenRoute(
   app: Hono,
@@ -78,7 +42,7 @@ export function addTokenRoute(
       }
       const error =
         "development tokens are for callers on this machine; see AUTH_DEV_TOKENS_REMOTE";
-      return c.json({ error }, 403);
+      return c.json({ error } satisfies DevTokenRefused, 403);
     },
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -91,7 +55,7 @@ export function addTokenRoute(
       } catch {
         return c.json({ error: "not JSON" }, 400);
       }
-      const parsed = TokenRequest.safeParse(body);
+      const parsed = DevTokenRequest.safeParse(body);
       if (!parsed.success) return c.json({ error: describeIssue(parsed.error) }, 400);
       const { username, userId = generateUserId(username), rooms, calls, ttl } = parsed.data;
       const issuedAt = Math.floor(Date.now() / 1_000);

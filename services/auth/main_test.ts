@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { startNats } from "../../tests/harness/nats.ts";
 import { type ChildProcess, freePort, startProcess } from "../../tests/harness/process.ts";
 import { until } from "../../tests/harness/wait.ts";
-import { AuthVerify, type Identity } from "../contract/mod.ts";
+import { AuthVerify, type DevToken, type Identity } from "../contract/mod.ts";
 import { BASE_CONFIG, type Bus, connectBus, FaultError, request } from "../kit/mod.ts";
 import { AUTH_CONFIG } from "./config.ts";
-import type { DevToken } from "./dev_tokens.ts";
 import {
   assertUnauthorized,
   captureLog,

@@ -7,14 +7,12 @@
 import * as z from "zod";
 import { CallsClaim } from "./calls.ts";
 import { type ErrorCode, ERRORS } from "./codes.ts";
+import { UserId, Username } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { GatewayId, PresenceFact } from "./presence.ts";
 import { Right, RoomName, RoomsClaim } from "./rooms.ts";
 import { Member } from "./server_frames.ts";
 
-/** A user's id, from its token. */
-export const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
-const Username = z.string().max(limits.MAX_USER_LENGTH);
 /**
  * A request that one member of a queue group answers. A refusal travels in the reply's headers,
  * never in its payload.
@@ -47,9 +45,12 @@ export const RoomEvent = z.object({
   userId: UserId,
   username: Username,
   content: z.unknown(),
-  timestamp: z.number().int().min(0),
-  /** The content and the sender were erased. Only the message's place in the order is left. */
-  erased: z.literal(true).optional(),
+  timestamp: z.number().int().min(0).describe(
+    "When the sender's gateway or service made it, milliseconds since 1970.",
+  ),
+  erased: z.literal(true).optional().describe(
+    "The content and the sender were erased. Only the message's place in the order is left.",
+  ),
 });
 /** The parsed form of {@link RoomEvent}. */
 export type RoomEvent = z.infer<typeof RoomEvent>;
@@ -65,7 +66,12 @@ export type SignalEvent = z.infer<typeof SignalEvent>;
 /**
  * An event for one user. Gateways deliver it to each of the user's connections as an `event` frame.
  */
-export const UserEvent = z.object({ topic: z.string().min(1).max(128), data: z.unknown() });
+export const UserEvent = z.object({
+  topic: z.string().min(1).max(128).describe(
+    "What the event is about, as the client's listeners name it.",
+  ),
+  data: z.unknown(),
+});
 /** The parsed form of {@link UserEvent}. */
 export type UserEvent = z.infer<typeof UserEvent>;
 

@@ -6,7 +6,8 @@
  * @module
  */
 import * as z from "zod";
-import { endpoint, UserId } from "./bus.ts";
+import { endpoint } from "./bus.ts";
+import { UserId } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 import { subjectToken } from "./subjects.ts";
@@ -27,24 +28,26 @@ const Reason = z.string().max(limits.MAX_REASON_LENGTH);
 
 /** What all denials have. */
 const Common = {
-  /** When the denial was made. */
-  at: Time,
-  /** When the denial ends; null if it never does. */
-  expiresAt: Time.nullable(),
-  /** The denial was taken back. It is kept for a while, so that everybody who follows learns it. */
-  lifted: z.literal(true).optional(),
-  /** For people. */
-  reason: Reason.optional(),
+  at: Time.describe("When the denial was made."),
+  expiresAt: Time.nullable().describe("When the denial ends; null if it never does."),
+  lifted: z.literal(true).optional().describe(
+    "The denial was taken back. It is kept for a while, so that everybody who follows " +
+      "learns it.",
+  ),
+  reason: Reason.optional().describe("Why, for people: the user concerned may see it."),
 };
 
 /** A message of {@link DENIALS_STREAM}. */
 export const Denial = z.discriminatedUnion("kind", [
-  /** All tokens of a user that were issued before `before` are revoked. */
-  z.object({ kind: z.literal("user"), userId: UserId, before: Time, ...Common }),
-  /** One token is revoked. */
-  z.object({ kind: z.literal("token"), tokenId: TokenId, ...Common }),
-  /** A user may not be in a room. */
-  z.object({ kind: z.literal("ban"), userId: UserId, room: RoomName, ...Common }),
+  z.object({ kind: z.literal("user"), userId: UserId, before: Time, ...Common }).describe(
+    "All tokens of a user that were issued before `before` are revoked.",
+  ),
+  z.object({ kind: z.literal("token"), tokenId: TokenId, ...Common }).describe(
+    "One token is revoked.",
+  ),
+  z.object({ kind: z.literal("ban"), userId: UserId, room: RoomName, ...Common }).describe(
+    "A user may not be in a room.",
+  ),
 ]);
 /** The parsed form of {@link Denial}. */
 export type Denial = z.infer<typeof Denial>;
@@ -81,6 +84,12 @@ const Tokens = { userId: UserId.optional(), tokenId: TokenId.optional() };
 const namesOne = ({ userId, tokenId }: { userId?: string; tokenId?: string }) =>
   (userId === undefined) !== (tokenId === undefined);
 const NAMES_ONE = "expected userId or tokenId";
+/** The same for JSON Schema. Generators of code understand it better than `oneOf`. */
+const ONE_OF_THEM = {
+  if: { required: ["userId"] },
+  then: { not: { required: ["tokenId"] } },
+  else: { required: ["tokenId"] },
+};
 
 /**
  * Revokes tokens: one by its `jti`, or all of a user that were issued before a time. Served by auth. The
@@ -90,34 +99,36 @@ export const AuthRevoke = endpoint(
   "auth.revoke",
   z.object({
     ...Tokens,
-    /** With `userId`: tokens issued before this time, milliseconds since 1970; now by default. */
-    before: Time.optional(),
-    /** With `tokenId`: when the token expires, milliseconds since 1970, if that is known. */
-    expiresAt: Time.optional(),
+    before: Time.optional().describe(
+      "With `userId`: tokens issued before this time, milliseconds since 1970; now by default.",
+    ),
+    expiresAt: Time.optional().describe(
+      "With `tokenId`: when the token expires, milliseconds since 1970, if that is known.",
+    ),
     reason: Reason.optional(),
-  }).refine(namesOne, NAMES_ONE),
+  }).refine(namesOne, NAMES_ONE).meta(ONE_OF_THEM),
   z.object({ revoked: Denial }),
 );
 
 /** Takes a revocation back. Served by auth. */
 export const AuthUnrevoke = endpoint(
   "auth.unrevoke",
-  z.object(Tokens).refine(namesOne, NAMES_ONE),
-  /** `lifted`: whether there was such a revocation. */
-  z.object({ lifted: z.boolean() }),
+  z.object(Tokens).refine(namesOne, NAMES_ONE).meta(ONE_OF_THEM),
+  z.object({ lifted: z.boolean().describe("Whether there was such a revocation.") }),
 );
 
 const Page = {
-  /** Continues after the page that ended with this. */
-  after: z.string().max(limits.MAX_DENIAL_KEY_LENGTH).optional(),
+  after: z.string().max(limits.MAX_DENIAL_KEY_LENGTH).optional().describe(
+    "Continues after the page that ended with this.",
+  ),
   limit: z.number().int().min(1).max(limits.MAX_DENIALS_PAGE).optional(),
 };
 const PageReply = z.object({
   denials: z.array(Denial),
-  /** How many denials are stored, of all kinds, and those that were lifted within the hour. */
-  count: z.number().int().min(0),
-  /** Where the next page continues; absent on the last one. */
-  next: z.string().optional(),
+  count: z.number().int().min(0).describe(
+    "How many denials are stored, of all kinds, and those that were lifted within the hour.",
+  ),
+  next: z.string().optional().describe("Where the next page continues; absent on the last one."),
 });
 
 /** Lists the revocations in force. Served by auth. */
@@ -140,8 +151,9 @@ export const RoomsBan = endpoint(
   "rooms.ban",
   z.object({
     ...Ban,
-    /** When the ban ends, milliseconds since 1970. Without it somebody has to lift it. */
-    until: Time.optional(),
+    until: Time.optional().describe(
+      "When the ban ends, milliseconds since 1970. Without it somebody has to lift it.",
+    ),
     reason: Reason.optional(),
   }),
   z.object({ banned: Denial }),
@@ -151,8 +163,7 @@ export const RoomsBan = endpoint(
 export const RoomsUnban = endpoint(
   "rooms.unban",
   z.object(Ban),
-  /** `lifted`: whether there was such a ban. */
-  z.object({ lifted: z.boolean() }),
+  z.object({ lifted: z.boolean().describe("Whether there was such a ban.") }),
 );
 
 /** Lists the bans in force: of a room, of a user, or all. Served by rooms. */

@@ -5,8 +5,8 @@
  * @module
  */
 import * as z from "zod";
-import { endpoint, RoomEvent, UserId } from "./bus.ts";
-import { Epoch, Seq } from "./frame_fields.ts";
+import { endpoint, RoomEvent } from "./bus.ts";
+import { Epoch, Seq, UserId } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
 
@@ -31,24 +31,23 @@ export const HistoryRead = endpoint(
     after: Seq.optional(),
     limit: z.number().int().min(1).max(limits.MAX_HISTORY_LIMIT),
     upTo: Seq.optional(),
-    /** The epoch that `before` or `after` belongs to; by default the newest that reaches so far. */
-    epoch: Epoch.optional(),
-    /**
-     * True for a gateway that repairs or replays a room. If messages are missing and nobody knows why,
-     * its page has what remains and a higher `trimmedTo`. Without it, such a page is refused.
-     */
-    repair: z.boolean().optional(),
+    epoch: Epoch.optional().describe(
+      "The epoch that `before` or `after` belongs to; by default the newest that reaches so far.",
+    ),
+    repair: z.boolean().optional().describe(
+      "True for a gateway that repairs or replays a room. If messages are missing and " +
+        "nobody knows why, its page has what remains and a higher `trimmedTo`. Without it, " +
+        "such a page is refused.",
+    ),
   }),
   z.object({
     messages: z.array(ArchivedMessage),
     more: z.boolean(),
-    /** The epoch of the log that these seqs belong to. */
-    epoch: z.string(),
-    /**
-     * Retention deleted messages up to this seq; everything above it is complete. 0: nothing was
-     * deleted.
-     */
-    trimmedTo: Seq,
+    epoch: z.string().describe("The epoch of the log that these seqs belong to."),
+    trimmedTo: Seq.describe(
+      "Retention deleted messages up to this seq; everything above it is complete. 0: nothing " +
+        "was deleted.",
+    ),
   }),
 );
 /** The parsed reply of {@link HistoryRead}. */
@@ -70,8 +69,9 @@ export const HistoryErase = endpoint(
     z.strictObject({ userId: UserId, after: ArchivedPlace.optional() }),
   ]),
   z.object({
-    /** How many messages were erased. Erasing again erases nothing. */
-    erased: z.number().int().min(0),
+    erased: z.number().int().min(0).describe(
+      "How many messages were erased. Erasing again erases nothing.",
+    ),
     next: ArchivedPlace.optional(),
   }),
 );

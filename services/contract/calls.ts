@@ -1,10 +1,11 @@
 /**
- * The `calls` claim of a token: which methods of services its bearer may call. No I/O; imports only
- * zod.
+ * Calls of services: the `calls` claim of a token, which says what its bearer may call, and what the
+ * gateway asks a service. No I/O; imports only zod.
  *
  * @module
  */
 import * as z from "zod";
+import { UserId, Username } from "./frame_fields.ts";
 import { MAX_CALL_PATTERNS } from "./limits.ts";
 
 const NAME = "[A-Za-z0-9_-]{1,64}";
@@ -22,6 +23,18 @@ export const CallsClaim = z.array(CallPattern).max(
 );
 /** The parsed form of {@link CallsClaim}. */
 export type CallsClaim = z.infer<typeof CallsClaim>;
+
+/**
+ * The payload of a request on `call.<service>.<method>`. The gateway fills in the user from the client's
+ * token, so the service can trust it.
+ */
+export const CallRequest = z.object({
+  data: z.unknown().describe("What the client sent as `data`; null if it sent none."),
+  userId: UserId,
+  username: Username,
+});
+/** The parsed form of {@link CallRequest}. */
+export type CallRequest = z.infer<typeof CallRequest>;
 
 /**
  * Returns whether a `calls` claim allows a method of a service.

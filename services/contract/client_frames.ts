@@ -13,14 +13,22 @@ import { RoomName } from "./rooms.ts";
 
 /** What a client may ask of the trace of a frame. */
 const TRACING = {
-  /** The context of the client's span. Its sampled flag counts only with the right `trace`. */
-  traceparent: Traceparent.optional(),
-  /** Records the frame's trace, whatever the sampling ratio. Requires the right `trace`. */
-  trace: z.boolean().optional(),
+  traceparent: Traceparent.optional().describe(
+    "The context of the client's span. Its sampled flag counts only with the right `trace`.",
+  ),
+  trace: z.boolean().optional().describe(
+    "Records the frame's trace, whatever the sampling ratio. Requires the right `trace`.",
+  ),
 };
 
 /** Any JSON value, but required. The gateway checks its size when it serialises it. */
 const Content = z.unknown().refine((value) => value !== undefined, "Required");
+
+/** For JSON Schema: without `channel` there must be a `room`. */
+const ROOM_OR_CHANNEL = {
+  if: { not: { required: ["channel"] } },
+  then: { required: ["room"] },
+};
 
 /** One token of a `call` subject. */
 const CallName = z.string().regex(
@@ -38,19 +46,23 @@ export const AuthFrame = z.object({
 /** Enters a room, and optionally resumes from a position. */
 export const SubscribeFrame = z.object({
   type: z.literal("subscribe"),
-  /** An alias of `room`, which many tutorials use. */
-  channel: RoomName.optional(),
+  channel: RoomName.optional().describe("An alias of `room`, which many tutorials use."),
   room: RoomName.optional(),
-  since: Since.optional(),
-  /** The user's state in this room, for the other members. */
-  presence: PresenceState.optional(),
-  /** Adds `traceparent` to recorded messages. Requires the right `trace`. */
-  trace: z.boolean().optional(),
+  since: Since.optional().describe("Where to resume: replays what was missed since then."),
+  presence: PresenceState.optional().describe(
+    "The user's state in this room, for the other members.",
+  ),
+  trace: z.boolean().optional().describe(
+    "Adds `traceparent` to recorded messages. Requires the right `trace`.",
+  ),
   id: FrameId.optional(),
 }).refine(
   (frame) => (frame.room ?? frame.channel) !== undefined,
   { path: ["room"], message: "Required" },
-).transform(({ channel, room, ...rest }) => ({ ...rest, room: (room ?? channel)! }));
+).meta(ROOM_OR_CHANNEL).transform(({ channel, room, ...rest }) => ({
+  ...rest,
+  room: (room ?? channel)!,
+}));
 
 /** Leaves a room. */
 export const UnsubscribeFrame = z.object({
@@ -61,7 +73,10 @@ export const UnsubscribeFrame = z.object({
 }).refine(
   (frame) => (frame.room ?? frame.channel) !== undefined,
   { path: ["room"], message: "Required" },
-).transform(({ channel, room, ...rest }) => ({ ...rest, room: (room ?? channel)! }));
+).meta(ROOM_OR_CHANNEL).transform(({ channel, room, ...rest }) => ({
+  ...rest,
+  room: (room ?? channel)!,
+}));
 
 /** Publishes a message to a room. */
 export const MessageFrame = z.object({
@@ -77,8 +92,9 @@ export const SignalFrame = z.object({
   type: z.literal("signal"),
   room: RoomName,
   content: Content,
-  /** Returned only in an `error`: the server does not acknowledge signals. */
-  id: FrameId.optional(),
+  id: FrameId.optional().describe(
+    "Returned only in an `error`: the server does not acknowledge signals.",
+  ),
   ...TRACING,
 });
 
@@ -88,8 +104,9 @@ export const HistoryFrame = z.object({
   room: RoomName,
   before: Seq.optional(),
   after: Seq.optional(),
-  /** The epoch of `before` or `after`: that of the page they come from. */
-  epoch: Epoch.optional(),
+  epoch: Epoch.optional().describe(
+    "The epoch of `before` or `after`: that of the page they come from.",
+  ),
   limit: z.number().int().min(1).max(limits.MAX_HISTORY_LIMIT).default(
     limits.DEFAULT_HISTORY_LIMIT,
   ),
@@ -97,15 +114,16 @@ export const HistoryFrame = z.object({
 }).refine(
   (frame) => frame.before === undefined || frame.after === undefined,
   { path: ["before"], message: "give before or after, not both" },
-);
+).meta({ not: { required: ["before", "after"] } });
 
 /** Requests one page of a room's members. */
 export const PresenceFrame = z.object({
   type: z.literal("presence"),
   room: RoomName,
   id: FrameId,
-  /** The last user id of the previous page. */
-  after: z.string().max(limits.MAX_USER_LENGTH).optional(),
+  after: z.string().max(limits.MAX_USER_LENGTH).optional().describe(
+    "The last user id of the previous page.",
+  ),
   limit: z.number().int().min(1).max(limits.MAX_PRESENCE_PAGE).default(limits.MAX_PRESENCE_PAGE),
 });
 
@@ -114,8 +132,7 @@ export const UpdatePresenceFrame = z.object({
   type: z.literal("update-presence"),
   room: RoomName,
   presence: PresenceState.nullable(),
-  /** Returned with a refusal: an update is not acknowledged. */
-  id: FrameId.optional(),
+  id: FrameId.optional().describe("Returned with a refusal: an update is not acknowledged."),
 });
 
 /** Calls a method of a service on the bus. */
@@ -136,22 +153,26 @@ export const MeasurementsFrame = z.object({
   type: z.literal("measurements"),
   entries: z.array(z.object({
     hop: z.enum(["client.send", "client.receive"]),
-    /** How long the hop took, milliseconds. */
-    ms: z.number().min(0).max(limits.MAX_MEASURED_MS),
-    /** How long before this frame arrives the hop ended, milliseconds, as the client estimates it. */
-    ago: z.number().min(0).max(limits.MAX_MEASURED_MS),
+    ms: z.number().min(0).max(limits.MAX_MEASURED_MS).describe(
+      "How long the hop took, milliseconds.",
+    ),
+    ago: z.number().min(0).max(limits.MAX_MEASURED_MS).describe(
+      "How long before this frame arrives the hop ended, milliseconds, as the client " +
+        "estimates it.",
+    ),
     room: RoomName.optional(),
-    /** The message's trace context. */
-    traceparent: Traceparent.optional(),
+    traceparent: Traceparent.optional().describe("The message's trace context."),
   })).min(1).max(limits.MAX_MEASUREMENTS),
-  /** Returned only in an `error`: the server does not acknowledge measurements. */
-  id: FrameId.optional(),
+  id: FrameId.optional().describe(
+    "Returned only in an `error`: the server does not acknowledge measurements.",
+  ),
 });
 
 /** Asks for a `pong`. */
 export const PingFrame = z.object({ type: z.literal("ping"), id: FrameId.optional() });
 
-const CLIENT_FRAMES = {
+/** The schema of each frame that a client may send, by its `type`. */
+export const CLIENT_FRAMES = {
   auth: AuthFrame,
   subscribe: SubscribeFrame,
   unsubscribe: UnsubscribeFrame,

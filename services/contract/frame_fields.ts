@@ -30,11 +30,21 @@ export const Since = z.object({ seq: Seq, epoch: Epoch });
 /** The parsed form of {@link Since}. */
 export type Since = z.infer<typeof Since>;
 
+/** A user's id, from its token. */
+export const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
+
+/** The name that others see of a user, from its token. */
+export const Username = z.string().max(limits.MAX_USER_LENGTH);
+
 /** A W3C trace context: what to make a part of whose trace. */
 export const Traceparent = z.string().regex(
   /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/,
   "expected a W3C traceparent of version 00",
-);
+).meta({
+  // The same for JSON Schema, without lookahead, which the expressions of Go and Rust lack.
+  pattern: "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+  not: { pattern: "^00-(0{32}-|[0-9a-f]{32}-0{16}-)" },
+});
 
 /** The id of a trace, as monitor and `deno task trace` take it. */
 export const TraceId = z.string().regex(/^[0-9a-f]{32}$/, "expected 32 hexadecimal digits");

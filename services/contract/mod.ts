@@ -11,6 +11,7 @@ export * from "./bus_rights.ts";
 export * from "./calls.ts";
 export * from "./codes.ts";
 export * from "./describe_issue.ts";
+export * from "./dev_tokens.ts";
 export * from "./frames.ts";
 export * from "./http.ts";
 export * from "./limits.ts";

@@ -44,7 +44,7 @@ export const RoomsClaim = z.union([
   z.record(RoomPattern, z.array(Right)).refine(
     (rooms) => Object.keys(rooms).length <= MAX_ROOM_PATTERNS,
     `expected at most ${MAX_ROOM_PATTERNS} room patterns`,
-  ),
+  ).meta({ maxProperties: MAX_ROOM_PATTERNS }),
 ]);
 /** The parsed form of {@link RoomsClaim}. */
 export type RoomsClaim = z.infer<typeof RoomsClaim>;

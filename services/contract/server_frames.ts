@@ -5,13 +5,19 @@
  */
 import * as z from "zod";
 import { type ErrorCode, ERRORS } from "./codes.ts";
-import { Epoch, FrameId, PresenceState, Seq, TraceId, Traceparent } from "./frame_fields.ts";
-import * as limits from "./limits.ts";
+import {
+  Epoch,
+  FrameId,
+  PresenceState,
+  Seq,
+  TraceId,
+  Traceparent,
+  UserId,
+  Username,
+} from "./frame_fields.ts";
 import { RoomName } from "./rooms.ts";
 
 const Timestamp = z.number().int().min(0);
-const UserId = z.string().min(1).max(limits.MAX_USER_LENGTH);
-const Username = z.string().max(limits.MAX_USER_LENGTH);
 
 /** A stored message as clients receive it, live and in history. */
 export const RoomMessageFrame = z.object({
@@ -23,12 +29,13 @@ export const RoomMessageFrame = z.object({
   userId: UserId,
   username: Username,
   content: z.unknown(),
-  /** When the gateway accepted the message, milliseconds since 1970. */
-  timestamp: Timestamp,
-  /** The content and the sender were erased. Only the message's place in the order is left. */
-  erased: z.literal(true).optional(),
-  /** The trace of a live message, if it is recorded and the member asked for it in `subscribe`. */
-  traceparent: Traceparent.optional(),
+  timestamp: Timestamp.describe("When the gateway accepted the message, milliseconds since 1970."),
+  erased: z.literal(true).optional().describe(
+    "The content and the sender were erased. Only the message's place in the order is left.",
+  ),
+  traceparent: Traceparent.optional().describe(
+    "The trace of a live message, if it is recorded and the member asked for it in `subscribe`.",
+  ),
 });
 /** The parsed form of {@link RoomMessageFrame}. */
 export type RoomMessageFrame = z.infer<typeof RoomMessageFrame>;
@@ -37,8 +44,9 @@ export type RoomMessageFrame = z.infer<typeof RoomMessageFrame>;
 export const Member = z.object({
   userId: UserId,
   username: Username,
-  /** The user's state in the room, if the user has set one. */
-  presence: PresenceState.optional(),
+  presence: PresenceState.optional().describe(
+    "The user's state in the room, if the user has set one.",
+  ),
 });
 /** The parsed form of {@link Member}. */
 export type Member = z.infer<typeof Member>;
@@ -50,11 +58,13 @@ export const ServerFrame = z.discriminatedUnion("type", [
     userId: UserId,
     username: Username,
     connectionId: z.string(),
-    /** When the token expires, milliseconds since 1970; null if it never does. */
-    expiresAt: Timestamp.nullable(),
-    /** The client's rate limit: frames per second, and the burst allowed after a pause. */
+    expiresAt: Timestamp.nullable().describe(
+      "When the token expires, milliseconds since 1970; null if it never does.",
+    ),
     rate: z.object({ perSecond: z.number().int().min(1), burst: z.number().int().min(1) })
-      .optional(),
+      .optional().describe(
+        "The client's rate limit: frames per second, and the burst allowed after a pause.",
+      ),
     id: FrameId.optional(),
   }),
   z.object({
@@ -70,10 +80,10 @@ export const ServerFrame = z.discriminatedUnion("type", [
     type: z.literal("unsubscribed"),
     room: RoomName,
     id: FrameId.optional(),
-    /** Why the server took the client out of the room; absent if the client left. */
-    reason: z.enum(["kicked", "banned"]).optional(),
-    /** What the operator gave as the reason, for people. */
-    message: z.string().optional(),
+    reason: z.enum(["kicked", "banned"]).optional().describe(
+      "Why the server took the client out of the room; absent if the client left.",
+    ),
+    message: z.string().optional().describe("What the operator gave as the reason, for people."),
   }),
   RoomMessageFrame,
   z.object({
@@ -100,8 +110,7 @@ export const ServerFrame = z.discriminatedUnion("type", [
     room: RoomName,
     messages: z.array(RoomMessageFrame),
     more: z.boolean(),
-    /** The epoch of these messages, for the cursor of the next page. */
-    epoch: Epoch,
+    epoch: Epoch.describe("The epoch of these messages, for the cursor of the next page."),
     id: FrameId,
   }),
   z.object({
@@ -110,19 +119,23 @@ export const ServerFrame = z.discriminatedUnion("type", [
     room: RoomName,
     seq: Seq,
     duplicate: z.literal(true).optional(),
-    /** The message's trace, if the client asked to trace it. */
-    traceId: TraceId.optional(),
+    traceId: TraceId.optional().describe("The message's trace, if the client asked to trace it."),
   }),
   z.object({
     type: z.literal("result"),
     id: FrameId,
     data: z.unknown(),
-    /** The call's trace, if the client asked to trace it. */
-    traceId: TraceId.optional(),
+    traceId: TraceId.optional().describe("The call's trace, if the client asked to trace it."),
   }),
   z.object({ type: z.literal("event"), topic: z.string(), data: z.unknown() }),
-  z.object({ type: z.literal("token-expiring"), expiresAt: Timestamp }),
-  z.object({ type: z.literal("reconnect"), after: z.number().int().min(0) }),
+  z.object({
+    type: z.literal("token-expiring"),
+    expiresAt: Timestamp.describe("When the token expires, milliseconds since 1970."),
+  }),
+  z.object({
+    type: z.literal("reconnect"),
+    after: z.number().int().min(0).describe("How long to wait, milliseconds."),
+  }),
   z.object({ type: z.literal("pong"), id: FrameId.optional() }),
   z.object({
     type: z.literal("error"),
@@ -130,7 +143,9 @@ export const ServerFrame = z.discriminatedUnion("type", [
     message: z.string(),
     id: FrameId.optional(),
     room: RoomName.optional(),
-    retryAfter: z.number().int().min(0).optional(),
+    retryAfter: z.number().int().min(0).optional().describe(
+      "How long to wait before another try, milliseconds.",
+    ),
   }),
 ]);
 /** The parsed form of {@link ServerFrame}. */

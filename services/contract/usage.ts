@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from "zod";
-import { UserId } from "./bus.ts";
+import { UserId } from "./frame_fields.ts";
 import { GatewayId } from "./presence.ts";
 
 /** The subject of a gateway's usage, published once a second if there is any. */

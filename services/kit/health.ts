@@ -4,6 +4,7 @@
  * @module
  */
 import type { Hono } from "hono";
+import type { Healthy, NotReady } from "../contract/mod.ts";
 
 /** The conditions for a service to be ready. */
 export interface Health {
@@ -27,11 +28,11 @@ export function createHealth(): Health {
  * the missing conditions while the service is not ready.
  */
 export function addHealthRoutes(app: Hono, health: Health): void {
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/healthz", (c) => c.json({ status: "ok" } satisfies Healthy));
   app.get("/readyz", (c) => {
     const missing = health.missing();
     return missing.length === 0
-      ? c.json({ status: "ok" })
-      : c.json({ status: "not ready", missing }, 503);
+      ? c.json({ status: "ok" } satisfies Healthy)
+      : c.json({ status: "not ready", missing } satisfies NotReady, 503);
   });
 }

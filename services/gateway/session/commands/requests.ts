@@ -5,6 +5,7 @@
  */
 import {
   allowsCall,
+  type CallRequest,
   type ClientFrame,
   type ClientFrameOf,
   hasLoneSurrogate,
@@ -192,7 +193,7 @@ async function call(
     hopDurationsOf().record("call", (performance.now() - began) / 1_000, failure);
   };
   try {
-    const payload = JSON.stringify({ data, userId, username });
+    const payload = JSON.stringify({ data, userId, username } satisfies CallRequest);
     if (hasLoneSurrogate(payload)) {
       throw new FaultError("invalid_format", "data: a lone surrogate is not a character");
     }
