@@ -1,0 +1,86 @@
+/** The documents are current and valid. */
+import asyncApiSpecs from "@asyncapi/specs";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv } from "ajv";
+import assert from "node:assert/strict";
+import { documents, GENERATED } from "./documents.ts";
+import type { Json, JsonObject } from "./json_schemas.ts";
+
+const current = await documents();
+
+function read(name: string): JsonObject {
+  return JSON.parse(current[name]!);
+}
+
+/** Every reference of a document. */
+function refsOf(value: Json): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(refsOf);
+  return Object.entries(value).flatMap(([key, item]) =>
+    key === "$ref" && typeof item === "string" ? [item] : refsOf(item)
+  );
+}
+
+/** What a reference within a document leads to. */
+function resolve(document: JsonObject, ref: string): Json | undefined {
+  const path = ref.slice(2).split("/").map((part) => part.replaceAll("~1", "/"));
+  return path.reduce<Json | undefined>(
+    (at, part) => (at as JsonObject | undefined)?.[part],
+    document,
+  );
+}
+
+Deno.test("the documents in services/contract/generated/ are up to date", async () => {
+  for (const [name, text] of Object.entries(current)) {
+    const written = await Deno.readTextFile(new URL(name, GENERATED)).catch(() => "");
+    assert.ok(written === text, `${name} is out of date: run "deno task contract"`);
+  }
+  const found = [...Deno.readDirSync(GENERATED)].map(({ name }) => name);
+  assert.deepEqual(found.sort(), Object.keys(current).sort());
+});
+
+Deno.test("the AsyncAPI document is valid", () => {
+  const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
+  // deno-lint-ignore no-explicit-any
+  const valid = ajv.compile((asyncApiSpecs as any).schemasWithoutId["3.0.0"]);
+  assert.ok(valid(read("asyncapi.json")), JSON.stringify(valid.errors?.slice(0, 5), null, 1));
+  // The validator notices what is wrong.
+  assert.ok(!valid({ ...read("asyncapi.json"), operations: { one: { action: "shout" } } }));
+});
+
+Deno.test("the OpenAPI document is valid", async () => {
+  const { valid, errors } = await new Validator().validate(read("openapi.json"));
+  assert.ok(valid, JSON.stringify(errors, null, 1));
+  const broken = { ...read("openapi.json"), paths: { "/poll": { post: { responses: 4 } } } };
+  assert.ok(!(await new Validator().validate(broken)).valid);
+});
+
+Deno.test("references lead somewhere, and operations use messages of their channel", () => {
+  for (const name of ["asyncapi.json", "openapi.json", "schemas.json"]) {
+    const document = read(name);
+    const refs = refsOf(document);
+    assert.ok(refs.length > 50, name);
+    for (const ref of refs) assert.ok(resolve(document, ref) !== undefined, `${name}: ${ref}`);
+  }
+  const { operations } = read("asyncapi.json") as { operations: Record<string, JsonObject> };
+  for (const [name, operation] of Object.entries(operations)) {
+    for (const part of [operation, operation.reply as JsonObject | undefined]) {
+      if (part === undefined) continue;
+      const channel = (part.channel as { $ref: string }).$ref;
+      for (const { $ref } of part.messages as { $ref: string }[]) {
+        assert.ok($ref.startsWith(`${channel}/messages/`), `${name}: ${$ref}`);
+      }
+    }
+  }
+});
+
+Deno.test("the page has no script and no style of its own, and its links lead somewhere", () => {
+  const page = current["docs.html"]!;
+  assert.doesNotMatch(page, /<script|<style|\sstyle=|\son\w+=|javascript:/i);
+  const ids = [...page.matchAll(/ id="([^"]+)"/g)].map((match) => match[1]!);
+  assert.equal(new Set(ids).size, ids.length, "an id is there twice");
+  for (const [, href] of page.matchAll(/ href="([^"]+)"/g)) {
+    if (href!.startsWith("#")) assert.ok(ids.includes(href!.slice(1)), `no ${href}`);
+    else assert.match(href!, /^(https:\/\/|\/(docs\.css|\w+\.json)$)/);
+  }
+});
