@@ -120,6 +120,10 @@ export const GATEWAY_CONFIG = {
   DEMO: flag().default(false).meta({
     description: "Whether the gateway serves the demo page at `/`.",
   }),
+  API_DOCS: flag().optional().meta({
+    description: "Whether the gateway serves the documents of its protocols: a page at `/docs`, " +
+      "`/asyncapi.json`, `/openapi.json` and `/schemas.json`. By default as `DEMO`.",
+  }),
   DEMO_TOKEN_URL: z.url("expected a URL").optional().meta({
     description: "Where the demo page gets development tokens.",
     range: "a URL",

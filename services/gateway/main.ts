@@ -8,6 +8,7 @@ import { ROOMS_STREAM } from "../contract/mod.ts";
 import { runService } from "../kit/mod.ts";
 import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
+import { addDocumentRoutes } from "./documents.ts";
 import { startGateway } from "./gateway.ts";
 import { createHttpServer, type HttpServer } from "./transport/http_server.ts";
 
@@ -24,6 +25,7 @@ await runService({
   drainDeadline: ({ DRAIN_WINDOW_MS }) => DRAIN_WINDOW_MS + DRAIN_REST_MS,
   async listen(app, config, log) {
     if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
+    if (config.API_DOCS ?? config.DEMO) addDocumentRoutes(app);
     http = await createHttpServer(app, config, log);
     // A gateway that shares its port listens once it can serve: see startGateway.
     if (!config.REUSE_PORT) await http.listen();

@@ -77,7 +77,9 @@ function hostOfUrl(text: string | undefined, port?: string): string | null {
 }
 
 function readsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
-  const reads = service === "gateway" ? ["services/gateway/demo"] : [];
+  const reads = service === "gateway"
+    ? ["services/gateway/demo", "services/contract/generated"]
+    : [];
   if (service === "monitor") reads.push("services/monitor/page");
   if (service === "gateway") {
     for (const name of ["TLS_CERT_FILE", "TLS_KEY_FILE"]) if (env[name]) reads.push(env[name]);
