@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { inboxPrefix, namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
+import { findOnPath } from "../../services/start/nats_server.ts";
 import { startOtlpReceiver } from "../harness/otlp.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -34,11 +35,15 @@ const RUN = ["run", "-A", "--check", "--frozen", "--config", `${ROOT}deno.json`]
 
 async function withSystem(
   play: (system: System, folder: string, authPort: number) => Promise<void>,
+  gateway: Record<string, string> = {},
 ): Promise<void> {
   const authPort = freePort();
   await using receiver = startOtlpReceiver();
   await using system = await startSystem({
-    env: { gateway: receiver.env, auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" } },
+    env: {
+      gateway: { ...receiver.env, ...gateway },
+      auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" },
+    },
     natsServices: ["dice"],
   });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-readme-" });
@@ -89,6 +94,30 @@ Deno.test("client/README.md: a client follows one message", () =>
     assert.match(line, new RegExp(`part of it: 00-${traceId}-[0-9a-f]{16}-01$`));
     assert.equal((await client.status(PROGRAM_MS)).code, 0, client.output.join("\n"));
   }));
+
+Deno.test({
+  name: "README.md and PROTOCOL.md: curl gets the documents",
+  ignore: await findOnPath("curl") === null,
+  fn: () =>
+    withSystem(async (system) => {
+      const names: string[] = [];
+      for (const file of ["README.md", "services/contract/PROTOCOL.md"]) {
+        const text = await Deno.readTextFile(ROOT + file);
+        for (const [command, name] of text.matchAll(/^curl \S+\/(\w+)\.json.*$/gm)) {
+          const own = command.replace("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`);
+          const { success, stdout } = await new Deno.Command("sh", {
+            args: ["-c", own],
+            stderr: "null",
+          }).output();
+          assert.ok(success, command);
+          const document = JSON.parse(new TextDecoder().decode(stdout));
+          assert.ok("asyncapi" in document || "openapi" in document || "$defs" in document);
+          names.push(name!);
+        }
+      }
+      assert.deepEqual(names, ["asyncapi", "asyncapi", "openapi", "schemas"]);
+    }, { API_DOCS: "true" }),
+});
 
 Deno.test("README.md: the namespaces file is valid", async () => {
   const text = await Deno.readTextFile(`${ROOT}README.md`);

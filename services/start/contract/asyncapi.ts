@@ -5,8 +5,8 @@
  * @module
  */
 import { CLIENT_FRAMES, ServerFrame, VERSION } from "../../contract/mod.ts";
-import { busChannels } from "./bus_channels.ts";
-import { type AsyncApiPart, busPart } from "./asyncapi_bus.ts";
+import { busChannels } from "./bus/channels.ts";
+import { type AsyncApiPart, busPart } from "./bus/asyncapi_part.ts";
 import { definitionsOf, type Json, type JsonObject, neededBy } from "./json_schemas.ts";
 import { clientFrameName, SCHEMAS, serverFrameName } from "./named_schemas.ts";
 import { type ProtocolText, withoutLinks } from "./protocol_text.ts";
@@ -40,18 +40,21 @@ export function asyncApi(
   const definitions = definitionsOf(SCHEMAS, {
     dialect: "draft-07",
     prefix: PREFIX,
-    descriptions,
+    // What a frame is for is said at its message.
+    descriptions: Object.fromEntries(
+      Object.entries(descriptions).filter(([name]) => !Object.hasOwn(client.messages, name)),
+    ),
   });
   return {
     asyncapi: "3.0.0",
-    id: "urn:hopwire",
+    id: "urn:hopwire:api",
     info: {
       title: "Hopwire",
       version: VERSION,
       description:
         "Realtime rooms over NATS: the frames that clients and gateway exchange, and the " +
-        "subjects on which services of one's own take part.\n\nThe document is written from " +
-        "Hopwire's side. Clients and services send what it receives, and receive what it sends. " +
+        "subjects on which services of one's own take part.\n\nThe document takes Hopwire's " +
+        "side. Clients and services send what it receives, and receive what it sends. " +
         "Unknown fields are ignored. PROTOCOL.md describes the guarantees, and frames over HTTP " +
         "are in the OpenAPI document.",
       license: { name: "MIT" },

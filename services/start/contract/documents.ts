@@ -10,13 +10,13 @@ import { commentsOfContract } from "./comments.ts";
 import { definitionsOf, type JsonObject } from "./json_schemas.ts";
 import { clientFrameName, ENDPOINTS, SCHEMAS, serverFrameName } from "./named_schemas.ts";
 import { openApi } from "./openapi.ts";
-import { referencePage } from "./page.ts";
+import { referencePage } from "./page/page.ts";
 import { type ProtocolText, protocolText } from "./protocol_text.ts";
 
 /** The folder of the documents. */
 export const GENERATED = new URL("../../contract/generated/", import.meta.url);
 
-const STYLE = new URL("page.css", import.meta.url);
+const STYLE = new URL("page/page.css", import.meta.url);
 const PROTOCOL = new URL("../../contract/PROTOCOL.md", import.meta.url);
 
 /** Returns the text of each document, by the name of its file. */

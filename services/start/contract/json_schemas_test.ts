@@ -3,7 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { CLIENT_FRAMES, ServerFrame } from "../../contract/mod.ts";
-import { busChannels } from "./bus_channels.ts";
+import { busChannels } from "./bus/channels.ts";
 import { documents } from "./documents.ts";
 import { clientFrameName, SCHEMAS, serverFrameName } from "./named_schemas.ts";
 import { protocolText } from "./protocol_text.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from "zod";
-import { HEADER_SCHEMAS } from "./bus_headers.ts";
+import { HEADER_SCHEMAS } from "./bus/headers.ts";
 import type { NamedSchemas } from "./json_schemas.ts";
 import * as contract from "../../contract/mod.ts";
 import { CLIENT_FRAMES, PollAnswer, ServerFrame } from "../../contract/mod.ts";

@@ -40,7 +40,12 @@ export function markdownHtml(text: string, shift = 0): string {
   return marked.parse(text, { async: false });
 }
 
+/** JSON of this many characters fits into a line of the page. */
+const LINE = 90;
+
 /** Shows a value as JSON. */
 export function jsonBlock(value: unknown): string {
-  return `<pre><code>${escapeHtml(JSON.stringify(value, null, 2))}</code></pre>`;
+  const line = JSON.stringify(value);
+  const text = line.length <= LINE ? line : JSON.stringify(value, null, 2);
+  return `<pre><code>${escapeHtml(text)}</code></pre>`;
 }

@@ -12,7 +12,7 @@ import {
   matchesRoom,
   SERVICE_EXTRAS,
   serviceRights,
-} from "../../contract/mod.ts";
+} from "../../../contract/mod.ts";
 
 /** The name of a service of one's own, in examples of subjects. */
 export const SERVICE = "dice";

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from "zod";
-import { ERRORS, HEADERS, Traceparent } from "../../contract/mod.ts";
-import type { NamedSchemas } from "./json_schemas.ts";
+import { ERRORS, HEADERS, Traceparent } from "../../../contract/mod.ts";
+import type { NamedSchemas } from "../json_schemas.ts";
 
 const TRACE = {
   [HEADERS.traceparent]: Traceparent.optional().describe("The trace that the message is part of."),

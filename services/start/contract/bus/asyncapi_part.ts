@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { BusChannel } from "./bus_channels.ts";
-import { matchesSubject, ownRights, usersOf } from "./bus_users.ts";
-import type { Json, JsonObject } from "./json_schemas.ts";
+import type { BusChannel } from "./channels.ts";
+import { matchesSubject, ownRights, usersOf } from "./users.ts";
+import type { Json, JsonObject } from "../json_schemas.ts";
 
 const PREFIX = "#/components/schemas/";
 const TAGS = [{ name: "bus" }];

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { CLIENT_FRAMES, ServerFrame } from "../../contract/mod.ts";
+import { CLIENT_FRAMES, ServerFrame } from "../../../contract/mod.ts";
 import { escapeHtml, jsonBlock, markdownHtml } from "./html.ts";
-import type { JsonObject } from "./json_schemas.ts";
-import { clientFrameName, serverFrameName } from "./named_schemas.ts";
-import { fieldsTable, typeOf } from "./page_schema.ts";
+import type { JsonObject } from "../json_schemas.ts";
+import { clientFrameName, serverFrameName } from "../named_schemas.ts";
+import { fieldsTable, typeOf } from "./fields_table.ts";
 
 /** What the page shows. */
 export interface PageParts {
@@ -159,12 +159,19 @@ function schemaSection(definitions: JsonObject): string {
   return `<h2 id="schema-reference">Reference: schemas</h2>\n${parts.join("\n")}`;
 }
 
-/** The list of the page's headings. */
+/** The list of the page's headings, those of the third level folded. */
 function contents(sections: readonly string[]): string {
-  const headings = sections.flatMap((html) => [
-    ...html.matchAll(/<h2 id="([^"]+)">(.*?)<\/h2>/g),
-  ]);
-  return `<ul>${
-    headings.map(([, id, text]) => `<li><a href="#${id}">${text}</a></li>`).join("")
-  }</ul>`;
+  const chapters = sections.join("").split(/(?=<h2 )/).flatMap((html) => {
+    const link = (level: number) =>
+      [...html.matchAll(new RegExp(`<h${level} id="([^"]+)">(.*?)</h${level}>`, "g"))]
+        .map(([, id, text]) => `<a href="#${id}">${text}</a>`);
+    const [chapter] = link(2);
+    if (chapter === undefined) return [];
+    const parts = link(3).map((part) => `<li>${part}</li>`).join("");
+    const item = parts === ""
+      ? chapter
+      : `<details><summary>${chapter}</summary><ul>${parts}</ul></details>`;
+    return [`<li>${item}</li>`];
+  });
+  return `<ul>${chapters.join("\n")}</ul>`;
 }

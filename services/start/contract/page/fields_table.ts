@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Json, JsonObject } from "./json_schemas.ts";
+import type { Json, JsonObject } from "../json_schemas.ts";
 import { escapeHtml, inlineMarkdown } from "./html.ts";
 
 /** Returns the table of an object's fields; empty if the schema is no object with fields. */

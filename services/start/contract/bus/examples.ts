@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { VERSION } from "../../contract/mod.ts";
+import { VERSION } from "../../../contract/mod.ts";
 
 const event = {
   room: "lobby",

@@ -14,10 +14,10 @@ import {
   signalSubject,
   unstoredSubject,
   userEventSubject,
-} from "../../contract/mod.ts";
-import { EXAMPLES } from "./bus_examples.ts";
-import { SERVICE } from "./bus_users.ts";
-import { type EndpointName, ENDPOINTS } from "./named_schemas.ts";
+} from "../../../contract/mod.ts";
+import { EXAMPLES } from "./examples.ts";
+import { SERVICE } from "./users.ts";
+import { type EndpointName, ENDPOINTS } from "../named_schemas.ts";
 
 /** A subject, or subjects of one form. */
 export interface BusChannel {

@@ -1,9 +1,9 @@
 /** What is described of the bus is what a service of one's own may use. */
 import assert from "node:assert/strict";
-import { messageSubject, roomOfSubject } from "../../contract/mod.ts";
-import { busChannels } from "./bus_channels.ts";
-import { matchesSubject, ownRights, usersOf } from "./bus_users.ts";
-import { SCHEMAS } from "./named_schemas.ts";
+import { messageSubject, roomOfSubject } from "../../../contract/mod.ts";
+import { busChannels } from "./channels.ts";
+import { matchesSubject, ownRights, usersOf } from "./users.ts";
+import { SCHEMAS } from "../named_schemas.ts";
 
 const channels = busChannels({});
 
@@ -17,7 +17,7 @@ Deno.test("every subject that a service may use is described, and no other", () 
     const shown = subject.replace(/^(\$SRV\.\w+)\..*$/, "$1");
     assert.ok(
       channels.some((channel) => matchesSubject(shown, channel.subject)),
-      `${words} may use ${subject}, which bus_channels.ts does not describe`,
+      `${words} may use ${subject}, which channels.ts does not describe`,
     );
   }
   for (const { name, subject } of channels) {
