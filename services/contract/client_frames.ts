@@ -102,8 +102,8 @@ export const SignalFrame = z.object({
 export const HistoryFrame = z.object({
   type: z.literal("history"),
   room: RoomName,
-  before: Seq.optional(),
-  after: Seq.optional(),
+  before: Seq.optional().describe("The newest messages older than this, newest first."),
+  after: Seq.optional().describe("The oldest messages newer than this, oldest first."),
   epoch: Epoch.optional().describe(
     "The epoch of `before` or `after`: that of the page they come from.",
   ),
@@ -131,7 +131,7 @@ export const PresenceFrame = z.object({
 export const UpdatePresenceFrame = z.object({
   type: z.literal("update-presence"),
   room: RoomName,
-  presence: PresenceState.nullable(),
+  presence: PresenceState.nullable().describe("The new state; null clears it."),
   id: FrameId.optional().describe("Returned with a refusal: an update is not acknowledged."),
 });
 
@@ -140,11 +140,12 @@ export const CallFrame = z.object({
   type: z.literal("call"),
   service: CallName,
   method: CallName,
-  data: z.unknown().optional(),
+  data: z.unknown().optional().describe("Any JSON, for the service."),
   id: FrameId,
-  timeout: z.number().int().min(limits.MIN_CALL_TIMEOUT_MS).max(limits.MAX_CALL_TIMEOUT_MS).default(
-    limits.DEFAULT_CALL_TIMEOUT_MS,
-  ),
+  timeout: z.number().int().min(limits.MIN_CALL_TIMEOUT_MS).max(limits.MAX_CALL_TIMEOUT_MS)
+    .default(limits.DEFAULT_CALL_TIMEOUT_MS).describe(
+      "How long the service may take, milliseconds.",
+    ),
   ...TRACING,
 });
 

@@ -161,6 +161,12 @@ function clientPart(protocol: ProtocolText): AsyncApiPart {
                 },
               },
             },
+            query: {
+              type: "object",
+              properties: {
+                token: { type: "string", description: "The token, with `TOKEN_IN_QUERY`." },
+              },
+            },
             bindingVersion: "0.1.0",
           },
         },
@@ -173,6 +179,7 @@ function clientPart(protocol: ProtocolText): AsyncApiPart {
           code: Number(code),
           name: name!,
           reason: reason!,
+          reconnect: Number(code) >= 4100,
           when: when!,
         })),
       },

@@ -2,6 +2,7 @@
 import asyncApiSpecs from "@asyncapi/specs";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
 import { documents, GENERATED } from "./documents.ts";
 import type { Json, JsonObject } from "./json_schemas.ts";
@@ -54,6 +55,49 @@ Deno.test("the OpenAPI document is valid", async () => {
   const broken = { ...read("openapi.json"), paths: { "/poll": { post: { responses: 4 } } } };
   assert.ok(!(await new Validator().validate(broken)).valid);
 });
+
+Deno.test("examples are what their schemas accept", () => {
+  const openapi = read("openapi.json");
+  const { components } = read("asyncapi.json") as { components: JsonObject };
+  const dialects = {
+    openapi: new Ajv2020({ strict: false }).addSchema({ ...openapi, $id: "urn:test:openapi" }),
+    asyncapi: new Ajv({ strict: false }).addSchema({ components, $id: "urn:test:asyncapi" }),
+  };
+  let checked = 0;
+  const check = (dialect: keyof typeof dialects, schema: Json, value: Json) => {
+    const { $ref } = schema as JsonObject;
+    if ($ref === undefined) return;
+    const valid = dialects[dialect].getSchema(`urn:test:${dialect}${$ref}`)!;
+    assert.ok(valid(value), `${$ref}: ${JSON.stringify(value)}: ${JSON.stringify(valid.errors)}`);
+    checked++;
+  };
+  for (
+    const { payload, headers, examples = [] } of Object.values(components.messages!) as Message[]
+  ) {
+    for (const example of examples) {
+      if ("payload" in example) check("asyncapi", payload, example.payload!);
+      if ("headers" in example) check("asyncapi", headers, example.headers!);
+    }
+  }
+  /** Finds the content of bodies and answers, wherever it is. */
+  const visit = (value: Json): void => {
+    if (typeof value !== "object" || value === null) return;
+    const { schema, example, examples } = value as JsonObject;
+    if (schema !== undefined && example !== undefined) check("openapi", schema, example);
+    for (const one of Object.values(schema && examples || {})) {
+      check("openapi", schema!, (one as JsonObject).value!);
+    }
+    Object.values(value).forEach(visit);
+  };
+  visit(openapi.paths!);
+  assert.ok(checked > 80, String(checked));
+});
+
+interface Message {
+  payload: Json;
+  headers: Json;
+  examples?: JsonObject[];
+}
 
 Deno.test("references lead somewhere, and operations use messages of their channel", () => {
   for (const name of ["asyncapi.json", "openapi.json", "schemas.json"]) {
