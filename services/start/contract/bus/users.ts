@@ -10,6 +10,7 @@ import {
   type BusRights,
   liveSubject,
   matchesRoom,
+  NATS_TRACES,
   SERVICE_EXTRAS,
   serviceRights,
 } from "../../../contract/mod.ts";
@@ -25,7 +26,7 @@ export interface SubjectUsers {
 
 /**
  * The rights of a service of one's own: those that every one has, and those that are given beside.
- * Subjects of NATS itself (JetStream's API, inboxes) are left out.
+ * Subjects of NATS itself (JetStream's API, inboxes, its traces) are left out.
  */
 export function ownRights(): { words: string; rights: BusRights }[] {
   const every = serviceRights(SERVICE);
@@ -43,6 +44,8 @@ export function ownRights(): { words: string; rights: BusRights }[] {
 }
 
 function isOurs(subject: string): boolean {
+  // The server publishes there, and asks for the right of whoever sends a message that it reports on.
+  if (subject === NATS_TRACES) return false;
   return !subject.startsWith("$JS.") && !subject.startsWith("_INBOX.");
 }
 
