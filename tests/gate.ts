@@ -21,10 +21,10 @@ const PACKAGES: [program: string, name: string][] = [
 ];
 
 /**
- * The demo page runs in a browser. It is checked separately, because browser types would hide errors
- * in the other files.
+ * What runs in a browser. It is checked separately, because browser types would hide errors in the other
+ * files.
  */
-const PAGE = "services/gateway/demo";
+const PAGES = ["services/gateway/demo", "services/kit/page"];
 
 interface Result {
   success: boolean;
@@ -129,12 +129,12 @@ async function allSources(): Promise<string[]> {
   return (await Promise.all(FOLDERS.map(sources))).flat();
 }
 
-/** Every TypeScript file below a folder, except those of the demo page. */
+/** Every TypeScript file below a folder, except those of pages. */
 async function sources(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
     const path = `${folder}/${name}`;
-    if (path === PAGE) continue;
+    if (PAGES.includes(path)) continue;
     if (isDirectory) found.push(...await sources(path));
     else if (name.endsWith(".ts")) found.push(path);
   }
@@ -202,7 +202,7 @@ await step("lint", "lint");
 // A registry that has no list of advisories, or cannot be reached, is no fault of the code.
 await step("advisories", "audit", "--ignore-registry-errors");
 await step("types", "check", "--frozen", ...await allSources());
-await step("types of the page", "check", "-c", `${PAGE}/deno.json`, `${PAGE}/page.ts`);
+await step("types of the demo page", "check", "-c", `${PAGES[0]}/deno.json`, `${PAGES[0]}/page.ts`);
 const { lines, sum } = await testOnServers(servers, Deno.args);
 say(`\n${lines.join("\n")}`);
 say(`\n${sum[0]} passed, ${sum[1]} failed, ${sum[2]} skipped`);

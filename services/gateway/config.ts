@@ -128,6 +128,13 @@ export const GATEWAY_CONFIG = {
     description: "Where the demo page gets development tokens.",
     range: "a URL",
   }),
+  DEMO_MONITOR_URL: z.url({ protocol: /^https?$/, error: "expected an http or https URL" })
+    .optional()
+    .meta({
+      description: "Where the page of monitor is, for browsers. With it each message of the demo " +
+        "page links to its hops.",
+      range: "a URL",
+    }),
 } as const;
 
 /** A gateway's configuration. */

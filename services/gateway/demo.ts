@@ -7,11 +7,16 @@ import type { Hono } from "hono";
 import { ConfigError } from "../kit/mod.ts";
 
 const PAGE = new URL("./demo/page.html", import.meta.url);
-/** The parts of the style sheet, in order: the page gets them as one. */
-const STYLES = ["base.css", "layout.css", "room.css"].map((name) =>
-  new URL(`./demo/${name}`, import.meta.url)
-);
+const STYLE = new URL("./demo/dist/style.css", import.meta.url);
 const SCRIPT = new URL("./demo/dist/page.js", import.meta.url);
+
+/** The addresses that the page needs. */
+export interface DemoAddresses {
+  /** Where it gets development tokens. */
+  tokenUrl?: string;
+  /** Where monitor's page is, which shows the hops of a message. */
+  monitorUrl?: string;
+}
 
 /**
  * Returns the page's content security policy. Scripts and styles come from the gateway alone.
@@ -26,17 +31,19 @@ function contentPolicy(tokenUrl: string | undefined): string {
 }
 
 /**
- * Adds the routes of the page, which is served at `/`. `tokenUrl` is the address from which the page
- * gets development tokens.
+ * Adds the routes of the page, which is served at `/`.
  *
  * @throws {ConfigError} if the page has not been built
  */
-export function addDemoRoutes(app: Hono, tokenUrl: string | undefined): void {
-  const page = Deno.readTextFileSync(PAGE).replace("{{token-url}}", tokenUrl ?? "");
-  const style = STYLES.map((url) => Deno.readTextFileSync(url)).join("\n");
+export function addDemoRoutes(app: Hono, { tokenUrl, monitorUrl }: DemoAddresses): void {
+  const page = Deno.readTextFileSync(PAGE)
+    .replace("{{token-url}}", () => attributeOf(tokenUrl))
+    .replace("{{monitor-url}}", () => attributeOf(monitorUrl));
   let script: string;
+  let style: string;
   try {
     script = Deno.readTextFileSync(SCRIPT);
+    style = Deno.readTextFileSync(STYLE);
   } catch {
     throw new ConfigError("DEMO: the demo page is not built; run `deno task build` first");
   }
@@ -52,4 +59,9 @@ export function addDemoRoutes(app: Hono, tokenUrl: string | undefined): void {
     "/page.js",
     (c) => c.body(script, 200, { ...headers, "content-type": "text/javascript" }),
   );
+}
+
+/** Escapes an address for an attribute of the page. */
+function attributeOf(url: string | undefined): string {
+  return (url ?? "").replaceAll("&", "&amp;").replaceAll('"', "&quot;");
 }

@@ -24,7 +24,9 @@ await runService({
   clockStream: ROOMS_STREAM,
   drainDeadline: ({ DRAIN_WINDOW_MS }) => DRAIN_WINDOW_MS + DRAIN_REST_MS,
   async listen(app, config, log) {
-    if (config.DEMO) addDemoRoutes(app, config.DEMO_TOKEN_URL);
+    if (config.DEMO) {
+      addDemoRoutes(app, { tokenUrl: config.DEMO_TOKEN_URL, monitorUrl: config.DEMO_MONITOR_URL });
+    }
     if (config.API_DOCS ?? config.DEMO) addDocumentRoutes(app);
     http = await createHttpServer(app, config, log);
     // A gateway that shares its port listens once it can serve: see startGateway.

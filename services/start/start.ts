@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
 import { ConfigError, errorText, natsUrl, readConfig } from "../kit/mod.ts";
-import { buildPage, fetchPackages } from "./build.ts";
+import { buildPages, fetchPackages } from "./build.ts";
 import { type Child, type ChildOptions, keepRunning } from "./child.ts";
 import { START_CONFIG } from "./config.ts";
 import {
@@ -104,7 +104,7 @@ class System {
     this.#drainWindow = ofGateway.DRAIN_WINDOW_MS;
     this.#files = createRunFiles(folder, url);
     await fetchPackages(() => log.info("fetching npm packages ..."));
-    await buildPage();
+    await buildPages();
     if (this.#stopping) return;
     const binary = config.NATS_URL === undefined
       ? await findNatsServer((line) => log.info(line))

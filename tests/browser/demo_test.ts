@@ -27,9 +27,9 @@ browserTest(
     const eve = await open('<b onclick="alert(3)">Eve</b>');
     await members(bob).getByText('<b onclick="alert(3)">Eve</b>').waitFor();
     for (const address of ["javascript:alert(4)", "data:text/html,<script>alert(5)</script>"]) {
-      await eve.getByRole("button", { name: "Send an image or a file" }).click();
+      await eve.getByRole("button", { name: "Share a link" }).click();
       await eve.getByRole("textbox", { name: "Address" }).fill(address);
-      await eve.getByRole("button", { name: "Send it" }).click();
+      await eve.getByRole("button", { name: "Share", exact: true }).click();
       assert.equal(await eve.locator("dialog[open]").count(), 1, "the form refuses the address");
       await eve.getByRole("button", { name: "Cancel" }).click();
     }
@@ -42,10 +42,10 @@ browserTest(
   "images and files are sent as links, and other content is shown as text",
   async ({ open, system }) => {
     const ann = await open("Ann");
-    await ann.getByRole("button", { name: "Send an image or a file" }).click();
+    await ann.getByRole("button", { name: "Share a link" }).click();
     await ann.getByRole("textbox", { name: "Address" }).fill("https://example.invalid/cat.png");
     await ann.getByLabel("Caption").fill("a cat");
-    await ann.getByRole("button", { name: "Send it" }).click();
+    await ann.getByRole("button", { name: "Share", exact: true }).click();
     await messages(ann).getByRole("link").waitFor();
     // Sent without the form: anything that is not a web address is text.
     const eve = await system.client({ user: "eve" });
@@ -98,7 +98,7 @@ browserTest(
     await ann.getByRole("heading", { name: "chat.other" }).waitFor();
     await members(ann).getByText("Ann").waitFor();
     bot.send({ type: "message", room: "chat.demo", content: "while away" });
-    await ann.getByLabel("1 unread").waitFor();
+    await ann.locator("#rooms").getByLabel("1 unread").waitFor();
     await ann.getByRole("button", { name: /^chat\.demo/ }).click();
     await assertShown(ann, ["news", "while away"]);
     assert.equal(await ann.locator(".unread").count(), 0);
@@ -177,19 +177,26 @@ browserTest("the page works by keyboard, on a phone and in the dark theme", asyn
   await until("the badge", async () => / ms$/.test(await badge(ann).innerText()));
   const wide = await ann.evaluate("document.documentElement.scrollWidth > innerWidth");
   assert.equal(wide, false, "the page does not scroll sideways");
-  const seen: string[] = [];
-  await ann.getByRole("button", { name: "Light or dark" }).focus();
   const background = () => ann.evaluate("getComputedStyle(document.body).backgroundColor");
   const light = await background();
+  /** Presses Tab until all of these had the focus. */
+  const reach = async (ids: string[]) => {
+    const seen: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      await ann.keyboard.press("Tab");
+      seen.push(await ann.evaluate<string>("document.activeElement.id"));
+    }
+    for (const id of ids) assert.ok(seen.includes(id), `Tab does not reach ${id}: ${seen}`);
+  };
+  await reach(["open-rooms", "invite", "open-members", "messages", "attach", "text"]);
+  await ann.locator("#open-rooms").focus();
+  await ann.keyboard.press("Enter");
+  await reach(["new-room", "theme", "leave"]);
+  await ann.locator("#theme").focus();
   await ann.keyboard.press("Enter");
   assert.notEqual(await background(), light);
-  for (let i = 0; i < 12; i++) {
-    await ann.keyboard.press("Tab");
-    seen.push(await ann.evaluate<string>("document.activeElement.id"));
-  }
-  for (const id of ["leave", "new-room", "messages", "attach", "text"]) {
-    assert.ok(seen.includes(id), `Tab does not reach ${id}: ${seen}`);
-  }
+  await ann.keyboard.press("Escape");
+  await ann.getByRole("navigation", { name: "Rooms" }).waitFor({ state: "hidden" });
   await say(ann, "by keyboard");
   await assertShown(ann, ["by keyboard"]);
 });

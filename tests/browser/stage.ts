@@ -54,7 +54,8 @@ async function runOnStage(
     await page.getByLabel("Your name").fill(name);
     await page.getByLabel("Room", { exact: true }).fill(room);
     await page.getByRole("button", { name: "Join" }).click();
-    await members(page).getByText(name).waitFor();
+    // On a narrow page a button opens the list.
+    await page.locator("#members").getByText(name).waitFor({ state: "attached" });
     return page;
   };
   await run({ system, proxy, url, problems, open });

@@ -2,131 +2,116 @@
  * The demo page: signs in and shows rooms, members and the connection. It uses the client SDK and
  * nothing else of Hopwire.
  */
-import { Hopwire, type StateEvent } from "../../../client/mod.ts";
-import { byId, element } from "./dom.ts";
-import { RoomView, showMembers } from "./room_view.ts";
-
-/** The signed-in user. It survives a reload of the tab. */
-interface SignedIn {
-  username: string;
-  userId: string;
-  rooms: string[];
-}
-
-const KEPT = "hopwire.demo";
+import { Hopwire } from "../../../client/mod.ts";
+import { byId, element, glyph, setText } from "../../kit/page/dom.ts";
+import { followTheme } from "../../kit/page/theme.ts";
+import { connectComposer, showComposer } from "./composer.ts";
+import { followConnection } from "./connection_view.ts";
+import { avatarOf, showMembers } from "./people.ts";
+import { RoomView } from "./room/room_view.ts";
+import {
+  fetchToken,
+  invitationTo,
+  invitedTo,
+  keep,
+  kept,
+  newUser,
+  type SignedIn,
+} from "./session.ts";
 
 /** How often the client measures the latency in the badge, milliseconds. */
 const PING_MS = 5_000;
 
-const text = byId<HTMLTextAreaElement>("text");
-const link = byId<HTMLDialogElement>("link");
+/** How long a button says that it has copied, milliseconds. */
+const COPIED_MS = 2_000;
+
 const views = new Map<string, RoomView>();
 let hop: Hopwire | null = null;
 let current: RoomView | null = null;
 let who: SignedIn | null = null;
 
-/** Fetches a development token for the signed-in user. */
-async function fetchToken(signal?: AbortSignal): Promise<string> {
-  const url = document.body.dataset.tokenUrl;
-  if (!url) throw new Error("this server issues no development tokens");
-  const { username, userId } = who!;
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ username, userId }),
-    signal,
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error ?? `no token (${response.status})`);
-  return answer.token;
+function remember(): void {
+  if (who !== null) keep({ ...who, rooms: [...views.keys()] });
 }
 
-function keep(): void {
-  if (who === null) return sessionStorage.removeItem(KEPT);
-  who.rooms = [...views.keys()];
-  sessionStorage.setItem(KEPT, JSON.stringify(who));
+function unreadOf(count: number): HTMLElement {
+  const badge = element("span", { className: "unread" }, count > 99 ? "99+" : String(count));
+  badge.setAttribute("aria-label", `${count} unread`);
+  return badge;
 }
 
-function kept(): SignedIn | null {
-  try {
-    const { username, userId, rooms } = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-    return typeof username === "string" && typeof userId === "string" && rooms.length > 0
-      ? { username, userId, rooms }
-      : null;
-  } catch {
-    return null;
+function roomLine(name: string, view: RoomView): HTMLLIElement {
+  const open = element("button", { type: "button", className: "room" }, name);
+  const line = element("li", {}, open);
+  if (view === current) {
+    open.setAttribute("aria-current", "page");
+    line.dataset.current = "";
   }
+  if (view.unread > 0) open.append(unreadOf(view.unread));
+  open.addEventListener("click", () => look(view));
+  const leave = element("button", {
+    type: "button",
+    className: "button quiet icon",
+    title: `Leave ${name}`,
+  }, glyph("close"));
+  leave.setAttribute("aria-label", `Leave ${name}`);
+  leave.addEventListener("click", () => leaveRoom(view));
+  line.append(leave);
+  return line;
 }
 
-function showBadge(event?: StateEvent): void {
-  if (hop === null) return;
-  const badge = byId("badge");
-  const { state, transport, latency } = hop;
-  badge.dataset.state = state;
-  const words = {
-    connecting: "connecting ...",
-    connected: [
-      transport === "websocket" ? "WebSocket" : transport === "sse" ? "SSE" : "polling",
-      latency === undefined ? "" : `${Math.max(1, Math.round(latency))} ms`,
-    ].filter(Boolean).join(" · "),
-    waiting: event?.retryIn === undefined
-      ? "offline"
-      : `offline, retrying in ${Math.ceil(event.retryIn / 1_000)} s`,
-    closed: `closed${event?.reason ? `: ${event.reason}` : ""}`,
-  }[state];
-  byId("badge-text").textContent = words;
-  badge.title = event?.reason ?? "";
-}
+let shownRooms = "";
 
 function showRooms(): void {
-  byId("rooms").replaceChildren(...[...views].map(([name, view]) => {
-    const open = element("button", { type: "button", className: "room" }, name);
-    if (view === current) open.setAttribute("aria-current", "page");
-    if (view.unread > 0) {
-      const count = element("span", { className: "unread" }, String(Math.min(99, view.unread)));
-      count.setAttribute("aria-label", `${view.unread} unread`);
-      open.append(count);
-    }
-    open.addEventListener("click", () => look(view));
-    const leave = element(
-      "button",
-      { type: "button", className: "quiet", title: `Leave ${name}` },
-      "×",
-    );
-    leave.setAttribute("aria-label", `Leave ${name}`);
-    leave.addEventListener("click", () => leaveRoom(view));
-    return element("li", {}, open, leave);
-  }));
+  // Built anew only on a change, so that the focus stays where it is.
+  const state = JSON.stringify([...views].map(([name, view]) => [
+    name,
+    view === current,
+    view.unread,
+  ]));
+  if (state === shownRooms) return;
+  shownRooms = state;
+  byId("rooms").replaceChildren(...[...views].map(([name, view]) => roomLine(name, view)));
+  const unread = [...views.values()].reduce((sum, view) => sum + view.unread, 0);
+  byId("other-unread").hidden = unread === 0;
+  setText(byId("other-unread"), unread > 99 ? "99+" : String(unread));
+  byId("open-rooms").setAttribute("aria-label", unread > 0 ? `Rooms: ${unread} unread` : "Rooms");
 }
 
 /** Updates everything around the messages: rooms, members and who is typing. */
 function changed(): void {
   showRooms();
   if (current === null) return;
-  showMembers(current.room);
-  const names = current.typing;
-  byId("typing").textContent = names.length === 0
-    ? ""
-    : names.length > 3
-    ? "several are typing ..."
-    : `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing ...`;
+  const view = current;
+  showMembers(view.room, hop?.user?.userId);
+  setText(byId("typing"), view.typing.words);
+  showComposer(view, () => {
+    views.delete(view.room.name);
+    enter(view.room.name);
+  });
 }
 
 function look(view: RoomView): void {
-  current?.types(false);
+  current?.typing.report(false);
   current?.hide();
   current = view;
-  byId("title").textContent = view.room.name;
-  document.title = `${view.room.name} · Hopwire demo`;
+  const { name } = view.room;
+  setText(byId("title"), name);
+  byId("title").title = name;
+  document.title = `${name} · Hopwire demo`;
+  setText(byId("invitation-link"), invitationTo(name));
+  history.replaceState(null, "", `#room=${name}`);
   view.show();
-  text.focus();
+  const panel = byId("rooms-panel");
+  if (panel.matches(":popover-open")) panel.hidePopover();
+  byId("text").focus();
 }
 
 function enter(name: string): void {
   let view = views.get(name);
   if (view === undefined) views.set(name, view = new RoomView(hop!, name, changed));
   look(view);
-  keep();
+  remember();
 }
 
 function leaveRoom(view: RoomView): void {
@@ -135,49 +120,64 @@ function leaveRoom(view: RoomView): void {
   const [next] = views.values();
   if (next === undefined) return signOut();
   if (view === current) look(next);
-  keep();
+  remember();
   changed();
 }
 
 function signOut(): void {
   hop?.close();
-  who = null;
-  keep();
+  keep(null);
   location.reload();
 }
 
 async function signIn(signedIn: SignedIn): Promise<void> {
   who = signedIn;
+  const { username, userId, rooms } = signedIn;
   // Fetch a token first: if the server refuses the name, the form shows the error.
-  let first: string | null = await fetchToken();
+  let first: string | null = await fetchToken(signedIn);
   byId("welcome").hidden = true;
   byId("app").hidden = false;
+  byId("self-name").replaceChildren(username);
+  byId("self").prepend(avatarOf(userId, username));
   hop = new Hopwire(location.href, {
     token: ({ signal }) => {
       const token = first;
       first = null;
-      return token ?? fetchToken(signal);
+      return token ?? fetchToken(signedIn, signal);
     },
     pingInterval: PING_MS,
   });
-  hop.on("state", showBadge);
-  setInterval(showBadge, 1_000);
-  for (const name of signedIn.rooms) enter(name);
+  followConnection(hop, signOut);
+  const invited = invitedTo();
+  for (const name of rooms) enter(name);
+  if (invited !== null) enter(invited);
 }
 
 function refuse(error: unknown): void {
   byId("refusal").textContent = error instanceof Error ? error.message : String(error);
 }
 
+async function copyInvitation(shown: HTMLElement, usual: string): Promise<void> {
+  if (current === null) return;
+  const address = invitationTo(current.room.name);
+  try {
+    await navigator.clipboard.writeText(address);
+    setText(shown, "Copied");
+    setTimeout(() => setText(shown, usual), COPIED_MS);
+  } catch {
+    // Pages without TLS may not write to the clipboard, except on this machine.
+    prompt("Copy this link", address);
+  }
+}
+
 byId<HTMLFormElement>("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   const username = byId<HTMLInputElement>("name").value.trim();
   const room = byId<HTMLInputElement>("room").value.trim();
-  const userId = `${username.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 24)}-${
-    crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)
-  }`;
   refuse("");
-  signIn({ username, userId, rooms: [room] }).catch(refuse);
+  // The form counts, not the address: the user may have changed the room.
+  history.replaceState(null, "", `#room=${room}`);
+  signIn(newUser(username, room)).catch(refuse);
 });
 
 byId<HTMLFormElement>("add-room").addEventListener("submit", (event) => {
@@ -187,54 +187,20 @@ byId<HTMLFormElement>("add-room").addEventListener("submit", (event) => {
   enter(name);
 });
 
-function say(): void {
-  const words = text.value.trim();
-  if (words === "" || current === null) return;
-  current.send(words);
-  text.value = "";
-  text.style.height = "";
-}
-
-byId<HTMLFormElement>("say").addEventListener("submit", (event) => {
-  event.preventDefault();
-  say();
-});
-
-text.addEventListener("keydown", (event) => {
-  // In an input method editor, Enter completes a word.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  say();
-});
-
-text.addEventListener("input", () => {
-  text.style.height = "";
-  text.style.height = `${text.scrollHeight}px`;
-  current?.types(text.value.trim() !== "");
-});
-
-byId("attach").addEventListener("click", () => {
-  link.querySelector("form")!.reset();
-  link.returnValue = "";
-  link.showModal();
-});
-byId("link-cancel").addEventListener("click", () => link.close());
-link.addEventListener("close", () => {
-  if (link.returnValue !== "send") return;
-  const url = byId<HTMLInputElement>("link-url").value.trim();
-  const caption = byId<HTMLInputElement>("link-text").value.trim();
-  current?.send(caption === "" ? { url } : { url, text: caption });
-});
-
-byId("theme").addEventListener("click", () => {
-  const dark = getComputedStyle(document.body).getPropertyValue("--dark").trim() === "1";
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("hopwire.theme", dark ? "light" : "dark");
-});
-const theme = localStorage.getItem("hopwire.theme");
-if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-
+byId("invite").addEventListener("click", () => copyInvitation(byId("invite-text"), "Invite"));
+byId("copy-invitation").addEventListener(
+  "click",
+  () => copyInvitation(byId("copy-invitation"), "Copy"),
+);
 byId("leave").addEventListener("click", signOut);
+addEventListener("hashchange", () => {
+  const room = invitedTo();
+  if (hop !== null && room !== null && room !== current?.room.name) enter(room);
+});
+connectComposer(() => current);
+followTheme(byId<HTMLButtonElement>("theme"));
 
+const invited = invitedTo();
+if (invited !== null) byId<HTMLInputElement>("room").value = invited;
 const before = kept();
 if (before !== null) signIn(before).catch(refuse);
