@@ -14,6 +14,10 @@ const KIT = ["tokens", "base", "components"].map((name) => `services/kit/page/${
 /** The pages: their folders, and their own style sheets in order. */
 const PAGES = {
   demo: { folder: "services/gateway/demo", styles: ["layout.css", "room/room.css"] },
+  monitor: {
+    folder: "services/monitor/page",
+    styles: ["layout.css", "overview/overview.css", "trace/trace.css"],
+  },
 } as const;
 /** The name of a page. */
 export type PageName = keyof typeof PAGES;

@@ -101,7 +101,7 @@ browserTest(
     await ann.locator("#rooms").getByLabel("1 unread").waitFor();
     await ann.getByRole("button", { name: /^chat\.demo/ }).click();
     await assertShown(ann, ["news", "while away"]);
-    assert.equal(await ann.locator(".unread").count(), 0);
+    assert.equal(await ann.locator("#rooms .unread").count(), 0);
     // The tab remembers its user and rooms.
     await ann.reload();
     await ann.getByRole("button", { name: "chat.demo", exact: true }).waitFor();
