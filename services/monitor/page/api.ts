@@ -42,7 +42,7 @@ export async function logIn(token: string): Promise<boolean> {
   const response = await fetch("login", { method: "POST", body: new URLSearchParams({ token }) });
   await response.body?.cancel();
   if (response.ok) return true;
-  if (response.status === 401 || response.status === 403) return false;
+  if (response.status === 401) return false;
   throw new Error(`monitor answered ${response.status}`);
 }
 
@@ -51,7 +51,7 @@ async function read<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal):
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     headers: { accept: "application/json" },
   });
-  if (response.status === 401 || response.status === 403) throw new TokenNeeded();
+  if (response.status === 401) throw new TokenNeeded();
   if (response.status === 404) throw new NotFound();
   if (!response.ok) throw new Error(`monitor answered ${response.status}`);
   const parsed = schema.safeParse(await response.json());

@@ -9,9 +9,13 @@ const COUNT = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 /** What stands for a value that is not known. */
 export const UNKNOWN = "–";
 
-/** Writes a duration in microseconds with three digits at most, such as `850 µs`, `1.2 ms`, `2.1 s`. */
-export function durationText(micros: number | null): string {
+/**
+ * Writes a duration in microseconds, such as `850 µs`, `1.24 ms`, `2.1 s`: with three digits at most, or
+ * with two if `decimals` is 1.
+ */
+export function durationText(micros: number | null, decimals: 1 | 2 = 2): string {
   if (micros === null) return UNKNOWN;
+  const digits = (value: number) => shortened(value, decimals);
   const size = Math.abs(micros);
   if (size < 999.5) return `${digits(micros)} µs`;
   if (size < 999_500) return `${digits(micros / 1_000)} ms`;
@@ -63,8 +67,13 @@ export function timeText(micros: number, now: number, locale?: string): string {
     : `${date.toLocaleDateString(locale)} ${time}`;
 }
 
-/** Two digits after the point below ten, one below a hundred, none above; no zeros at the end. */
 function digits(value: number): string {
+  return shortened(value, 2);
+}
+
+/** Up to `decimals` digits after the point below ten, one less below a hundred, none above. */
+function shortened(value: number, decimals: number): string {
   const size = Math.abs(value);
-  return String(Number(value.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0)));
+  const places = size < 9.995 ? decimals : size < 99.95 ? decimals - 1 : 0;
+  return String(Number(value.toFixed(places)));
 }

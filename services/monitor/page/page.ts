@@ -49,9 +49,17 @@ function showStatus({ alerts, at, window }: Overview): void {
   const words = alerts.length === 0
     ? "no alerts"
     : `${alerts.length} ${alerts.length === 1 ? "alert" : "alerts"}`;
-  setText(byId("status-text"), `${words} · last ${durationText(window)}`);
+  setText(byId("status-text"), words);
+  setText(byId("status-window"), `last ${durationText(window)}`);
   // Beside the status and not in it: a screen reader would read it every two seconds.
   status.title = `as of ${timeText(at, Date.now())}`;
+}
+
+/** Shows a state that is not that of the overview. */
+function showState(state: string, words: string): void {
+  byId("status").dataset.state = state;
+  setText(byId("status-text"), words);
+  setText(byId("status-window"), "");
 }
 
 /** Shows what the address says. */
@@ -74,7 +82,11 @@ function route(): void {
         if (!(error instanceof NotFound)) throw error;
       }
     },
-    succeeded: () => byId("banner").hidden = true,
+    succeeded() {
+      byId("banner").hidden = true;
+      if (isOverview) return;
+      showState("ok", "live");
+    },
     failed(error, next) {
       retryAt = next;
       if (error instanceof TokenNeeded) askForToken();
@@ -85,8 +97,7 @@ function route(): void {
 
 function showFailure(error: unknown): void {
   const why = error instanceof Error && /^monitor /.test(error.message) ? `: ${error.message}` : "";
-  byId("status").dataset.state = "lost";
-  setText(byId("status-text"), "no answer");
+  showState("lost", "no answer");
   const since = byId("overview").hidden ? "" : " What you see is old.";
   setText(byId("banner-text"), `Monitor does not answer${why}.${since}`);
   byId("banner").hidden = false;
@@ -103,8 +114,7 @@ function askForToken(): void {
   byId("banner").hidden = true;
   byId("overview").hidden = byId("detail").hidden = true;
   byId("login").hidden = false;
-  byId("status").dataset.state = "waiting";
-  setText(byId("status-text"), "token needed");
+  showState("waiting", "token needed");
   byId("token").focus();
 }
 

@@ -22,6 +22,8 @@ import { Typing } from "./typing.ts";
 /** Most messages that are kept in the DOM. */
 const MAX_SHOWN = 1_000;
 
+const READ_ONLY = "You may read here, but not speak.";
+
 /** A message of this user that the room has not shown yet. */
 interface Sent {
   line: MessageLine;
@@ -57,6 +59,7 @@ export class RoomView {
     this.typing = new Typing(room, () => hop.user?.userId, changed);
     room.on("message", (message) => this.#came(message));
     room.on("joined", ({ recovered }) => {
+      this.#setMute(null);
       if (!recovered) void this.#begin();
     });
     room.on("lost", () => this.#note("some messages were missed; reloading the history"));
@@ -120,12 +123,13 @@ export class RoomView {
     node.querySelector(".trouble")?.remove();
     showProgress(node, "sending");
     this.room.send(content, { id }).then((ack) => {
+      this.#setMute(null);
       // Acks carry the id of the trace if the message is traced.
       sent.traceId = (ack as { traceId?: string }).traceId;
       if (sent.line.node.dataset.progress === "sending") showProgress(sent.line.node, "stored");
       this.#linkHops(sent.line, ack.seq, sent.traceId);
     }, (error: HopwireError) => {
-      if (error.code === "forbidden") this.#muted();
+      if (error.code === "forbidden") this.#setMute(READ_ONLY);
       const retry = () => this.#deliver(id, sent, content);
       const discard = () => {
         this.#pending.delete(id);
@@ -140,12 +144,13 @@ export class RoomView {
 
   #refused(error: HopwireError): void {
     // What one may not say one may not type either, so this comes before the first message is refused.
-    if (error.code === "forbidden") this.#muted();
+    if (error.code === "forbidden") this.#setMute(READ_ONLY);
     else this.#note(error.message);
   }
 
-  #muted(): void {
-    this.mute ??= "You may read here, but not speak.";
+  #setMute(mute: string | null): void {
+    if (mute === this.mute || this.ended) return;
+    this.mute = mute;
     this.#changed();
   }
 

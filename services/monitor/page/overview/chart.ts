@@ -9,6 +9,9 @@ import { element, setText } from "../../../kit/page/dom.ts";
 
 const HEIGHT = 128;
 
+/** The steps that the axis of values may have: whole numbers. */
+const STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power));
+
 /** One line of a chart. */
 export interface ChartSeries {
   name: string;
@@ -104,7 +107,13 @@ function optionsOf(
     scales: { y: { range: (_, __, most) => [0, Math.max(1, (most ?? 0) * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false }, size: 22, space: 70 },
-      { ...axis, size: 54, space: 32, values: (_, ticks) => ticks.map((tick) => write(tick)) },
+      {
+        ...axis,
+        size: 54,
+        space: 32,
+        incrs: STEPS.flat(),
+        values: (_, ticks) => ticks.map((tick) => write(tick)),
+      },
     ],
     series: [
       {},

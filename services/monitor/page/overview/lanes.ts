@@ -47,14 +47,16 @@ export const DELIVERY_HOPS: readonly HopName[] = [
   "edge.fanout",
 ];
 
-/** Returns why a hop has no values; undefined if it has some. */
+/** Returns why nothing is known of what happens inside nats-server; empty if something is. */
+export function insideNote({ nats }: Overview): string {
+  return nats.traces ? "" : nats.tracesMissing ?? "nats-server does not report its own hops";
+}
+
+/** Returns why a hop has no values; undefined if it has some. Empty if its lane says why. */
 export function absence(summary: HopSummary | undefined, overview: Overview): string | undefined {
   if (summary !== undefined && summary.count > 0) return undefined;
   const hop = summary?.hop ?? "";
-  const { nats } = overview;
-  if (hop.startsWith("nats.") && !nats.traces) {
-    return nats.tracesMissing ?? "nats-server does not report its own hops";
-  }
+  if (hop.startsWith("nats.") && !overview.nats.traces) return "";
   if (hop === "nats.route") return "only in a cluster of NATS servers";
   if (hop.startsWith("client.")) return "no client reports it";
   return "nothing measured yet";

@@ -9,7 +9,7 @@ import { byId, element, setText } from "../../../kit/page/dom.ts";
 import { countText, durationText, shareText } from "../format.ts";
 import { colorOf, serviceOfHop } from "../services.ts";
 import { showFigures } from "./figures.ts";
-import { absence, DELIVERY_HOPS, LANES } from "./lanes.ts";
+import { absence, DELIVERY_HOPS, insideNote, LANES } from "./lanes.ts";
 import { showShares } from "./shares.ts";
 import { createSparkline } from "./sparkline.ts";
 
@@ -26,7 +26,13 @@ export function createPath(): Show {
       list.append(node);
       shown.push(show);
     }
-    return element("div", { className: `lane ${id}` }, heading, list);
+    const lane = element("div", { className: `lane ${id}` }, heading, list);
+    if (id === "inside") {
+      const note = element("p", { className: "lane-note" });
+      lane.append(note);
+      shown.push((overview) => setText(note, insideNote(overview)));
+    }
+    return lane;
   });
   byId("path").replaceChildren(...lanes);
   return (overview) => {
@@ -55,7 +61,9 @@ function hopView(hop: keyof typeof HOPS): [HTMLLIElement, Show] {
     const summary = overview.hops.find((each) => each.hop === hop);
     const why = absence(summary ?? emptyHop(hop), overview);
     node.classList.toggle("absent", why !== undefined);
-    for (const { key, value } of percentiles) setText(value, durationText(summary?.[key] ?? null));
+    for (const { key, value } of percentiles) {
+      setText(value, durationText(summary?.[key] ?? null, 1));
+    }
     const most = Math.max(0, ...(summary?.trend ?? []).filter((value) => value !== null));
     spark.show(summary?.trend ?? [], `p99 over the window, up to ${durationText(most)}`);
     const errors = summary?.errors ?? 0;

@@ -22,7 +22,7 @@ export function showRefusals({ errorsByCode, closesByCode, rateLimited }: Overvi
   const state = JSON.stringify(lists);
   if (state === shown) return;
   shown = state;
-  const nodes = lists.flatMap(([title, counts]) => {
+  const nodes: HTMLElement[] = lists.flatMap(([title, counts]) => {
     const lines = Object.entries(counts).filter(([, count]) => count > 0)
       .sort(([, a], [, b]) => b - a).slice(0, MAX_LINES);
     if (lines.length === 0) return [];
@@ -32,11 +32,11 @@ export function showRefusals({ errorsByCode, closesByCode, rateLimited }: Overvi
         element("div", {}, element("dt", {}, name), element("dd", {}, countText(count)))
       ),
     );
-    return [element("h3", {}, title), list];
+    return [element("div", {}, element("h3", {}, title), list)];
   });
   if (nodes.length === 0) {
     const words = "Nothing was refused and no connection was closed since the processes started.";
-    nodes.push(element("p", { className: "muted" }, words) as never);
+    nodes.push(element("p", { className: "muted" }, words));
   }
   byId("refusals").replaceChildren(...nodes);
 }

@@ -55,7 +55,7 @@ export function createTraffic(): { show: (overview: Overview) => void; repaint: 
         [line("joins", "--rooms", overview.joins), line("errors", "--bad", overview.errors)],
         at,
         step,
-        `${countText(overview.slowConsumers)} slow consumers closed`,
+        `slow consumers closed: ${countText(overview.slowConsumers)}`,
       );
       showFigures(byId("totals"), [
         ["connections", countText(overview.connections.now)],

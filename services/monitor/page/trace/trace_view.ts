@@ -95,8 +95,10 @@ function spanView({ span, depth, offset, length, after }: Row, isOpen: boolean):
   const bar = element("span", { className: "bar" });
   const time = element("span", { className: "number" }, durationText(duration));
   const track = element("span", { className: "track" }, bar, time);
-  // Beside its bar the duration needs room: on the left if the bar ends far on the right.
-  track.classList.toggle("late", offset + length > 0.8);
+  // The duration stands on the right of its bar, or on its left, or in it, where there is room.
+  const isLate = offset + length > 0.8;
+  track.classList.toggle("late", isLate && offset > 0.2);
+  track.classList.toggle("full", isLate && offset <= 0.2);
   const button = element("button", { type: "button", className: "span" }, label, track);
   button.dataset.id = spanId;
   button.setAttribute(
