@@ -214,5 +214,5 @@ browserTest(
     await assertShown(ann, ["still the same connection"]);
     assert.equal(proxy.requests["/ws"], 1);
   },
-  { AUTH_DEV_TOKEN_TTL: "3" },
+  { auth: { AUTH_DEV_TOKEN_TTL: "3" } },
 );

@@ -13,6 +13,14 @@ import { until } from "../harness/wait.ts";
 
 const executablePath = await findChromium();
 
+/** How a page is opened. */
+export interface OpenOptions {
+  room?: string;
+  width?: number;
+  /** Called before the page is loaded. */
+  prepare?: (page: Page) => Promise<unknown>;
+}
+
 /** A system with the page, a proxy in front of it, and a browser. */
 export interface Stage {
   system: System;
@@ -21,27 +29,37 @@ export interface Stage {
   /** Unexpected errors of the pages. */
   problems: string[];
   /** Opens a page and signs in. */
-  open(name: string, options?: { room?: string; url?: string; width?: number }): Promise<Page>;
+  open(name: string, options?: OpenOptions): Promise<Page>;
+}
+
+/** Variables of services, in addition to what the page needs. */
+export interface StageVariables {
+  auth?: Record<string, string>;
+  gateway?: Record<string, string>;
 }
 
 async function runOnStage(
   run: (stage: Stage) => Promise<void>,
-  auth: Record<string, string> = {},
+  { auth = {}, gateway = {} }: StageVariables,
 ): Promise<void> {
   const authPort = freePort();
   await using system = await startSystem({
     env: {
       auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true", ...auth },
-      gateway: { DEMO: "true", DEMO_TOKEN_URL: `http://127.0.0.1:${authPort}/token` },
+      gateway: { DEMO: "true", DEMO_TOKEN_URL: `http://127.0.0.1:${authPort}/token`, ...gateway },
     },
   });
   await using proxy = await startProxy([system.gateways[0]!.port]);
   await using browser = await startChromium(executablePath!);
   const problems: string[] = [];
   const url = `http://127.0.0.1:${proxy.port}/`;
-  const open: Stage["open"] = async (name, { room = "chat.demo", width = 1_100 } = {}) => {
+  const open: Stage["open"] = async (
+    name,
+    { room = "chat.demo", width = 1_100, prepare } = {},
+  ) => {
     const page = await browser.context.newPage();
     await page.setViewportSize({ width, height: 700 });
+    await prepare?.(page);
     page.on("console", (message) => {
       // The browser reports connections that a test cuts or blocks on purpose.
       const expected = /WebSocket connection to|Failed to load resource|net::ERR/;
@@ -98,7 +116,7 @@ export async function assertShown(page: Page, expected: readonly string[]): Prom
 export function browserTest(
   name: string,
   run: (stage: Stage) => Promise<void>,
-  auth?: Record<string, string>,
+  variables: StageVariables = {},
 ): void {
   Deno.test({
     name: `Chromium: ${name}`,
@@ -106,6 +124,6 @@ export function browserTest(
     // Playwright keeps timers and a socket open until the browser has closed.
     sanitizeOps: false,
     sanitizeResources: false,
-    fn: () => runOnStage(run, auth),
+    fn: () => runOnStage(run, variables),
   });
 }
