@@ -146,6 +146,8 @@ async function signIn(signedIn: SignedIn): Promise<void> {
       return token ?? fetchToken(signedIn, signal);
     },
     pingInterval: PING_MS,
+    // Two more hops: from send() to the socket, and from the socket to the listener.
+    measure: Boolean(document.body.dataset.monitorUrl),
   });
   followConnection(hop, signOut);
   const invited = invitedTo();

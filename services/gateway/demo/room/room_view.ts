@@ -5,7 +5,7 @@
 import type { Hopwire, HopwireError, Message, Room } from "../../../../client/mod.ts";
 import { byId } from "../../../kit/page/dom.ts";
 import { HistoryPages } from "./history_pages.ts";
-import { hopsAddress } from "./hops_link.ts";
+import { hopsAddress, sendTraced } from "./hops_link.ts";
 import {
   type MessageLine,
   messageView,
@@ -122,10 +122,9 @@ export class RoomView {
     const { node } = sent.line;
     node.querySelector(".trouble")?.remove();
     showProgress(node, "sending");
-    this.room.send(content, { id }).then((ack) => {
+    sendTraced(this.room, content, id).then((ack) => {
       this.#setMute(null);
-      // Acks carry the id of the trace if the message is traced.
-      sent.traceId = (ack as { traceId?: string }).traceId;
+      sent.traceId = ack.traceId;
       if (sent.line.node.dataset.progress === "sending") showProgress(sent.line.node, "stored");
       this.#linkHops(sent.line, ack.seq, sent.traceId);
     }, (error: HopwireError) => {
