@@ -18,11 +18,7 @@ export function showHealth(overview: Overview): void {
   showFigures(byId("nats"), [
     ["NATS", nats.connected ? nats.version ?? "connected" : "not connected"],
     ["rtt", durationText(nats.rtt)],
-    [
-      "log",
-      `${countText(nats.logMessages)} messages, ${bytesText(nats.logBytes)}` +
-      (nats.logFullness === null ? "" : ` (${shareText(nats.logFullness)} full)`),
-    ],
+    ["log", logText(nats)],
     ["archive lag", countText(nats.archiveLag)],
   ]);
   byId("nats").classList.toggle("failing", !nats.connected);
@@ -34,11 +30,19 @@ export function showHealth(overview: Overview): void {
   byId("processes").querySelector("tbody")!.replaceChildren(...rows);
 }
 
+function logText({ logMessages, logBytes, logFullness }: Overview["nats"]): string {
+  if (logMessages === null) return UNKNOWN;
+  const full = logFullness === null ? "" : ` (${shareText(logFullness)} full)`;
+  return `${countText(logMessages)} messages, ${bytesText(logBytes)}${full}`;
+}
+
 function processRow(process: ProcessSummary): HTMLTableRowElement {
   const { service, instance, state, reason, clockOffset, clockError } = process;
   const name = element("span", { className: "swatch" }, nameOf(service));
   name.style.setProperty("--color", colorOf(service));
-  const id = element("span", { className: "muted instance", title: instance }, instance);
+  // Some instances are named after their service.
+  const number = instance === nameOf(service) ? "" : instance.replace(`${nameOf(service)}-`, "");
+  const id = element("span", { className: "muted instance", title: instance }, number);
   const words = element("span", { className: "state" }, STATES[state]);
   words.dataset.state = state;
   const health = element("td", {}, words);

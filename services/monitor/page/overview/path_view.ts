@@ -9,7 +9,7 @@ import { byId, element, setText } from "../../../kit/page/dom.ts";
 import { countText, durationText, shareText } from "../format.ts";
 import { colorOf, serviceOfHop } from "../services.ts";
 import { showFigures } from "./figures.ts";
-import { absence, DELIVERY_HOPS, insideNote, LANES } from "./lanes.ts";
+import { absence, deliveryParts, insideNote, LANES, tellsNoStoreTime } from "./lanes.ts";
 import { showShares } from "./shares.ts";
 import { createSparkline } from "./sparkline.ts";
 
@@ -80,16 +80,18 @@ function errorWords(errors: number): string {
   return errors === 0 ? "no errors" : `${shareText(errors)} errors`;
 }
 
-function showDelivery({ delivery, hops }: Overview): void {
+function showDelivery({ delivery, hops, nats }: Overview): void {
   showFigures(byId("delivery"), [
     ["end to end p50", durationText(delivery.p50)],
     ["p95", durationText(delivery.p95)],
     ["p99", durationText(delivery.p99)],
     ["messages", countText(delivery.count)],
   ]);
-  const parts = DELIVERY_HOPS.map((hop) => ({
-    hop,
-    duration: hops.find((each) => each.hop === hop)?.p50 ?? 0,
-  }));
-  showShares(byId("shares"), "Where the time goes: the median of each hop", parts);
+  const includesStore = tellsNoStoreTime(nats.version);
+  const parts = deliveryParts(
+    (hop) => hops.find((each) => each.hop === hop)?.p50 ?? undefined,
+    includesStore,
+  );
+  const note = includesStore ? "; bus.deliver includes bus.store" : "";
+  showShares(byId("shares"), `Where the time goes: the median of each hop${note}`, parts);
 }

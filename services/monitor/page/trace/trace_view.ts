@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { HOPS } from "../../../contract/telemetry/hops.ts";
+import { HOPS, SPAN_ATTRIBUTES } from "../../../contract/telemetry/hops.ts";
 import type { Trace, TraceSpan } from "../../../contract/telemetry/monitor_api.ts";
 import { element, glyph } from "../../../kit/page/dom.ts";
 import { durationText, timeText } from "../format.ts";
 import { hashOf } from "../location.ts";
-import { DELIVERY_HOPS } from "../overview/lanes.ts";
+import { deliveryParts } from "../overview/lanes.ts";
 import { showShares } from "../overview/shares.ts";
-import { colorOf, nameOf } from "../services.ts";
+import { colorOf, nameOf, serviceOfHop } from "../services.ts";
 import { type Row, waterfallOf } from "./waterfall.ts";
 
 /** How many ticks the time line has after its beginning. */
@@ -35,13 +35,14 @@ export function showTrace(target: HTMLElement, trace: Trace): void {
   const shares = element("div");
   const panel = element("div", { className: "panel" }, axis(duration), list);
   target.replaceChildren(headOf(trace), ...notesOf(trace), shares, panel);
-  const parts = DELIVERY_HOPS.flatMap((hop) => {
-    const spans = trace.spans.filter((span) => span.hop === hop);
-    // Of several gateways, the slowest one counts: the message was everywhere after it.
-    return spans.length === 0
-      ? []
-      : [{ hop, duration: Math.max(...spans.map((span) => span.duration)) }];
-  });
+  const parts = deliveryParts(
+    (hop) => {
+      const spans = trace.spans.filter((span) => span.hop === hop);
+      // Of several gateways, the slowest one counts: the message was everywhere after it.
+      return spans.length === 0 ? undefined : Math.max(...spans.map((span) => span.duration));
+    },
+    trace.spans.some(({ attributes }) => attributes[SPAN_ATTRIBUTES.includesStore] === true),
+  );
   showShares(shares, "Where the time went, from the sender's gateway to the last member", parts);
   if (focused !== undefined) {
     target.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"]`)?.focus();
@@ -68,7 +69,9 @@ function headOf({ traceId, room, seq, at, duration, slow, error }: Trace): HTMLE
 }
 
 function notesOf({ notes }: Trace): HTMLElement[] {
-  return notes.map((note) => element("p", { className: "banner trace-note" }, note));
+  if (notes.length === 0) return [];
+  const lines = notes.map((note) => element("li", {}, note));
+  return [element("ul", { className: "banner trace-notes" }, ...lines)];
 }
 
 function axis(duration: number): HTMLElement {
@@ -109,7 +112,7 @@ function spanView({ span, depth, offset, length, after }: Row, isOpen: boolean):
   button.style.setProperty("--depth", String(depth));
   button.style.setProperty("--from", String(offset));
   button.style.setProperty("--length", String(length));
-  button.style.setProperty("--color", error === null ? colorOf(service) : "var(--bad)");
+  button.style.setProperty("--color", error === null ? colorOfSpan(span) : "var(--bad)");
   const details = detailsOf(span, after, instance);
   const show = (open: boolean) => {
     button.setAttribute("aria-expanded", String(open));
@@ -142,6 +145,11 @@ function detailsOf(span: TraceSpan, after: number, instance: string): HTMLElemen
     ),
   );
   return list;
+}
+
+/** A hop has the colour that it has on the path, whoever measures it. */
+function colorOfSpan({ hop, service }: TraceSpan): string {
+  return colorOf(hop === null ? service : serviceOfHop(hop));
 }
 
 /** Arrow keys go from span to span; right opens one and left closes it. */
