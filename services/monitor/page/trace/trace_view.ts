@@ -104,11 +104,8 @@ function spanView({ span, depth, offset, length, after }: Row, isOpen: boolean):
   track.classList.toggle("full", isLate && offset <= 0.2);
   const button = element("button", { type: "button", className: "span" }, label, track);
   button.dataset.id = spanId;
-  button.setAttribute(
-    "aria-label",
-    `${name}, ${nameOf(service)}, ${durationText(duration)}, begins after ${durationText(after)}` +
-      (error === null ? "" : `, error: ${error}`),
-  );
+  const begins = `begins after ${durationText(after)}`;
+  button.setAttribute("aria-description", error === null ? begins : `${begins}, error: ${error}`);
   button.style.setProperty("--depth", String(depth));
   button.style.setProperty("--from", String(offset));
   button.style.setProperty("--length", String(length));
