@@ -38,35 +38,6 @@ export const LANES: readonly Lane[] = [
   { id: "requests", title: "Requests", hops: ["auth.verify", "rooms.join", "call"] },
 ];
 
-/** The hops that tile the time from reading a frame to the last member's write. */
-export const DELIVERY_HOPS: readonly HopName[] = [
-  "edge.receive",
-  "bus.store",
-  "bus.deliver",
-  "edge.queue",
-  "edge.fanout",
-];
-
-/**
- * Returns the durations of the hops that tile delivery, without those that another one includes: an old
- * nats-server does not tell when it stored a message, so that `bus.deliver` begins before `bus.store`.
- */
-export function deliveryParts(
-  durationOf: (hop: HopName) => number | undefined,
-  includesStore: boolean,
-): { hop: HopName; duration: number }[] {
-  return DELIVERY_HOPS.flatMap((hop) => {
-    const duration = hop === "bus.store" && includesStore ? undefined : durationOf(hop);
-    return duration === undefined ? [] : [{ hop, duration }];
-  });
-}
-
-/** Whether a nats-server does not tell when it stored a message: before 2.10. */
-export function tellsNoStoreTime(version: string | null): boolean {
-  const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
-  return version !== null && (major < 2 || (major === 2 && minor < 10));
-}
-
 /** Returns why nothing is known of what happens inside nats-server; empty if something is. */
 export function insideNote({ nats }: Overview): string {
   return nats.traces ? "" : nats.tracesMissing ?? "nats-server does not report its own hops";

@@ -8,8 +8,9 @@ import type { HopSummary, Overview } from "../../../contract/telemetry/monitor_a
 import { byId, element, setText } from "../../../kit/page/dom.ts";
 import { countText, durationText, shareText } from "../format.ts";
 import { colorOf, serviceOfHop } from "../services.ts";
+import { typicalParts } from "./delivery.ts";
 import { showFigures } from "./figures.ts";
-import { absence, deliveryParts, insideNote, LANES, tellsNoStoreTime } from "./lanes.ts";
+import { absence, insideNote, LANES } from "./lanes.ts";
 import { showShares } from "./shares.ts";
 import { createSparkline } from "./sparkline.ts";
 
@@ -80,18 +81,14 @@ function errorWords(errors: number): string {
   return errors === 0 ? "no errors" : `${shareText(errors)} errors`;
 }
 
-function showDelivery({ delivery, hops, nats }: Overview): void {
+function showDelivery(overview: Overview): void {
+  const { delivery } = overview;
   showFigures(byId("delivery"), [
     ["end to end p50", durationText(delivery.p50)],
     ["p95", durationText(delivery.p95)],
     ["p99", durationText(delivery.p99)],
     ["messages", countText(delivery.count)],
   ]);
-  const includesStore = tellsNoStoreTime(nats.version);
-  const parts = deliveryParts(
-    (hop) => hops.find((each) => each.hop === hop)?.p50 ?? undefined,
-    includesStore,
-  );
-  const note = includesStore ? "; bus.deliver includes bus.store" : "";
-  showShares(byId("shares"), `Where the time goes: the median of each hop${note}`, parts);
+  const title = "Where the time of a typical message goes";
+  showShares(byId("shares"), title, typicalParts(overview));
 }

@@ -6,12 +6,7 @@
 import { element } from "../../../kit/page/dom.ts";
 import { durationText, shareText } from "../format.ts";
 import { colorOf, serviceOfHop } from "../services.ts";
-
-/** A hop and what it took, microseconds. */
-export interface Part {
-  hop: string;
-  duration: number;
-}
+import type { Part } from "./delivery.ts";
 
 /** Shows the parts in `target`. `title` says what they are. */
 export function showShares(target: Element, title: string, parts: readonly Part[]): void {

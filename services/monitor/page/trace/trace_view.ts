@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { HOPS, SPAN_ATTRIBUTES } from "../../../contract/telemetry/hops.ts";
+import { HOPS } from "../../../contract/telemetry/hops.ts";
 import type { Trace, TraceSpan } from "../../../contract/telemetry/monitor_api.ts";
 import { element, glyph } from "../../../kit/page/dom.ts";
 import { durationText, timeText } from "../format.ts";
 import { hashOf } from "../location.ts";
-import { deliveryParts } from "../overview/lanes.ts";
+import { partsOf } from "../overview/delivery.ts";
 import { showShares } from "../overview/shares.ts";
 import { colorOf, nameOf, serviceOfHop } from "../services.ts";
 import { type Row, waterfallOf } from "./waterfall.ts";
@@ -35,15 +35,11 @@ export function showTrace(target: HTMLElement, trace: Trace): void {
   const shares = element("div");
   const panel = element("div", { className: "panel" }, axis(duration), list);
   target.replaceChildren(headOf(trace), ...notesOf(trace), shares, panel);
-  const parts = deliveryParts(
-    (hop) => {
-      const spans = trace.spans.filter((span) => span.hop === hop);
-      // Of several gateways, the slowest one counts: the message was everywhere after it.
-      return spans.length === 0 ? undefined : Math.max(...spans.map((span) => span.duration));
-    },
-    trace.spans.some(({ attributes }) => attributes[SPAN_ATTRIBUTES.includesStore] === true),
+  showShares(
+    shares,
+    "Where the time went, from the sender's gateway to the last member",
+    partsOf(trace.spans),
   );
-  showShares(shares, "Where the time went, from the sender's gateway to the last member", parts);
   if (focused !== undefined) {
     target.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"]`)?.focus();
   }
