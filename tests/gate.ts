@@ -24,7 +24,10 @@ const PACKAGES: [program: string, name: string][] = [
  * What runs in a browser. It is checked separately, because browser types would hide errors in the other
  * files.
  */
-const PAGES = ["services/gateway/demo", "services/kit/page"];
+const PAGES = ["services/gateway/demo", "services/monitor/page"];
+
+/** What those and other pages are made of. */
+const PAGE_KIT = "services/kit/page";
 
 interface Result {
   success: boolean;
@@ -134,7 +137,7 @@ async function sources(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
     const path = `${folder}/${name}`;
-    if (PAGES.includes(path)) continue;
+    if (PAGES.includes(path) || path === PAGE_KIT) continue;
     if (isDirectory) found.push(...await sources(path));
     else if (name.endsWith(".ts")) found.push(path);
   }
@@ -202,7 +205,9 @@ await step("lint", "lint");
 // A registry that has no list of advisories, or cannot be reached, is no fault of the code.
 await step("advisories", "audit", "--ignore-registry-errors");
 await step("types", "check", "--frozen", ...await allSources());
-await step("types of the demo page", "check", "-c", `${PAGES[0]}/deno.json`, `${PAGES[0]}/page.ts`);
+for (const page of PAGES) {
+  await step(`types of ${page}`, "check", "-c", `${page}/deno.json`, `${page}/page.ts`);
+}
 const { lines, sum } = await testOnServers(servers, Deno.args);
 say(`\n${lines.join("\n")}`);
 say(`\n${sum[0]} passed, ${sum[1]} failed, ${sum[2]} skipped`);
