@@ -48,14 +48,15 @@ function roomLine(name: string, view: RoomView): HTMLLIElement {
     line.dataset.current = "";
   }
   if (view.unread > 0) open.append(unreadOf(view.unread));
-  open.addEventListener("click", () => look(view));
+  // By name: a room that is entered again has a new view.
+  open.addEventListener("click", () => look(views.get(name)!));
   const leave = element("button", {
     type: "button",
     className: "button quiet icon",
     title: `Leave ${name}`,
   }, glyph("close"));
   leave.setAttribute("aria-label", `Leave ${name}`);
-  leave.addEventListener("click", () => leaveRoom(view));
+  leave.addEventListener("click", () => leaveRoom(views.get(name)!));
   line.append(leave);
   return line;
 }
@@ -78,12 +79,18 @@ function showRooms(): void {
   byId("open-rooms").setAttribute("aria-label", unread > 0 ? `Rooms: ${unread} unread` : "Rooms");
 }
 
+let shownMembers: { view: RoomView | null; version: number } = { view: null, version: 0 };
+
 /** Updates everything around the messages: rooms, members and who is typing. */
 function changed(): void {
   showRooms();
   if (current === null) return;
   const view = current;
-  showMembers(view.room, hop?.user?.userId);
+  // Not for every message: a large room has many members.
+  if (shownMembers.view !== view || shownMembers.version !== view.membersVersion) {
+    shownMembers = { view, version: view.membersVersion };
+    showMembers(view.room, hop?.user?.userId);
+  }
   setText(byId("typing"), view.typing.words);
   showComposer(view, () => {
     views.delete(view.room.name);

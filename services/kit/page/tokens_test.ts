@@ -54,3 +54,53 @@ for (const theme of ["light", "dark"] as const) {
     }
   });
 }
+
+/** The colours of avatars, by hue: `hsl()` of the style sheet, which tokens cannot express. */
+function avatarColors(
+  css: string,
+): [text: (hue: number) => string, back: (hue: number) => string][] {
+  const pattern = /hsl\(var\(--hue\) (\d+)% (\d+)%\)/g;
+  const found = [...css.matchAll(pattern)].map(([, saturation, light]) => (hue: number) =>
+    hex(hue, Number(saturation) / 100, Number(light) / 100)
+  );
+  assert.equal(found.length, 4, "text and background, light and dark");
+  return [[found[0]!, found[2]!], [found[1]!, found[3]!]];
+}
+
+function hex(hue: number, saturation: number, light: number): string {
+  const reach = saturation * Math.min(light, 1 - light);
+  const channel = (offset: number) => {
+    const k = (offset + hue / 30) % 12;
+    const value = light - reach * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+    return Math.round(value * 255).toString(16).padStart(2, "0");
+  };
+  return `#${channel(0)}${channel(8)}${channel(4)}`;
+}
+
+Deno.test("initials can be read on an avatar of every colour", async () => {
+  const room = new URL("../../gateway/demo/room/room.css", import.meta.url);
+  for (const [text, back] of avatarColors(await Deno.readTextFile(room))) {
+    for (let hue = 0; hue < 360; hue++) {
+      const found = contrast(text(hue), back(hue));
+      assert.ok(found >= 4.5, `hue ${hue}: ${found.toFixed(2)}`);
+    }
+  }
+});
+
+Deno.test("pages take their colours from the tokens", async () => {
+  const sheets = [
+    "kit/page/base.css",
+    "kit/page/components.css",
+    "gateway/demo/layout.css",
+    "gateway/demo/room/room.css",
+    "monitor/page/layout.css",
+    "monitor/page/overview/overview.css",
+    "monitor/page/trace/trace.css",
+  ];
+  for (const sheet of sheets) {
+    const text = await Deno.readTextFile(new URL(`../../${sheet}`, import.meta.url));
+    const colors = [...text.matchAll(/:[^;{]*(#[0-9a-f]{3,8}\b|\b(?:rgb|oklch)\([^)]*\))/gi)]
+      .map(([, color]) => color).filter((color) => color !== "rgb(0 0 0 / 45%)");
+    assert.deepEqual(colors, [], sheet);
+  }
+});

@@ -45,6 +45,8 @@ export class RoomView {
   #early: Message[] | null = [];
   #shown = false;
   unread = 0;
+  /** Rises whenever members may have changed. */
+  membersVersion = 0;
   /** Why the user may not speak here; null if nothing is known that forbids it. */
   mute: string | null = null;
   /** Whether the room has ended, but not by the user. */
@@ -72,7 +74,13 @@ export class RoomView {
       this.typing.stopped(userId);
       this.#note(`${username || userId} left`);
     });
-    room.on("members", changed);
+    const membersChanged = () => {
+      this.membersVersion++;
+      changed();
+    };
+    for (const event of ["members", "member-updated", "joined"] as const) {
+      room.on(event, membersChanged);
+    }
     room.on("error", (error) => this.#refused(error));
     room.on("left", ({ reason }) => {
       if (hop.state === "closed") return;
