@@ -1,5 +1,7 @@
 /** How the demo page shows a conversation, and what it says when something does not work. */
 import assert from "node:assert/strict";
+import { RoomsKick } from "../../services/contract/mod.ts";
+import { connectBus, createLogger, natsOptions, request } from "../../services/kit/mod.ts";
 import { tokenFor } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import { assertAccessible } from "./accessibility.ts";
@@ -162,6 +164,37 @@ browserTest(
     await messages(reader).getByText(/^Not sent: .*limit/).waitFor();
     await reader.getByRole("button", { name: "Discard" }).click();
     await refused.waitFor({ state: "detached" });
+  },
+);
+
+browserTest(
+  "who was taken out of a room sees why, and may enter again",
+  async ({ open, system }) => {
+    const kicked = await open("kicked", {
+      prepare: (page) =>
+        page.route("**/token", async (route) => {
+          await route.fulfill({ json: { token: await tokenFor("kicked") }, headers: CORS });
+        }),
+    });
+    await say(kicked, "before");
+    await messages(kicked).getByLabel("delivered").waitFor();
+    const options = natsOptions(
+      { NATS_URL: system.nats.url, ...system.natsEnv("operator") },
+      "operator",
+    );
+    const log = createLogger("test", { level: "error" });
+    const bus = await connectBus({ options, name: "operator", log });
+    try {
+      await request(bus, RoomsKick, { room: "chat.demo", userId: "kicked", reason: "be kind" });
+    } finally {
+      await bus.drain();
+    }
+    await kicked.getByText(/^You are not in this room: .*/).waitFor();
+    await messages(kicked).getByText(/be kind/).waitFor();
+    assert.equal(await kicked.getByLabel("Message", { exact: true }).isDisabled(), true);
+    await kicked.getByRole("button", { name: "Enter again" }).click();
+    await say(kicked, "after");
+    await assertShown(kicked, ["before", "after"]);
   },
 );
 
