@@ -55,7 +55,7 @@ export function shareText(share: number | null): string {
   if (share === null) return UNKNOWN;
   const percent = share * 100;
   if (percent > 0 && percent < 0.1) return "< 0.1 %";
-  return `${percent >= 10 ? COUNT.format(percent) : digits(percent)} %`;
+  return `${percent >= 10 ? COUNT.format(percent) : shortened(percent, 1)} %`;
 }
 
 /** Writes the time of day of microseconds since 1970; with the date if it is not the day of `now`. */

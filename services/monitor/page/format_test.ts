@@ -34,6 +34,6 @@ Deno.test("counts, rates, bytes and shares", () => {
   assert.equal(bytesText(1.31e6), "1.31 MB");
   assert.equal(shareText(0), "0 %");
   assert.equal(shareText(0.0004), "< 0.1 %");
-  assert.equal(shareText(0.0313), "3.13 %");
+  assert.equal(shareText(0.0313), "3.1 %");
   assert.equal(shareText(1.5), "150 %");
 });

@@ -30,6 +30,13 @@ export function colorOf(service: string): string {
   return `var(--${known})`;
 }
 
+/** Returns a short name of a process: `gateway-2` if its instance is named so, else `gateway 0c9af1`. */
+export function processName(service: string, instance: string): string {
+  const name = nameOf(service);
+  if (instance === "" || instance.startsWith(name)) return instance || name;
+  return `${name} ${instance.slice(0, 6)}`;
+}
+
 /** Returns the name of a service as the page shows it. */
 export function nameOf(service: string): string {
   return service.replace(/^hopwire-/, "");

@@ -10,7 +10,7 @@ import { durationText, timeText } from "../format.ts";
 import { hashOf } from "../location.ts";
 import { partsOf } from "../overview/delivery.ts";
 import { showShares } from "../overview/shares.ts";
-import { colorOf, nameOf, serviceOfHop } from "../services.ts";
+import { colorOf, nameOf, processName, serviceOfHop } from "../services.ts";
 import { type Row, waterfallOf } from "./waterfall.ts";
 
 /** How many ticks the time line has after its beginning. */
@@ -88,7 +88,7 @@ function spanView({ span, depth, offset, length, after }: Row, isOpen: boolean):
     { className: "span-name" },
     glyph("chevron"),
     element("span", { className: "span-title" }, name),
-    element("span", { className: "muted span-service" }, nameOf(service)),
+    element("span", { className: "muted span-service" }, processName(service, instance)),
   );
   if (error !== null) label.append(element("span", { className: "tag bad" }, "error"));
   const bar = element("span", { className: "bar" });
@@ -119,7 +119,8 @@ function spanView({ span, depth, offset, length, after }: Row, isOpen: boolean):
 function detailsOf(span: TraceSpan, after: number, instance: string): HTMLElement {
   const { hop, error, service, duration, spanId } = span;
   const facts: [string, string][] = [
-    ["service", `${nameOf(service)} ${instance}`],
+    ["service", nameOf(service)],
+    ["instance", instance],
     ["begins after", durationText(after)],
     ["duration", durationText(duration)],
   ];
