@@ -48,6 +48,9 @@ browserTest(
     await until("both members", async () => await members.count() === 2);
     assert.deepEqual(await members.first().innerText(), "A\nAnn\nyou");
     await assertAccessible(ann, "a conversation");
+    await ann.getByRole("button", { name: "Share a link" }).click();
+    await assertAccessible(ann, "the dialog");
+    await ann.keyboard.press("Escape");
 
     // Who follows an invitation joins that room.
     const cid = await system.client({ user: "cid" });
