@@ -19,7 +19,7 @@ export function linePath(trend: readonly (number | null)[], most: number): strin
     const y = Number((HEIGHT - 2 - (most === 0 ? 0 : value / most) * (HEIGHT - 4)).toFixed(1));
     // A value between two gaps is a short line, since a point would not be seen.
     const isAlone = !pen && (trend[index + 1] ?? null) === null;
-    path += isAlone ? `M${index - 0.4} ${y}H${index + 0.4}` : `${pen ? "L" : "M"}${index} ${y}`;
+    path += isAlone ? `M${index - 1} ${y}H${index + 1}` : `${pen ? "L" : "M"}${index} ${y}`;
     pen = true;
   });
   return path;
