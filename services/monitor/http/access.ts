@@ -60,6 +60,8 @@ export function createAccess({ token, remote, hosts }: AccessOptions): Access {
         const reason = refusal(c);
         if (reason !== undefined) return c.json({ error: reason }, 403);
       } else if (!hasToken(c) && !equal(getCookie(c, COOKIE) ?? "", cookie)) {
+        // The page holds nothing secret. It asks for the token itself, and keeps its address meanwhile.
+        if (c.req.path === "/") return await next();
         if (wantsPage(c)) return c.redirect("/login", 303);
         return c.json({ error: "send MONITOR_TOKEN as Authorization: Bearer" }, 401);
       }

@@ -13,7 +13,8 @@ const MAX_AGE_S = 30 * 86_400;
 
 const MAX_BODY = 4_096;
 
-const POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY =
+  "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 const page = (message: string) =>
   `<!doctype html>
@@ -21,12 +22,17 @@ const page = (message: string) =>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Hopwire monitor</title>
-<h1>Hopwire monitor</h1>
-<form method="post" action="/login">
+<link rel="stylesheet" href="/style.css">
+<main id="login">
+  <h1>Open monitor</h1>
   <p>${message}</p>
-  <label>Token <input type="password" name="token" autocomplete="current-password" autofocus></label>
-  <button>Open</button>
-</form>
+  <form id="login-form" method="post" action="/login">
+    <label class="field">Token
+      <input class="input" type="password" name="token" autocomplete="current-password" autofocus>
+    </label>
+    <button class="button">Open</button>
+  </form>
+</main>
 </html>
 `;
 
