@@ -49,6 +49,7 @@ export function environmentsOf(
       REUSE_PORT: String(config.GATEWAYS > 1),
       DEMO: "true",
       DEMO_TOKEN_URL: `http://127.0.0.1:${ports.auth}/token`,
+      ...config.MONITOR ? { DEMO_MONITOR_URL: `http://127.0.0.1:${ports.monitor}/` } : {},
     },
   };
   /**
