@@ -142,11 +142,12 @@ byId<HTMLFormElement>("search").addEventListener("submit", (event) => {
   input.blur();
 });
 
-addEventListener("keydown", ({ key, target, ctrlKey, metaKey }) => {
-  if (key !== "/" || ctrlKey || metaKey || target instanceof HTMLInputElement) return;
-  byId("query").focus();
+addEventListener("keydown", (event) => {
+  const { key, target, ctrlKey, metaKey, altKey } = event;
+  if (key !== "/" || ctrlKey || metaKey || altKey || target instanceof HTMLInputElement) return;
   // The key itself is not a part of the search.
-  setTimeout(() => byId<HTMLInputElement>("query").value = "", 0);
+  event.preventDefault();
+  byId("query").focus();
 });
 
 setInterval(() => {
