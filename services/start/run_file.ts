@@ -36,6 +36,9 @@ export type PidsFile = z.infer<typeof PidsFile>;
 /** How long leftover processes may take to exit, milliseconds. */
 const LEFTOVERS_MS = 10_000;
 
+/** How long to wait before looking for leftovers again, milliseconds. */
+const LOOK_AGAIN_MS = 50;
+
 /** The variable that every child of a run has; its value is the data folder. */
 const MARK = "HOPWIRE_RUN";
 
@@ -127,21 +130,24 @@ export async function stopLeftovers(folder: string): Promise<number> {
       `Hopwire already runs with DATA_DIR=${folder} (pid ${file.pid}, ${file.url}); stop it, or set DATA_DIR`,
     );
   }
-  const stopped: number[] = [];
-  // A run may have been killed while it started a child: that one is recorded nowhere.
-  const candidates = new Set([...Object.values(file.pids), ...await markedProcesses(folder)]);
-  for (const pid of candidates) {
-    if (!await isHopwire(pid)) continue;
-    Deno.kill(pid, "SIGTERM");
-    stopped.push(pid);
-  }
+  const stopped = new Set<number>();
   const end = performance.now() + LEFTOVERS_MS;
-  for (const pid of stopped) {
-    while (await isHopwire(pid) && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+  // A run may have been killed while it started a child. That one is recorded nowhere, and has its mark only
+  // a moment after it was made: so look again while anything is found.
+  let candidates = [...Object.values(file.pids), ...await markedProcesses(folder)];
+  while (candidates.length > 0) {
+    const running: number[] = [];
+    for (const pid of new Set(candidates)) if (await isHopwire(pid)) running.push(pid);
+    for (const pid of running) {
+      if (stopped.has(pid)) continue;
+      stopped.add(pid);
+      Deno.kill(pid, "SIGTERM");
     }
+    if (performance.now() >= end) break;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    candidates = [...running, ...await markedProcesses(folder)];
   }
-  return stopped.length;
+  return stopped.size;
 }
 
 /** The processes that carry the mark of a run with this data folder. Works on Linux only. */
