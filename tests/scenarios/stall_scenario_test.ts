@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import type { HopName } from "../../services/contract/mod.ts";
 import type { TestClient } from "../harness/client.ts";
+import { startMetricsReceiver } from "../harness/otlp_metrics.ts";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "../harness/otlp.ts";
+import { joinOnRawSocket } from "../harness/raw_socket.ts";
 import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
@@ -162,3 +164,40 @@ Deno.test("slow messages that are exported are bounded, and fast ones are not am
     );
     assert.ok(traces.size >= 1 && traces.size <= 40, `${traces.size} of ${count}`);
   }));
+
+Deno.test("a reader that stalls shows in the fan-out, and delays no other member", async () => {
+  await using receiver = startMetricsReceiver();
+  await using system = await startSystem({
+    env: {
+      gateway: { ...receiver.env("gateway"), SEND_BUFFER_BYTES: "268435456" },
+    },
+  });
+  const ann = await system.client({ user: "ann" });
+  ann.send({ type: "subscribe", room: "lobby" });
+  await ann.take("subscribed");
+  using slow = await joinOnRawSocket(system.gateways[0]!.port, "bob", "lobby");
+  const fanouts = (outcome: string) => {
+    const metric = receiver.metrics.find(({ name }) => name === "hopwire.hop.duration");
+    return metric?.histogram?.dataPoints.find(({ attributes }) =>
+      attributes.hop === "edge.fanout" && attributes.outcome === outcome
+    );
+  };
+  // More than the system's own buffers take.
+  const [messages, bytes] = [400, 30_000];
+  for (let i = 0; i < messages; i++) {
+    ann.send({ type: "message", room: "lobby", content: "x".repeat(bytes), id: `${i}` });
+    if (i % 20 === 19) await ann.takeMany("room-message", 20);
+  }
+  await stall();
+  const chunk = new Uint8Array(256 * 1024);
+  let read = 0;
+  while (read < messages * bytes) read += await slow.read(chunk) ?? assert.fail("closed");
+  const blocked = await until("the stall is measured", () => fanouts("slow_reader"));
+  assert.ok(blocked.sum >= STALL_MS / 1_000, `${blocked.sum} s`);
+  const others = await until("all are counted", () => {
+    const found = fanouts("ok");
+    return found !== undefined && found.count === messages && found;
+  });
+  // No other message took as long: the mean is far below.
+  assert.ok(others.sum / messages < STALL_MS / 1_000 / 10, `${others.sum / messages} s`);
+});
