@@ -11,7 +11,7 @@ import type { State, StateEvent } from "./events.ts";
 import { CONNECTION_ID } from "./frame_ids.ts";
 import type { Link } from "./link.ts";
 import { Liveness } from "./liveness.ts";
-import { openLink, openWebSocketLink } from "./open_link.ts";
+import { checkPlatform, openLink, openWebSocketLink } from "./open_link.ts";
 import type { Clock, HopwireOptions, TransportName } from "./options.ts";
 import { isOffline, pageStorage, watchPage } from "./page_events.ts";
 import { ReconnectPolicy } from "./reconnect_policy.ts";
@@ -73,6 +73,7 @@ export class Connection {
     this.#clock = clock;
     this.#events = events;
     const { storage, token, transports = ["websocket", "sse", "poll"] } = options;
+    checkPlatform(transports, options);
     this.#transports = new TransportSelector(
       transports,
       storage === undefined ? pageStorage() : storage,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { PlatformAbortSignal } from "./platform.ts";
 
 /** An object with typed events. `Events` maps each event's name to its value. */
 export class Emitter<Events> {
@@ -20,7 +21,7 @@ export class Emitter<Events> {
   on<Name extends keyof Events>(
     name: Name,
     listener: (event: Events[Name]) => void,
-    options: { signal?: AbortSignal } = {},
+    options: { signal?: PlatformAbortSignal } = {},
   ): () => void {
     const { signal } = options;
     if (signal?.aborted) return () => {};

@@ -10,14 +10,18 @@
  * `closed`: the client is closed. `connection_lost`: the connection ended during a call, and the
  * service may or may not have done the work. `left`: the room was left. `kicked`: an operator took this
  * user out of the room, which may join again. `banned`: an operator banned it. `queue_full`: too many
- * frames are waiting. `too_slow`: an iterator fell too far behind.
+ * frames are waiting. `too_slow`: an iterator fell too far behind. `invalid_content`: what arrived does
+ * not match the application's schema. `no_websocket`: the platform has no WebSocket, and the options
+ * name none.
  */
 export type ClientErrorCode =
   | "banned"
   | "closed"
   | "connection_lost"
+  | "invalid_content"
   | "kicked"
   | "left"
+  | "no_websocket"
   | "queue_full"
   | "too_slow";
 

@@ -5,7 +5,7 @@
  */
 import type { HopwireError } from "./errors.ts";
 import type { TransportName } from "./options.ts";
-import type { Member, Message, Signal, UserEvent } from "./types.ts";
+import type { InvalidContent, Member, Message, Signal, UserEvent } from "./types.ts";
 
 /**
  * The state of the connection. `connecting`: an attempt is in progress. `connected`: the server
@@ -39,11 +39,13 @@ export interface HopwireEvents {
 }
 
 /** Events of {@link Room}. */
-export interface RoomEvents {
+export interface RoomEvents<Content = unknown, SignalContent = unknown> {
   /** A message arrived, in order and once. */
-  message: Message;
+  message: Message<Content>;
   /** A signal arrived. */
-  signal: Signal;
+  signal: Signal<SignalContent>;
+  /** A message or a signal arrived that does not match the schema. No other event reports it. */
+  invalid: InvalidContent;
   /**
    * The room was joined, for the first time or again. `recovered`: no message is missing; those that
    * were missed follow. `seq` and `epoch` are the end of the room's log.

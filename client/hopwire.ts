@@ -11,13 +11,15 @@ import { HopwireError } from "./errors.ts";
 import type { HopwireEvents, State } from "./events.ts";
 import { MEASUREMENTS_ID, REQUEST_ID_PREFIX } from "./frame_ids.ts";
 import { Measurements } from "./measurements.ts";
-import type { CallOptions, Clock, HopwireOptions, JoinOptions, TransportName } from "./options.ts";
+import type { CallOptions, HopwireOptions, JoinOptions, TransportName } from "./options.ts";
 import { Pacer } from "./pacer.ts";
 import { Room } from "./room.ts";
 import type { RoomClient } from "./room_client.ts";
 import { RoomSession } from "./room_session.ts";
+import { validated } from "./schema.ts";
 import { type FrameSender, type OutgoingFrame, SendQueue } from "./send_queue.ts";
 import { serverUrl } from "./server_url.ts";
+import { SYSTEM_CLOCK } from "./timers.ts";
 
 /** Most messages, and most requests, that may wait for their answer. */
 const MAX_WAITING = 1_000;
@@ -33,12 +35,6 @@ const MAX_REQUEST_DEFERRALS = 5;
 
 /** Room names that the server accepts (PROTOCOL.md, "Names"). */
 const ROOM_NAME = /^[\w-]{1,64}(\.[\w-]{1,64}){0,3}$/;
-
-const SYSTEM_CLOCK: Clock = {
-  now: () => performance.now(),
-  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
-  clearTimeout: (timer) => clearTimeout(timer as number),
-};
 
 /**
  * A client of a Hopwire server. It connects at once and reconnects until it is closed.
@@ -70,8 +66,10 @@ export class Hopwire extends Emitter<HopwireEvents> {
    * before `/ws` if there is one. In a page it may be relative.
    *
    * @throws {TypeError} `url` is not a valid URL
+   * @throws {HopwireError} `no_websocket` on a platform without WebSocket, such as Node 20, if the options
+   * have neither a WebSocket class nor other transports alone
    */
-  constructor(url: string | URL, options: HopwireOptions) {
+  constructor(url: string | { readonly href: string }, options: HopwireOptions) {
     super();
     const clock = options.clock ?? SYSTEM_CLOCK;
     const pacer = this.#pacer = new Pacer(clock);
@@ -168,22 +166,26 @@ export class Hopwire extends Emitter<HopwireEvents> {
 
   /**
    * Joins a room and returns it at once; {@link Room.joined} tells when the server has confirmed.
-   * Returns the existing room if it is joined already; `options` have no effect then.
+   * Returns the existing room if it is joined already; `options` have no effect then. `Content` is the
+   * type of the messages' content, which {@link JoinOptions.schema} checks.
    *
    * @throws {HopwireError} `invalid_format` if the name or `presenceState` is invalid; `too_large` if
    * `presenceState` is; `closed` if the client is closed
    */
-  join(name: string, options: JoinOptions = {}): Room {
+  join<Content = unknown, SignalContent = unknown>(
+    name: string,
+    options: JoinOptions<Content, SignalContent> = {},
+  ): Room<Content, SignalContent> {
     this.#throwIfClosed();
     const existing = this.#rooms.get(name);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return existing as Room<Content, SignalContent>;
     if (!ROOM_NAME.test(name)) {
       const reason = "room: expected 1 to 4 tokens of A-Z a-z 0-9 _ - joined by dots";
       throw new HopwireError("invalid_format", reason);
     }
     const session = new RoomSession(name, options, this.#roomClient);
-    const room = new Room(session, this.#roomClient);
-    this.#rooms.set(name, room);
+    const room = new Room<Content, SignalContent>(session, this.#roomClient);
+    this.#rooms.set(name, room as Room);
     this.#sessions.set(name, session);
     // Listeners that the application adds in this turn receive every event.
     queueMicrotask(() => session.ensureSubscribed());
@@ -192,18 +194,24 @@ export class Hopwire extends Emitter<HopwireEvents> {
 
   /**
    * Calls a service on the server's bus, as in `call("dice.roll", { sides: 6 })`. Resolves with the
-   * service's answer. While there is no connection the call waits, within its timeout.
+   * service's answer. While there is no connection the call waits, within its timeout. `Data` and
+   * `Result` are the types of data and answer; {@link CallOptions.schema} checks the answer.
    *
    * @throws {HopwireError} `service_not_found`, or a code of the service; `too_large`; `queue_full`;
-   * `closed`; `timeout` or `connection_lost`, after which the service may or may not have done the work
+   * `closed`; `timeout` or `connection_lost`, after which the service may or may not have done the work;
+   * `invalid_content`
    */
-  async call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
+  async call<Data = unknown, Result = unknown>(
+    method: string,
+    data?: Data,
+    options: CallOptions<Result> = {},
+  ): Promise<Result> {
     this.#throwIfClosed();
     const frame = callFrame(method, data, options);
-    const { signal } = options;
+    const { schema, signal } = options;
     const how = { resendable: false, timeout: frame.timeout + CALL_GRACE_MS, signal };
     const result = await this.#request(frame, how);
-    return (result as ServerFrameOf<"result">).data;
+    return validated(schema, (result as ServerFrameOf<"result">).data);
   }
 
   /**

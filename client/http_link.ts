@@ -2,10 +2,15 @@
  * A link over HTTP. Frames arrive as server-sent events or by long polling and leave in numbered
  * POST requests, one request at a time. See PROTOCOL.md, "Without WebSocket".
  *
+ * The client loads this module when it needs it. It therefore imports only types from the others: the
+ * package would get a third file for what they share, which every client would have to load.
+ *
  * @module
  */
-import { CONNECTION_LOST } from "./close_codes.ts";
-import { deliverText, type Link, type LinkEvents } from "./link.ts";
+import type { Link, LinkEvents } from "./link.ts";
+
+/** `CONNECTION_LOST` of close_codes.ts. */
+const CONNECTION_LOST = 1006;
 
 /** Target size of one POST body, characters. The server accepts 512 KiB. */
 const MAX_POST_CHARACTERS = 128 * 1024;
@@ -19,12 +24,16 @@ const RETRY_STEP_MS = 250;
 /** Assumed size of a queued frame, bytes, for {@link Link.pending}. */
 const FRAME_BYTES_ESTIMATE = 1_024;
 
-/** Connects over HTTP and returns the link. `base` is a `serverUrl`, ending with a slash. */
+/**
+ * Connects over HTTP and returns the link. `base` is a `serverUrl`, ending with a slash. `deliver` takes
+ * the text of a frame that arrived.
+ */
 export function httpLink(
   mode: "sse" | "poll",
   base: string,
   fetch: typeof globalThis.fetch,
   events: LinkEvents,
+  deliver: (text: string) => void,
 ): Link {
   const abort = new AbortController();
   const { signal } = abort;
@@ -103,7 +112,7 @@ export function httpLink(
       for (const block of blocks) {
         const [, event, data] = /^(?:event: (.*)\n)?data: (.*)$/.exec(block) ?? [];
         if (data === undefined) continue;
-        if (event === undefined) deliverText(events, data);
+        if (event === undefined) deliver(data);
         else if (event === "open") {
           session = JSON.parse(data).session;
           events.opened();

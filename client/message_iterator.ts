@@ -13,14 +13,14 @@ import type { Message } from "./types.ts";
 const MAX_BUFFERED = 1_000;
 
 /** The part of a room that an iterator needs. */
-export interface MessageSource {
+export interface MessageSource<Content> {
   /** Adds a listener, as {@link Emitter.on}. */
-  on: Emitter<RoomEvents>["on"];
+  on: Emitter<RoomEvents<Content>>["on"];
   /** `left` once no further messages will come. */
   readonly state: string;
 }
 
-type PendingRead = Resolvers<IteratorResult<Message>>;
+type PendingRead<Content> = Resolvers<IteratorResult<Message<Content>>>;
 
 const DONE = { done: true, value: undefined } as const;
 
@@ -28,16 +28,16 @@ const DONE = { done: true, value: undefined } as const;
  * Returns an iterator of the messages that arrive from now on. It ends when the room is left. It
  * throws `too_slow` if 1,000 messages are buffered, and the signal's reason when `signal` aborts.
  */
-export function iterateMessages(
-  room: MessageSource,
+export function iterateMessages<Content>(
+  room: MessageSource<Content>,
   signal?: AbortSignal,
-): AsyncIterableIterator<Message> {
-  const buffer: Message[] = [];
-  const pendingReads: PendingRead[] = [];
+): AsyncIterableIterator<Message<Content>> {
+  const buffer: Message<Content>[] = [];
+  const pendingReads: PendingRead<Content>[] = [];
   /** Set once the iteration has ended. Only the first read after that receives the error. */
   let outcome: { error?: unknown } | undefined;
 
-  const settleWithOutcome = (read: PendingRead) => {
+  const settleWithOutcome = (read: PendingRead<Content>) => {
     const error = outcome!.error;
     outcome = {};
     if (error === undefined) read.resolve(DONE);

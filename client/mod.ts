@@ -4,9 +4,9 @@
  * @module
  */
 export { Hopwire } from "./hopwire.ts";
-export { Room } from "./room.ts";
+export type { Room } from "./room.ts";
 export type { Emitter } from "./emitter.ts";
-export { newTraceparent } from "./message_codec.ts";
+export { newTraceparent } from "./traceparent.ts";
 export { type ClientErrorCode, HopwireError } from "./errors.ts";
 export type { HopwireEvents, RoomEvents, State, StateEvent } from "./events.ts";
 export type {
@@ -21,4 +21,15 @@ export type {
   TransportName,
   WebSocketLike,
 } from "./options.ts";
-export type { Ack, Member, Message, PresenceState, Signal, UserEvent } from "./types.ts";
+export type { PlatformAbortSignal, PlatformFetch } from "./platform.ts";
+export type { Schema, SchemaIssue, SchemaResult } from "./schema.ts";
+export type {
+  Ack,
+  InvalidContent,
+  Member,
+  Message,
+  MessageInfo,
+  PresenceState,
+  Signal,
+  UserEvent,
+} from "./types.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-
+import type { PlatformAbortSignal, PlatformFetch } from "./platform.ts";
+import type { Schema } from "./schema.ts";
 import type { PresenceState } from "./types.ts";
 
 /** A way to reach the server: WebSocket, server-sent events, or long polling. */
@@ -15,7 +16,7 @@ export type TransportName = "websocket" | "sse" | "poll";
  */
 export type TokenSource =
   | string
-  | ((options: { signal: AbortSignal }) => string | Promise<string>);
+  | ((options: { signal: PlatformAbortSignal }) => string | Promise<string>);
 
 /** The client's source of time. Tests replace it. */
 export interface Clock {
@@ -56,7 +57,7 @@ export interface HopwireOptions {
   /** A WebSocket class for platforms without one, such as Node 20 with the package `ws`. */
   WebSocket?: new (url: string) => WebSocketLike;
   /** A replacement for the platform's `fetch`. */
-  fetch?: typeof fetch;
+  fetch?: PlatformFetch;
   /** Failed attempts in a row before the client closes with `reconnect-failed`. Default: no limit. */
   maxAttempts?: number;
   /** How long one attempt to connect may take, milliseconds. Default: 8,000. */
@@ -73,12 +74,15 @@ export interface HopwireOptions {
    */
   measure?: boolean;
   /** Closes the client when it aborts. */
-  signal?: AbortSignal;
+  signal?: PlatformAbortSignal;
   /**
    * Where the client remembers that it needed a fallback transport. Default: the page's
    * `localStorage`, if there is one. Null remembers nothing.
    */
-  storage?: Pick<Storage, "getItem" | "setItem"> | null;
+  storage?: {
+    getItem(key: string): string | null;
+    setItem(key: string, value: string): void;
+  } | null;
   /** The source of time, for tests. */
   clock?: Clock;
   /** The source of randomness for backoff, for tests: returns a number from 0 up to 1. */
@@ -86,7 +90,14 @@ export interface HopwireOptions {
 }
 
 /** Options of {@link Hopwire.join}. */
-export interface JoinOptions {
+export interface JoinOptions<Content = unknown, SignalContent = unknown> {
+  /**
+   * Checks the content of messages, except erased ones. Those that do not match raise the event
+   * `invalid`, and nothing else. Default: every content is accepted.
+   */
+  schema?: Schema<Content>;
+  /** The same for signals. */
+  signalSchema?: Schema<SignalContent>;
   /** Where to resume: a value of {@link Room.since} that the application kept. */
   since?: { seq: number; epoch: string };
   /** Whether to keep the list of members in {@link Room.members}. Default: true. */
@@ -119,7 +130,7 @@ export interface SendOptions extends TraceOptions {
    */
   id?: string;
   /** Stops waiting for the acknowledgement. The server may store the message all the same. */
-  signal?: AbortSignal;
+  signal?: PlatformAbortSignal;
 }
 
 /** Options of {@link Room.history}. Pass `before` or `after`, not both. */
@@ -131,13 +142,15 @@ export interface HistoryOptions {
   /** Messages in one request, at most 500. Default: 50. */
   pageSize?: number;
   /** Ends the iteration with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: PlatformAbortSignal;
 }
 
 /** Options of {@link Hopwire.call}. Pass `traceparent` to know the trace: see {@link newTraceparent}. */
-export interface CallOptions extends TraceOptions {
+export interface CallOptions<Result = unknown> extends TraceOptions {
+  /** Checks the answer; the call rejects with `invalid_content` if it does not match. Default: none. */
+  schema?: Schema<Result>;
   /** How long the service may take, milliseconds, at most 30,000. Default: 5,000. */
   timeout?: number;
   /** Stops waiting for the answer. The service may do the work all the same. */
-  signal?: AbortSignal;
+  signal?: PlatformAbortSignal;
 }

@@ -12,20 +12,26 @@ import {
   encodeContent,
   encodeFrame,
   encodePresence,
-  newTraceparent,
   randomMessageId,
 } from "./message_codec.ts";
 import { iterateMessages } from "./message_iterator.ts";
 import type { HistoryOptions, SendOptions, TraceOptions } from "./options.ts";
+import type { PlatformAbortSignal } from "./platform.ts";
 import type { RoomClient } from "./room_client.ts";
 import type { RoomSession } from "./room_session.ts";
+import { newTraceparent } from "./traceparent.ts";
 import type { Ack, Member, Message, PresenceState } from "./types.ts";
 
 /**
  * A room: its messages in order, each once, across losses of the connection. {@link Hopwire.join}
  * returns it. Iterating a room is the same as iterating {@link Room.messages}.
+ *
+ * `Content` and `SignalContent` are the types of what members send as messages and as signals. Only
+ * {@link JoinOptions.schema} and {@link JoinOptions.signalSchema} check that they do.
  */
-export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> {
+export class Room<Content = unknown, SignalContent = unknown>
+  extends Emitter<RoomEvents<Content, SignalContent>>
+  implements AsyncIterable<Message<Content>> {
   readonly #session: RoomSession;
   readonly #client: RoomClient;
 
@@ -38,7 +44,8 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
     super();
     this.#session = session;
     this.#client = client;
-    session.emit = (name, event) => this.emit(name, event);
+    // The session has checked the contents, if there is a schema.
+    session.emit = (name, event) => (this as Room).emit(name, event);
   }
 
   /** The room's name. */
@@ -92,7 +99,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    * `queue_full`; `left` or `closed` if the room or the client ends first; `forbidden` and other codes
    * of the server
    */
-  async send(content: unknown, options: SendOptions = {}): Promise<Ack> {
+  async send(content: Content, options: SendOptions = {}): Promise<Ack> {
     const { clock, measure } = this.#client;
     const from = clock.now();
     const contentJson = encodeContent(content);
@@ -118,7 +125,7 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    *
    * @throws {HopwireError} `invalid_format` for content without JSON; `too_large`
    */
-  signal(content: unknown, { traceparent, trace }: TraceOptions = {}): boolean {
+  signal(content: SignalContent, { traceparent, trace }: TraceOptions = {}): boolean {
     return this.#session.sendSignal(encodeContent(content), { traceparent, trace });
   }
 
@@ -142,19 +149,23 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
 
   /**
    * Iterates the stored messages: newest first, or with `after` oldest first. Requests one page at a
-   * time, when the page before it has been read.
+   * time, when the page before it has been read. Messages that do not match the schema are left out;
+   * the room emits `invalid` for each.
    *
    * @throws {HopwireError} `left` or `closed`; `forbidden` and other codes of the server
    */
-  async *history(options: HistoryOptions = {}): AsyncGenerator<Message, void, void> {
-    yield* readHistory(this.name, options, (frame, more) => {
+  async *history(options: HistoryOptions = {}): AsyncGenerator<Message<Content>, void, void> {
+    const stored = readHistory(this.name, options, (frame, more) => {
       this.#throwIfEnded();
       return this.#client.request(frame, more);
     });
+    for await (const message of stored) {
+      if (this.#session.validate(message)) yield message as Message<Content>;
+    }
   }
 
   /** Iterates the messages that arrive from now on, as {@link Room.messages} without options. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message<Content>> {
     return this.messages();
   }
 
@@ -164,8 +175,10 @@ export class Room extends Emitter<RoomEvents> implements AsyncIterable<Message> 
    *
    * @throws {HopwireError} `too_slow` if 1,000 messages wait to be read
    */
-  messages({ signal }: { signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
-    return iterateMessages(this, signal);
+  messages(
+    { signal }: { signal?: PlatformAbortSignal } = {},
+  ): AsyncIterableIterator<Message<Content>> {
+    return iterateMessages<Content>(this, signal);
   }
 
   /** Leaves the room. Messages without acknowledgement are rejected with `left`. */

@@ -14,6 +14,8 @@ import { OwnPresence } from "./own_presence.ts";
 import type { EmitRoomEvent, RoomClient } from "./room_client.ts";
 import { RoomPosition } from "./room_position.ts";
 import { Roster } from "./roster.ts";
+import { type Schema, validated } from "./schema.ts";
+import type { Message, Signal } from "./types.ts";
 
 /**
  * How long a replay may take before the room sends again, milliseconds. Until then its queued messages
@@ -46,7 +48,7 @@ export class RoomSession {
   emit: EmitRoomEvent = () => {};
 
   readonly #client: RoomClient;
-  readonly #trace: boolean | undefined;
+  readonly #options: JoinOptions;
   /** Tells this room's answers from those for an earlier room object of the same name. */
   readonly #subscribeId = `${SUBSCRIBE_ID_PREFIX}${subscribeIds++}`;
   #resolveJoined!: () => void;
@@ -65,7 +67,7 @@ export class RoomSession {
   constructor(name: string, options: JoinOptions, client: RoomClient) {
     this.name = name;
     this.#client = client;
-    this.#trace = options.trace;
+    this.#options = options;
     this.position = new RoomPosition(options.since);
     this.ownPresence = new OwnPresence(
       name,
@@ -161,7 +163,9 @@ export class RoomSession {
         return this.#handleMessage(frame);
       case "room-signal": {
         const { room, userId, username, content } = frame;
-        return this.#emit("signal", { room, userId, username, content });
+        const signal = { room, userId, username, content };
+        if (this.#check(this.#options.signalSchema, signal)) this.#emit("signal", signal);
+        return;
       }
       case "message-erased":
         return this.#emit("erased", { seq: frame.seq });
@@ -174,6 +178,21 @@ export class RoomSession {
     }
   }
 
+  /** Whether a message matches the schema; if not, the room emits `invalid`. */
+  validate(message: Message): boolean {
+    return message.erased || this.#check(this.#options.schema, message);
+  }
+
+  #check(schema: Schema<unknown> | undefined, received: Message | Signal): boolean {
+    try {
+      received.content = validated(schema, received.content);
+      return true;
+    } catch (error) {
+      this.#emit("invalid", { received, error: error as HopwireError });
+      return false;
+    }
+  }
+
   #subscribe(): void {
     if (this.state === "left" || !this.#client.isConnected()) return;
     this.#wasRequested = true;
@@ -182,7 +201,13 @@ export class RoomSession {
     const since = this.position.last ?? undefined;
     // A repair leaves the state alone: another connection of the user may have changed it.
     const presence = this.#isSubscribed ? undefined : this.ownPresence.forSubscription();
-    const frame = { type: "subscribe", room: this.name, since, presence, trace: this.#trace };
+    const frame = {
+      type: "subscribe",
+      room: this.name,
+      since,
+      presence,
+      trace: this.#options.trace,
+    };
     this.#client.send({ ...frame, id: this.#subscribeId });
   }
 
@@ -230,7 +255,8 @@ export class RoomSession {
       this.#client.flush();
     }
     const from = this.#client.clock.now();
-    this.#emit("message", decodeMessage(frame));
+    const message = decodeMessage(frame);
+    if (this.validate(message)) this.#emit("message", message);
     this.#client.measure?.("client.receive", from, this.name, frame.traceparent);
   }
 

@@ -17,8 +17,11 @@
  * assert.equal(serverUrl("wss://chat.example/base/ws?x=1").href, "https://chat.example/base/");
  * ```
  */
-export function serverUrl(url: string | URL): URL {
-  const base = new URL(url, (globalThis as { location?: { href?: string } }).location?.href);
+export function serverUrl(url: string | { readonly href: string }): URL {
+  const base = new URL(
+    String(url),
+    (globalThis as { location?: { href?: string } }).location?.href,
+  );
   base.protocol = base.protocol.replace(/^ws/, "http");
   base.pathname = base.pathname.replace(/\/(ws)?$/, "") + "/";
   base.search = base.hash = "";

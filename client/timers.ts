@@ -1,9 +1,16 @@
 /**
- * Named timers on one clock.
+ * The platform's clock, and named timers on any clock.
  *
  * @module
  */
 import type { Clock } from "./options.ts";
+
+/** The platform's clock. */
+export const SYSTEM_CLOCK: Clock = {
+  now: () => performance.now(),
+  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clearTimeout: (timer) => clearTimeout(timer as number),
+};
 
 /** Timers by name. All of them can be cancelled at once. */
 export class Timers {

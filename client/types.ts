@@ -3,9 +3,10 @@
  *
  * @module
  */
+import type { HopwireError } from "./errors.ts";
 
-/** A message of a room. */
-export interface Message {
+/** What every message has, whatever its content. */
+export interface MessageInfo {
   /** The room's name. */
   room: string;
   /** The message's number in its room. It rises with every message; 0 in a room that stores none. */
@@ -18,18 +19,23 @@ export interface Message {
   userId: string;
   /** The sender's display name, from its token. */
   username: string;
-  /** The value that the sender passed. The server checks only that it is JSON of at most 32 KiB. */
-  content: unknown;
   /** When the server received it, by the server's clock; milliseconds since 1970. */
   timestamp: number;
-  /** True if the message was erased: then `content` is null and the sender is unknown. */
-  erased?: true | undefined;
   /** The message's trace context, if it is recorded and the room was joined with `trace`. */
   traceparent?: string | undefined;
 }
 
+/**
+ * A message of a room. `content` is the value that the sender passed, of which the server checks only
+ * that it is JSON of at most 32 KiB. `erased` is true if the message was erased: then `content` is null
+ * and the sender is unknown.
+ */
+export type Message<Content = unknown> =
+  & MessageInfo
+  & ({ content: Content; erased?: undefined } | { content: null; erased: true });
+
 /** A transient event in a room, such as typing or a cursor position. The server does not store it. */
-export interface Signal {
+export interface Signal<Content = unknown> {
   /** The room's name. */
   room: string;
   /** The sender's user id, from its token. */
@@ -37,7 +43,15 @@ export interface Signal {
   /** The sender's display name, from its token. */
   username: string;
   /** The value that the sender passed. The server checks only that it is JSON of at most 32 KiB. */
-  content: unknown;
+  content: Content;
+}
+
+/** A message or a signal whose content does not match the schema of its room. */
+export interface InvalidContent {
+  /** The message or the signal as it arrived. */
+  received: Message | Signal;
+  /** What is wrong with it. The code is `invalid_content`. */
+  error: HopwireError;
 }
 
 /** A user's state in a room: a small JSON object, such as `{ status: "away" }`. */

@@ -1,6 +1,6 @@
 /**
- * The runtimes that the client must support, installed from npm into their own folder: Node 22,
- * Bun, and the `ws` package that Node 20 needs.
+ * What the client's tests need from npm, in a folder of its own: the runtimes Node 22 and Bun, the
+ * package `ws` for Node 20, and the compiler and types that an application has.
  *
  * @module
  */
@@ -14,7 +14,12 @@ const PACKAGES: [name: string, version: string, file: string][] = [
   ["node", "22.23.3", "node_modules/node/bin/node"],
   ["bun", "1.4.5", "node_modules/bun/bin/bun.exe"],
   ["ws", "8.23.0", "node_modules/ws/package.json"],
+  ["typescript", "5.9.3", "node_modules/typescript/bin/tsc"],
+  ["@types/node", "22.20.5", "node_modules/@types/node/package.json"],
 ];
+
+/** Those of {@link PACKAGES} that run programs. */
+const RUNTIMES = ["node", "bun"];
 
 /** A runtime, and how it runs a file. */
 export interface Runtime {
@@ -56,7 +61,7 @@ export async function installRuntimes(say: (line: string) => void): Promise<bool
 export async function findRuntimes(): Promise<Runtime[]> {
   const found = [{ name: "deno", command: Deno.execPath(), args: ["run", "-A"] }];
   for (const [name, version, file] of PACKAGES) {
-    if (name === "ws" || !await exists(`${FOLDER}/${file}`)) continue;
+    if (!RUNTIMES.includes(name) || !await exists(`${FOLDER}/${file}`)) continue;
     found.push({ name: `${name} ${version}`, command: `${FOLDER}/${file}`, args: [] });
   }
   const node = await findOnPath("node");
@@ -64,6 +69,12 @@ export async function findRuntimes(): Promise<Runtime[]> {
     found.push({ name: "node of this machine", command: node, args: [] });
   }
   return found;
+}
+
+/** Whether everything of {@link installRuntimes} is there. */
+export async function areRuntimesInstalled(): Promise<boolean> {
+  const found = await Promise.all(PACKAGES.map(([, , file]) => exists(`${FOLDER}/${file}`)));
+  return found.every(Boolean);
 }
 
 /** The folder for the files that the runtimes' tests run. */

@@ -3,6 +3,7 @@
  * here each is type-checked and run as it stands, with only its addresses changed.
  */
 import assert from "node:assert/strict";
+import { connect } from "@nats-io/transport-node";
 import { inboxPrefix, namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
 import { startOtlpReceiver } from "../harness/otlp.ts";
@@ -76,9 +77,45 @@ Deno.test("README.md: both clients talk to a running system", () =>
     await socket.line("room-message", PROGRAM_MS);
   }));
 
+Deno.test("client/README.md: a typed room and a typed call", () =>
+  withSystem(async (system, folder, authPort) => {
+    const [, program] = await programs("client/README.md");
+    const own = program!
+      .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
+      .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`);
+    const bus = await connect({ servers: system.nats.url });
+    try {
+      bus.subscribe("call.dice.roll", { callback: (_, message) => void message.respond("4") });
+      const eve = await system.client({ user: "eve" });
+      eve.send({ type: "subscribe", room: "lobby" });
+      await eve.take("subscribed");
+      await save(`${folder}/typed.ts`, own, "client/README.md");
+      await using client = startProcess(Deno.execPath(), [...RUN, `${folder}/typed.ts`], {
+        cwd: ROOT,
+      });
+      const { username } = await eve.take("room-message", () => true, PROGRAM_MS);
+      assert.equal(username, "Ada");
+      await client.line("the dice shows 4", PROGRAM_MS);
+      assert.equal((await client.status(PROGRAM_MS)).code, 0, client.output.join("\n"));
+      assert.ok(client.output.includes("HELLO"), client.output.join("\n"));
+      // What the comment says does not compile.
+      await save(
+        `${folder}/wrong.ts`,
+        own.replace('room.send({ text: "hello" })', 'room.send("hello")'),
+        "client/README.md",
+      );
+      await using wrong = startProcess(Deno.execPath(), [...RUN, `${folder}/wrong.ts`], {
+        cwd: ROOT,
+      });
+      await wrong.line("TS2345", PROGRAM_MS);
+    } finally {
+      await bus.close();
+    }
+  }));
+
 Deno.test("client/README.md: a client follows one message", () =>
   withSystem(async (system, folder, authPort) => {
-    const [, program, ...others] = await programs("client/README.md");
+    const [, , program, ...others] = await programs("client/README.md");
     assert.ok(program && others.length === 0, "a program was added that nothing runs");
     const own = program
       .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)

@@ -1,10 +1,11 @@
 /** Rooms as an application uses them: messages, members, signals, events, history, calls, errors. */
 import assert from "node:assert/strict";
-import type { HopwireError } from "../../../client/mod.ts";
+import type { HopwireError, Room, Schema } from "../../../client/mod.ts";
 import { countListeners } from "../../../client/test_listeners.ts";
 import {
   collectMessages,
   connect,
+  contents,
   control,
   gateways,
   newRoomName,
@@ -138,6 +139,43 @@ export const ROOM_TESTS: Record<string, () => Promise<void>> = {
     await within("the room to be joined", cursor.joined);
     assert.equal((await cursor.send([1, 2])).seq, 0);
     await until("the message", () => messages.length === 1);
+  },
+
+  async "a typed room delivers valid contents alone, live, iterated and from history"() {
+    const name = newRoomName();
+    const other = connect("bob").join(name);
+    const schema: Schema<number> = {
+      "~standard": {
+        version: 1,
+        vendor: "suite",
+        validate: (value) =>
+          typeof value === "number"
+            ? { value: value + 1_000 }
+            : { issues: [{ message: "no number", path: ["here", { key: 0 }] }] },
+      },
+    };
+    const ann = connect("ann");
+    const room = ann.join(name, { schema });
+    const problems: string[] = [];
+    room.on("invalid", ({ received, error }) => {
+      problems.push(`${JSON.stringify(received.content)} ${error.code} ${error.message}`);
+    });
+    const messages = collectMessages(room as Room);
+    await within("the room to be joined", room.joined);
+    const iterated = within("an iterated message", room.messages().next());
+    for (const content of ["one", 2, null, 3]) await other.send(content);
+    await until("the valid messages", () => messages.length === 2);
+    assert.deepEqual(contents(messages), [1_002, 1_003]);
+    assert.equal((await iterated).value?.content, 1_002);
+    const history: unknown[] = [];
+    for await (const { content } of room.history({ after: 0 })) history.push(content);
+    assert.deepEqual(history, [1_002, 1_003]);
+    const invalid = [
+      '"one" invalid_content here: 0: no number',
+      "null invalid_content here: 0: no number",
+    ];
+    assert.deepEqual(problems, [...invalid, ...invalid], "once live and once from history");
+    await rejectsWith(ann.call("dice.roll", { sides: 6 }, { schema }), "invalid_content");
   },
 
   async "abort signals end what they were passed to, and keep no listeners"() {
