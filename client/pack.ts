@@ -1,7 +1,7 @@
 /**
  * `deno task pack` builds the client as an npm package, `.data/client/hopwire-client-<version>.tgz`:
  * one JavaScript file for every runtime, a second one with the fallback transports, which is loaded
- * when it is needed, and type declarations. Prints the size, and fails if the
+ * when it is needed, the hooks for React, and type declarations. Prints the size, and fails if the
  * first file is too large.
  *
  * @module
@@ -10,7 +10,7 @@ import { VERSION } from "../services/contract/micro.ts";
 import { writeDeclarations } from "./pack/declarations.ts";
 import { packageDocument } from "./pack/documents.ts";
 
-/** Largest size after gzip, bytes, of the JavaScript that every page loads: all but the fallback. */
+/** Largest size after gzip, bytes, of the JavaScript that every page loads: all but fallback and React. */
 export const MAX_GZIP_BYTES = 10 * 1_024;
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -24,6 +24,7 @@ const DOCUMENTS: Record<string, string> = {
 /** The modules that applications import: their source and where the package exports them. */
 const ENTRIES = [
   { source: "mod.ts", name: "hopwire", path: "." },
+  { source: "react/mod.ts", name: "react", path: "./react" },
 ];
 
 /** A package that was built. */
@@ -92,14 +93,16 @@ function manifest(): object {
     exports: Object.fromEntries(exported),
     types: "./types/mod.d.ts",
     files: ["*.js", "types", ...Object.values(DOCUMENTS)],
+    peerDependencies: { react: ">=19" },
+    peerDependenciesMeta: { react: { optional: true } },
   };
 }
 
-/** Bundles a module with everything that it imports to `<name>.js`. */
+/** Bundles a module with everything that it imports, except React, to `<name>.js`. */
 async function bundle(source: string, name: string, folder: string): Promise<void> {
   const temporary = await Deno.makeTempDir({ prefix: "hopwire-pack-" });
   try {
-    const flags = ["--platform", "browser", "--minify", "--code-splitting"];
+    const flags = ["--platform", "browser", "--minify", "--code-splitting", "--external", "react"];
     const args = ["bundle", "-q", ...flags, "--outdir", temporary, `${ROOT}client/${source}`];
     await run(Deno.execPath(), args, ROOT);
     for await (const file of Deno.readDir(temporary)) {

@@ -147,9 +147,9 @@ Deno.test(`no source file has more than ${MAX_LINES} lines`, async () => {
 Deno.test("the client needs nothing: of the services it takes the contract's types alone", async () => {
   for (const { from, specifier } of await importsOf("client")) {
     // What builds the package runs in Deno, and the rest is not part of the client.
-    if (/^client\/(pack\.ts|pack\/)/.test(from)) continue;
+    if (/^client\/(pack\.ts|pack\/|react\/|examples\/)/.test(from)) continue;
     if (specifier.startsWith("./")) {
-      assert.doesNotMatch(specifier, /^\.\/pack\b/, from);
+      assert.doesNotMatch(specifier, /^\.\/(pack|react|examples)\b/, from);
       continue;
     }
     assert.equal(specifier, "../services/contract/frames.ts", `${from} imports ${specifier}`);
@@ -158,6 +158,17 @@ Deno.test("the client needs nothing: of the services it takes the contract's typ
       text,
       /^import type \{[^}]*\} from "\.\.\/services\/contract\/frames\.ts";$/m,
       from,
+    );
+  }
+});
+
+Deno.test("the hooks need React alone, and of the client its public types", async () => {
+  for (const { from, specifier } of await importsOf("client/react")) {
+    if (specifier.startsWith("./") || specifier === "react") continue;
+    assert.equal(specifier, "../mod.ts", from);
+    assert.match(
+      await Deno.readTextFile(ROOT + from),
+      /^import type \{[^}]*\} from "\.\.\/mod\.ts";$/m,
     );
   }
 });

@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { ROOT } from "./harness/root.ts";
 
-const MODULES = ["services/contract/mod.ts", "services/kit/mod.ts", "client/mod.ts"];
+const MODULES = [
+  "services/contract/mod.ts",
+  "services/kit/mod.ts",
+  "client/mod.ts",
+  "client/react/mod.ts",
+];
 
 /** Folders with Markdown files whose links are checked. */
 const DOCUMENTS = ["services", "client", "tests"];

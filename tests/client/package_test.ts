@@ -23,6 +23,7 @@ Deno.test("the package is small, has the version of the system, and has no other
     "hopwire.js",
     "http_link-*.js",
     "package.json",
+    "react.js",
     "types",
   ]);
   const manifest = JSON.parse(await Deno.readTextFile(`${packageFolder}/package.json`));
@@ -102,9 +103,24 @@ hop.on("reconnect-failed", (error) => console.log(error instanceof client.Hopwir
   ]);
 });
 
+Deno.test("a fallback whose code cannot be loaded is a failed attempt with a reason", async (t) => {
+  await using application = await createApplication();
+  for (const { name } of Deno.readDirSync(application.packageFolder)) {
+    if (name.startsWith("http_link")) await Deno.remove(`${application.packageFolder}/${name}`);
+  }
+  const program = `import { Hopwire } from "@hopwire/client";
+const options = { token: "t", transports: ["sse"], maxAttempts: 1, storage: null };
+const hop = new Hopwire("ws://127.0.0.1:9", options);
+hop.on("state", ({ state, reason }) => {
+  if (state === "closed") console.log(/http_link/.test(reason) || reason);
+});
+`;
+  await runEverywhere(t, application, program, ["true"]);
+});
+
 Deno.test("a platform without WebSocket is an error that names the options", async (t) => {
   await using application = await createApplication();
-  // As on Node 20. The import of React is not needed for anything but React.
+  // As on Node 20.
   const program = `import { Hopwire, HopwireError } from "@hopwire/client";
 delete globalThis.WebSocket;
 try {

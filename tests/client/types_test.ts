@@ -26,12 +26,34 @@ typed.on("invalid", ({ received, error }) => { void received.content; error.code
 for await (const { content } of typed) content?.text.trim();
 await typed.send({ text: "x" });
 typed.signal(1);
+const both = hop.join<Line>("chat.both", { schema, signalSchema: schema });
+both.on("message", ({ content }) => content?.text.trim());
 const named = hop.join<Line>("chat.named");
 await named.send({ text: "x" });
 const answer = await hop.call("dice.roll", { sides: 6 }, { schema });
 answer.text.trim();
 const rolled = await hop.call<{ sides: number }, { eyes: number }>("dice.roll", { sides: 6 });
 rolled.eyes.toFixed();
+`;
+
+const REACT_PROGRAM = `import { Hopwire, type Schema } from "@hopwire/client";
+import { HopwireProvider, useCall, usePresence, useRoom } from "@hopwire/client/react";
+const hop = new Hopwire("/", { token: "t" });
+declare const schema: Schema<{ text: string }>;
+function Chat() {
+  const { messages, room, send } = useRoom("chat.lobby", { schema, history: 20 });
+  const { members, setPresence } = usePresence(room);
+  const { call, result, isPending } = useCall<{ sides: number }, { eyes: number }>("dice.roll");
+  return (
+    <main onClick={() => setPresence({ here: true })}>
+      {messages.map((one) => <p key={one.seq}>{one.erased ? "(erased)" : one.content.text}</p>)}
+      {members.map(({ userId, username }) => <b key={userId}>{username}</b>)}
+      <button disabled={isPending} onClick={() => call({ sides: 6 })}>{result?.eyes}</button>
+      <button onClick={() => void send({ text: "x" })}>send</button>
+    </main>
+  );
+}
+export const app = <HopwireProvider client={hop}><Chat /></HopwireProvider>;
 `;
 
 /** The kinds of applications: what their compiler knows of the platform. */
@@ -49,19 +71,25 @@ const PUBLIC_NAMES: Record<string, string> = {
     PlatformAbortSignal PlatformFetch PresenceState Room RoomEvents Schema SchemaIssue SchemaResult
     SendOptions Signal State StateEvent TokenSource TraceOptions TransportName UserEvent
     WebSocketLike newTraceparent`,
+  "react/mod.d.ts":
+    `CallState HopwireProvider HopwireProviderProps PresenceView RoomSnapshot RoomView
+    UseRoomOptions useCall useHopwire usePresence useRoom`,
 };
 
 Deno.test({
   name: "the package's types compile under tsc --strict, with and without the DOM",
   ignore,
   async fn(t) {
-    await using application = await createApplication(["@types/node"]);
+    await using application = await createApplication(["@types/node", "@types/react", "csstype"]);
     for (const [name, platform] of Object.entries(PLATFORMS)) {
       await t.step(name, async () => {
         assert.equal(await compile(application, { "main.ts": PROGRAM }, platform), "");
       });
     }
     const page = PLATFORMS["a page"]!;
+    await t.step("React", async () => {
+      assert.equal(await compile(application, { "main.tsx": REACT_PROGRAM }, page), "");
+    });
     await t.step("wrong code is rejected", async () => {
       const changes: [from: string, to: string, error: RegExp][] = [
         ["before: 3", 'before: "3"', /TS2322/],

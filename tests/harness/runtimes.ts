@@ -1,6 +1,6 @@
 /**
  * What the client's tests need from npm, in a folder of its own: the runtimes Node 22 and Bun, the
- * package `ws` for Node 20, and the compiler and types that an application has.
+ * package `ws` for Node 20, and the compiler, types and React that an application has.
  *
  * @module
  */
@@ -16,6 +16,10 @@ const PACKAGES: [name: string, version: string, file: string][] = [
   ["ws", "8.23.0", "node_modules/ws/package.json"],
   ["typescript", "5.9.3", "node_modules/typescript/bin/tsc"],
   ["@types/node", "22.20.5", "node_modules/@types/node/package.json"],
+  ["react", "19.3.1", "node_modules/react/package.json"],
+  ["react-dom", "19.3.1", "node_modules/react-dom/package.json"],
+  ["@types/react", "19.3.0", "node_modules/@types/react/package.json"],
+  ["@types/react-dom", "19.3.0", "node_modules/@types/react-dom/package.json"],
 ];
 
 /** Those of {@link PACKAGES} that run programs. */
