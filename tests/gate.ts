@@ -28,6 +28,7 @@ const PAGES = [
   "services/gateway/demo",
   "services/monitor/page",
   "client/react",
+  "client/examples",
   "tests/browser/hooks",
 ];
 
