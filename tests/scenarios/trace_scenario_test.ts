@@ -4,6 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { liveSubject, messageSubject } from "../../services/contract/mod.ts";
 import { type ReceivedSpan, startOtlpReceiver } from "../harness/otlp.ts";
 import { startSystem } from "../harness/system.ts";
+import { telemetryEnvironment } from "../../services/start/telemetry.ts";
 import { until } from "../harness/wait.ts";
 
 Deno.test("one trace covers every hop of a message, with the right parents", async () => {
@@ -169,4 +170,22 @@ Deno.test("TRACE_RATIO determines the share of recorded traces that begin here",
   } finally {
     await bus.close();
   }
+});
+
+Deno.test("a collector that hangs does not keep a service from exiting", async () => {
+  using collector = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  (async () => {
+    for await (const connection of collector) connections.push(connection);
+  })();
+  const endpoint = `http://127.0.0.1:${(collector.addr as Deno.NetAddr).port}`;
+  const env = telemetryEnvironment("rooms", { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, undefined);
+  await using system = await startSystem({ env: { rooms: env } });
+  // Spans are exported after half a second, metrics after five.
+  const interval = Number(env.OTEL_METRIC_EXPORT_INTERVAL);
+  await until("metrics to be exported", () => connections.length >= 2, interval * 3);
+  const { process } = system.rooms[0]!;
+  process.signal("SIGTERM");
+  assert.equal((await process.status(15_000)).code, 0);
+  for (const connection of connections) connection.close();
 });
