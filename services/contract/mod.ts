@@ -19,6 +19,7 @@ export * from "./micro.ts";
 export * from "./namespaces.ts";
 export * from "./presence.ts";
 export * from "./rooms.ts";
+export * from "./screening.ts";
 export * from "./service_rights.ts";
 export * from "./subjects.ts";
 export * from "./telemetry/mod.ts";

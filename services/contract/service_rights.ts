@@ -1,6 +1,6 @@
 /**
- * What a service of one's own may do on the bus: what PROTOCOL.md offers to any service, and what it is
- * given beside that. No I/O.
+ * What a service of one's own may do on the bus: it names what it needs, and its user of NATS may do that
+ * and nothing else. No I/O.
  *
  * @module
  */
@@ -21,54 +21,151 @@ import {
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
+  scheduleStream,
+  scheduleSubject,
+  screenSubject,
   SIGNALS,
   UNSTORED_MESSAGES,
 } from "./subjects.ts";
 
-/** What a service of one's own may do beside what every service may. */
-export const SERVICE_EXTRAS = ["erase", "log", "moderate", "revoke"] as const;
-/** One of {@link SERVICE_EXTRAS}. */
-export type ServiceExtra = typeof SERVICE_EXTRAS[number];
-
 /** How long a service may take to answer a call of a client, seconds; calls wait for 30 s at most. */
 const ANSWER_CALL_S = 35;
 
-/** The rights of a service of one's own: what PROTOCOL.md offers to any service. */
-export function serviceRights(name: string, extras: readonly ServiceExtra[] = []): BusRights {
-  const consumer = `${ROOMS_STREAM}.${name}`;
-  const log = [
-    `${STREAM_API}.INFO.${ROOMS_STREAM}`,
-    `${CONSUMER_API}.CREATE.${consumer}`,
-    `${CONSUMER_API}.CREATE.${consumer}.>`,
-    `${CONSUMER_API}.DURABLE.CREATE.${consumer}`,
-    `${CONSUMER_API}.INFO.${consumer}`,
-    `${CONSUMER_API}.DELETE.${consumer}`,
-    `${CONSUMER_API}.MSG.NEXT.${consumer}`,
-    // No right to `$JS.ACK`: an ack is an answer, and NATS forgets an answered message.
-  ];
-  return {
-    publish: [
-      NATS_TRACES,
-      ROOMS_STREAM_SUBJECT,
-      UNSTORED_MESSAGES,
-      SIGNALS,
-      "user.event.*",
-      RoomsPresence.subject,
-      HistoryRead.subject,
-      ...extras.includes("erase") ? [HistoryErase.subject] : [],
-      ...extras.includes("revoke") ? [...REVOCATION, REVOKED_EVENTS] : [],
-      ...extras.includes("moderate") ? MODERATION : [],
-      ...extras.includes("log") ? log : [],
+/** Something that a service may need, and what it takes on the bus. */
+interface NeedInfo {
+  /** What the service can do with it. */
+  about: string;
+  publish?: (name: string) => readonly string[];
+  subscribe?: (name: string) => readonly string[];
+}
+
+/** The rights that follow from each need of a service. */
+const NEEDS = {
+  calls: {
+    about: "answer calls of clients",
+    subscribe: (name) => [`call.${name}.*`],
+  },
+  listen: {
+    about: "read live messages and signals of all rooms",
+    // Not `room.message`: its messages ask for an ack, which only JetStream may give.
+    subscribe: () => [ROOMS_STREAM_REPUBLISHED, UNSTORED_MESSAGES, SIGNALS],
+  },
+  log: {
+    about: "read the stream of messages with a durable consumer, which has the service's name",
+    publish: (name) => {
+      const consumer = `${ROOMS_STREAM}.${name}`;
+      return [
+        `${STREAM_API}.INFO.${ROOMS_STREAM}`,
+        `${CONSUMER_API}.CREATE.${consumer}`,
+        `${CONSUMER_API}.CREATE.${consumer}.>`,
+        `${CONSUMER_API}.DURABLE.CREATE.${consumer}`,
+        `${CONSUMER_API}.INFO.${consumer}`,
+        `${CONSUMER_API}.DELETE.${consumer}`,
+        `${CONSUMER_API}.MSG.NEXT.${consumer}`,
+        // No right to `$JS.ACK`: an ack is an answer, and NATS forgets an answered message.
+      ];
+    },
+  },
+  post: {
+    about: "publish messages to rooms",
+    publish: () => [ROOMS_STREAM_SUBJECT, UNSTORED_MESSAGES],
+  },
+  signal: {
+    about: "publish signals to rooms",
+    publish: () => [SIGNALS],
+  },
+  events: {
+    about: "send events to users",
+    publish: () => ["user.event.*"],
+  },
+  history: {
+    about: "read pages of history",
+    publish: () => [HistoryRead.subject],
+  },
+  presence: {
+    about: "read who is in a room",
+    publish: () => [RoomsPresence.subject],
+  },
+  screen: {
+    about: "screen messages before they are stored",
+    subscribe: (name) => [screenSubject(name)],
+  },
+  schedule: {
+    about: "run something at intervals, in one instance each time",
+    publish: (name) => [
+      `${STREAM_API}.CREATE.${scheduleStream(name)}`,
+      scheduleSubject(name, "*"),
     ],
+  },
+  moderate: {
+    about: "take users out of rooms",
+    publish: () => MODERATION,
+  },
+  revoke: {
+    about: "revoke tokens",
+    publish: () => [...REVOCATION, REVOKED_EVENTS],
+  },
+  erase: {
+    about: "erase messages",
+    publish: () => [HistoryErase.subject],
+  },
+} as const satisfies Record<string, NeedInfo>;
+
+/** Something that a service may need. */
+export type ServiceNeed = keyof typeof NEEDS;
+
+/** All that a service may need, and what it can then do. */
+export const SERVICE_NEEDS: Readonly<Record<ServiceNeed, string>> = Object.fromEntries(
+  Object.entries(NEEDS).map(([need, { about }]) => [need, about]),
+) as Record<ServiceNeed, string>;
+
+/** Whether `text` is a {@link ServiceNeed}. */
+export function isServiceNeed(text: string): text is ServiceNeed {
+  return Object.hasOwn(NEEDS, text);
+}
+
+/** What a service may do that does not say what it needs. */
+export const USUAL_NEEDS: readonly ServiceNeed[] = [
+  "calls",
+  "listen",
+  "post",
+  "signal",
+  "events",
+  "history",
+  "presence",
+];
+
+/** What such a service may have beside that. */
+export const SERVICE_EXTRAS = ["erase", "log", "moderate", "revoke", "schedule", "screen"] as const;
+/** One of {@link SERVICE_EXTRAS}. */
+export type ServiceExtra = typeof SERVICE_EXTRAS[number];
+
+/**
+ * The rights of a service that needs this, and nothing else. Every service may say who it is.
+ *
+ * @example
+ * ```ts
+ * import { neededRights } from "./service_rights.ts";
+ * import assert from "node:assert/strict";
+ * const { publish, subscribe } = neededRights("dice", ["calls"]);
+ * assert.ok(subscribe.includes("call.dice.*"));
+ * assert.ok(!publish.includes("room.message.>"));
+ * ```
+ */
+export function neededRights(name: string, needs: readonly ServiceNeed[]): BusRights {
+  const infos: NeedInfo[] = [...new Set(needs)].map((need) => NEEDS[need]);
+  return {
+    publish: [NATS_TRACES, ...infos.flatMap(({ publish }) => publish?.(name) ?? [])],
     subscribe: [
-      `call.${name}.*`,
-      // Not `room.message`: its messages ask for an ack, which only JetStream may give.
-      ROOMS_STREAM_REPUBLISHED,
-      UNSTORED_MESSAGES,
-      SIGNALS,
+      ...infos.flatMap(({ subscribe }) => subscribe?.(name) ?? []),
       ...microSubjects(name),
       inboxes(name),
     ],
     answersWithin: ANSWER_CALL_S,
   };
+}
+
+/** The rights of a service that does not say what it needs: what PROTOCOL.md offers to any service. */
+export function serviceRights(name: string, extras: readonly ServiceExtra[] = []): BusRights {
+  return neededRights(name, [...USUAL_NEEDS, ...extras]);
 }

@@ -117,6 +117,21 @@ export function callSubject(service: string, method: string): string {
   return `call.${service}.${method}`;
 }
 
+/** The subject on which a service screens messages before they are stored. */
+export function screenSubject(service: string): string {
+  return `screen.${service}`;
+}
+
+/** The stream with which the instances of a service agree on who runs a tick of a schedule. */
+export function scheduleStream(service: string): string {
+  return `SCHEDULE_${service}`;
+}
+
+/** The subject of the ticks of one schedule of a service. */
+export function scheduleSubject(service: string, schedule: string): string {
+  return `schedule.${service}.${schedule}`;
+}
+
 /**
  * Extracts the room from a `room.message`, `room.live`, `room.unstored` or `room.signal` subject.
  *

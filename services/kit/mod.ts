@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./app/mod.ts";
 export * from "./base_config.ts";
 export * from "./batcher.ts";
 export * from "./bus.ts";

@@ -10,10 +10,14 @@ import {
   BUS_RIGHTS,
   BUS_USERS,
   type BusRights,
+  isServiceNeed,
   NATS_TRACES,
+  neededRights,
   SERVICE_EXTRAS,
   SERVICE_NAME,
+  SERVICE_NEEDS,
   type ServiceExtra,
+  type ServiceNeed,
   serviceRights,
 } from "../contract/mod.ts";
 import { nkeys } from "@nats-io/transport-node";
@@ -38,16 +42,23 @@ export interface NatsAccount extends NatsUser {
 }
 
 /**
- * Returns the users of Hopwire's services and of services of one's own, each given as `name`, or as
- * `name+extra+...` with one of {@link SERVICE_EXTRAS}.
+ * Returns the users of Hopwire's services and of services of one's own, each given as `name`, as
+ * `name+extra+...` with some of {@link SERVICE_EXTRAS}, or as `name=need+...` with exactly what it needs.
+ * `declared` are services that are known already.
  *
- * @throws {ConfigError} for a name that is invalid or in use, and for an unknown extra; the message
- * starts with `variable`
+ * @throws {ConfigError} for a name that is invalid or in use, and for an unknown extra or need; the
+ * message starts with `variable`
  */
-export function natsUsers(services: readonly string[], variable = "NATS_SERVICES"): NatsUser[] {
+export function natsUsers(
+  services: readonly string[],
+  variable = "NATS_SERVICES",
+  declared: readonly { name: string; needs: readonly ServiceNeed[] }[] = [],
+): NatsUser[] {
   const users: NatsUser[] = BUS_USERS.map((name) => ({ name, rights: BUS_RIGHTS[name] }));
+  for (const { name, needs } of declared) users.push({ name, rights: neededRights(name, needs) });
   for (const service of services) {
-    const [name, ...extras] = service.split("+") as [string, ...string[]];
+    const [first, exact] = service.split("=", 2) as [string, string?];
+    const [name, ...extras] = first.split("+") as [string, ...string[]];
     if (!SERVICE_NAME.test(name)) {
       throw new ConfigError(
         `${variable}: expected names of a-z 0-9 _ - (got ${JSON.stringify(name)})`,
@@ -61,9 +72,24 @@ export function natsUsers(services: readonly string[], variable = "NATS_SERVICES
       const known = SERVICE_EXTRAS.join(", ");
       throw new ConfigError(`${variable}: ${name} may have ${known}; not ${JSON.stringify(extra)}`);
     }
-    users.push({ name, rights: serviceRights(name, extras as ServiceExtra[]) });
+    const rights = exact === undefined
+      ? serviceRights(name, extras as ServiceExtra[])
+      : neededRights(name, [
+        ...needsOf(exact, `${variable}: ${name}`),
+        ...extras as ServiceExtra[],
+      ]);
+    users.push({ name, rights });
   }
   return users;
+}
+
+/** Parses the needs of a service, as they are written in a variable. */
+function needsOf(text: string, what: string): ServiceNeed[] {
+  return text.split("+").filter(Boolean).map((need) => {
+    if (isServiceNeed(need)) return need;
+    const known = Object.keys(SERVICE_NEEDS).join(", ");
+    throw new ConfigError(`${what} may need ${known}; not ${JSON.stringify(need)}`);
+  });
 }
 
 /** Returns the user with a key; with a new one unless a seed is given. */
