@@ -28,8 +28,8 @@ export const START_CONFIG = z.object({
       "The port of the nats-server that the command starts. With 0 it takes a free port.",
   }),
   NATS_SERVICES: list().default([]).meta({
-    description:
-      "Services of your own that get a user on that nats-server, as `name` or `name+log+revoke`. " +
+    description: "Services of your own that get a user on that nats-server, beside those with a " +
+      "`declaration.ts`: as `name`, `name+log+revoke`, or `name=calls+post` with what it needs alone. " +
       "`DATA_DIR/services/<name>.env` has the variables with which such a service connects.",
     range: "comma-separated names",
   }),

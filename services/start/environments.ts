@@ -52,23 +52,6 @@ export function environmentsOf(
       ...config.MONITOR ? { DEMO_MONITOR_URL: `http://127.0.0.1:${ports.monitor}/` } : {},
     },
   };
-  /**
-   * How a service connects to NATS: as its own user of our server, or as the user says. Children
-   * inherit our variables, and an empty one counts as unset.
-   */
-  const natsOf = (service: ServiceName): Environment => {
-    const names = Object.keys(NATS_CONFIG);
-    if (natsUsers === undefined) {
-      const theirs = names.filter((name) => given[name]);
-      return Object.fromEntries(
-        theirs.map((name) => [name, given[name]!.replaceAll("{service}", service)]),
-      );
-    }
-    return {
-      ...Object.fromEntries(names.map((name) => [name, ""])),
-      NATS_NKEY_FILE: seedFile(natsUsers, service),
-    };
-  };
   const environmentOf = (service: ServiceName): Environment => ({
     LOG_FORMAT: "text",
     ...defaults[service],
@@ -76,7 +59,7 @@ export function environmentsOf(
       variablesOf(service).filter((name) => given[name] && !(name in NATS_CONFIG))
         .map((name) => [name, given[name]!]),
     ),
-    ...natsOf(service),
+    ...natsEnvironment(service, given, natsUsers),
     ...telemetryEnvironment(service, given, config.MONITOR ? ports.monitor : undefined),
     NATS_URL: natsUrl,
     // The others have no users there: auth's only route issues development tokens.
@@ -89,6 +72,28 @@ export function environmentsOf(
     persistence: environmentOf("persistence"),
     rooms: environmentOf("rooms"),
     gateway: environmentOf("gateway"),
+  };
+}
+
+/**
+ * How a service connects to NATS: as its own user of our server, or as the user says. Children inherit our
+ * variables, and an empty one counts as unset.
+ */
+export function natsEnvironment(
+  service: string,
+  given: Environment,
+  natsUsers: string | undefined,
+): Environment {
+  const names = Object.keys(NATS_CONFIG);
+  if (natsUsers === undefined) {
+    const theirs = names.filter((name) => given[name]);
+    return Object.fromEntries(
+      theirs.map((name) => [name, given[name]!.replaceAll("{service}", service)]),
+    );
+  }
+  return {
+    ...Object.fromEntries(names.map((name) => [name, ""])),
+    NATS_NKEY_FILE: seedFile(natsUsers, service),
   };
 }
 

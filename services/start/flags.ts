@@ -55,11 +55,10 @@ export function flagsOf(service: ServiceName, env: Record<string, string | undef
 
 /** The addresses that a service listens on and connects to, in the form of `--allow-net`. */
 function hostsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
-  const nats = (env.NATS_URL ?? "nats://127.0.0.1:4222").split(",").map((part) => {
-    const url = natsUrl(part.trim());
-    return url === null ? null : `${url.hostname}:${url.port || 4222}`;
-  });
-  const hosts = [`${env.HOST ?? "127.0.0.1"}${env.PORT ? `:${env.PORT}` : ""}`, ...nats];
+  const hosts: (string | null)[] = [
+    `${env.HOST ?? "127.0.0.1"}${env.PORT ? `:${env.PORT}` : ""}`,
+    ...natsHosts(env),
+  ];
   if (service === "gateway" && env.TLS_REDIRECT_PORT) {
     hosts.push(`${env.HOST ?? "127.0.0.1"}:${env.TLS_REDIRECT_PORT}`);
   }
@@ -67,6 +66,14 @@ function hostsOf(service: ServiceName, env: Record<string, string | undefined>):
   if (service === "persistence") hosts.push(hostOfUrl(env.DATABASE_URL, "5432"));
   if (service === "monitor") hosts.push(hostOfUrl(env.MONITOR_FORWARD_URL));
   return hosts.filter((host) => host !== null);
+}
+
+/** The addresses of the NATS servers. */
+export function natsHosts(env: Record<string, string | undefined>): string[] {
+  return (env.NATS_URL ?? "nats://127.0.0.1:4222").split(",").flatMap((part) => {
+    const url = natsUrl(part.trim());
+    return url === null ? [] : [`${url.hostname}:${url.port || 4222}`];
+  });
 }
 
 function hostOfUrl(text: string | undefined, port?: string): string | null {

@@ -202,7 +202,11 @@ Deno.test("services are declared by a name and what they may do beside the usual
     [["Dice"], /^NATS_SERVICES: expected names of a-z 0-9 _ - \(got "Dice"\)$/],
     [["di.ce"], /^NATS_SERVICES: expected names/],
     [["*"], /^NATS_SERVICES: expected names/],
-    [["dice+admin"], /^NATS_SERVICES: dice may have erase, log, moderate, revoke; not "admin"$/],
+    [
+      ["dice+admin"],
+      /^NATS_SERVICES: dice may have erase, log, moderate, revoke, schedule, screen; not "admin"$/,
+    ],
+    [["dice=calls+admin"], /^NATS_SERVICES: dice may need calls, listen, .*; not "admin"$/],
   ];
   for (const [services, message] of cases) {
     assert.throws(() => natsUsers(services), { name: "ConfigError", message });

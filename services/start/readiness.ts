@@ -14,15 +14,16 @@ const POLL_MS = 50;
 /**
  * Waits until `/readyz` of a service answers 200 `answers` times in a row.
  *
- * @throws {Error} when the service takes too long, or when `stopping` turns true
+ * @throws {Error} when the service takes longer than `ms` milliseconds, or when `stopping` turns true
  */
 export async function waitUntilReady(
   name: string,
   url: string,
   answers: number,
   stopping: () => boolean,
+  ms: number = READY_MS,
 ): Promise<void> {
-  const end = performance.now() + READY_MS;
+  const end = performance.now() + ms;
   let last = "it does not answer";
   let left = answers;
   for (;;) {
@@ -39,7 +40,7 @@ export async function waitUntilReady(
       // It does not listen yet.
     }
     if (performance.now() > end) {
-      throw new Error(`${name} is not ready after ${READY_MS / 1_000} s: ${last}`);
+      throw new Error(`${name} is not ready after ${ms / 1_000} s: ${last}`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -171,7 +171,7 @@ async function markedProcesses(folder: string): Promise<number[]> {
 async function isHopwire(pid: number): Promise<boolean> {
   try {
     const line = (await Deno.readTextFile(`/proc/${pid}/cmdline`)).replaceAll("\0", " ");
-    return /services\/[a-z]+\/main\.ts/.test(line) || /nats-server.*nats\.conf/.test(line);
+    return /services\/[a-z0-9_-]+\/main\.ts/.test(line) || /nats-server.*nats\.conf/.test(line);
   } catch {
     return false;
   }

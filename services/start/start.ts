@@ -6,7 +6,7 @@
  */
 import * as z from "zod";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
-import { ConfigError, errorText, natsUrl, readConfig } from "../kit/mod.ts";
+import { ConfigError, type Declaration, errorText, natsUrl, readConfig } from "../kit/mod.ts";
 import { buildPages, fetchPackages } from "./build.ts";
 import { type Child, type ChildOptions, keepRunning } from "./child.ts";
 import { START_CONFIG } from "./config.ts";
@@ -20,6 +20,8 @@ import { flagsOf, type ServiceName, SERVICES } from "./flags.ts";
 import { logNatsLine } from "./nats_log.ts";
 import { findNatsServer, prepareNats } from "./nats_server.ts";
 import { type NatsAccount, natsAccounts, natsUsers } from "./nats_users.ts";
+import { ownServices } from "./own/own_services.ts";
+import { checkOwn, environmentOfOwn, flagsOfOwn } from "./own/run_own.ts";
 import { createOutputLogger, OWN_NAME, printFrom } from "./output.ts";
 import { freePort, reachableHost, requireFreePort } from "./ports.ts";
 import { keepNewFilesPrivate, makeDataFolder } from "./private_files.ts";
@@ -34,6 +36,9 @@ import { unknownVariables } from "./unknown_variables.ts";
  * its window.
  */
 const GRACE_MS = 14_000;
+
+/** How long the start command waits for services of one's own, milliseconds. Then it goes on without. */
+const OWN_READY_MS = 15_000;
 
 /**
  * Gateways on one port answer health checks in turn. This many answers in a row, for each gateway,
@@ -65,14 +70,18 @@ class System {
 
   async start(): Promise<void> {
     const given = Deno.env.toObject();
-    const [unknown] = unknownVariables(Object.keys(given));
+    const own = await ownServices();
+    const ownVariables = new Set(own.flatMap(({ config }) => Object.keys(config)));
+    const [unknown] = unknownVariables(
+      Object.keys(given).filter((name) => !ownVariables.has(name)),
+    );
     if (unknown !== undefined) throw new ConfigError(unknown);
     const config = readConfig(START_CONFIG);
     const { DATA_DIR: folder, HOST, PORT, AUTH_PORT } = config;
     const host = reachableHost(HOST);
     const secure = given.TLS_CERT_FILE ? "s" : "";
     const url = `http${secure}://${host}:${PORT}/`;
-    const users = natsUsers(config.NATS_SERVICES);
+    const users = natsUsers(config.NATS_SERVICES, "NATS_SERVICES", own);
     if (config.NATS_URL !== undefined && config.NATS_SERVICES.length > 0) {
       throw new ConfigError(
         "NATS_SERVICES: the users of NATS_URL are its server's; see deno task nats-users",
@@ -100,6 +109,11 @@ class System {
     const decisions = { natsUrl: natsServers, natsUsers: keys, ports, secret };
     const environments = environmentsOf(config, given, decisions);
     await checkEnvironments(environments);
+    const ownEnvironments = new Map(own.map((declaration) => {
+      const decided = { given, like: environments.rooms, natsUsers: keys, port: freePort() };
+      return [declaration, environmentOfOwn(declaration, decided)];
+    }));
+    for (const [declaration, env] of ownEnvironments) checkOwn(declaration, env);
     const ofGateway = readConfig(z.object(GATEWAY_CONFIG), (name) => environments.gateway[name]);
     this.#drainWindow = ofGateway.DRAIN_WINDOW_MS;
     this.#files = createRunFiles(folder, url);
@@ -112,6 +126,7 @@ class System {
     // Not before: an installation needs the usual mode.
     keepNewFilesPrivate();
     if (binary !== undefined) await this.#startNats(binary, folder, natsPort, accounts);
+    this.#startOwn(ownEnvironments);
     this.#startServices(services, environments, config.GATEWAYS);
     for (const service of services) {
       const answers = service === "gateway" && config.GATEWAYS > 1
@@ -126,6 +141,7 @@ class System {
         () => this.#stopping,
       );
     }
+    await this.#ownReady(ownEnvironments);
     const token = await developmentToken(`http://127.0.0.1:${AUTH_PORT}/token`);
     if (this.#stopping) return;
     const websocket = `ws${secure}://${host}:${PORT}/ws`;
@@ -186,6 +202,32 @@ class System {
         });
       }
     }
+  }
+
+  /** Before the gateways, so that they stop after them: clients may call them to the end. */
+  #startOwn(environments: ReadonlyMap<Declaration, Environment>): void {
+    for (const [declaration, env] of environments) {
+      const { name } = declaration;
+      this.#keepRunning({
+        name,
+        command: Deno.execPath(),
+        args: ["run", ...flagsOfOwn(declaration, env), `services/${name}/main.ts`],
+        env: withInstance(env, name),
+        onLine: (line) => printFrom(name, line),
+      });
+    }
+  }
+
+  /** Waits for services of one's own. One that does not become ready keeps nobody waiting for long. */
+  async #ownReady(environments: ReadonlyMap<Declaration, Environment>): Promise<void> {
+    await Promise.all([...environments].map(async ([{ name }, env]) => {
+      const url = `http://127.0.0.1:${env.PORT}/readyz`;
+      try {
+        await waitUntilReady(name, url, 1, () => this.#stopping, OWN_READY_MS);
+      } catch (error) {
+        if (!this.#stopping) log.warn(errorText(error));
+      }
+    }));
   }
 
   #keepRunning(options: Pick<ChildOptions, "name" | "command" | "args" | "env" | "onLine">): void {

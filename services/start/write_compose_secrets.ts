@@ -8,6 +8,7 @@
 import * as z from "zod";
 import { BUS_USERS } from "../contract/mod.ts";
 import { list, readConfig } from "../kit/mod.ts";
+import { ownServices } from "./own/own_services.ts";
 import { authorizationOf, natsAccounts, natsUsers } from "./nats_users.ts";
 import { keptSecret, readKept, writePrivateFile } from "./private_files.ts";
 
@@ -36,7 +37,7 @@ async function secret(file: string, given: string | undefined): Promise<string> 
 }
 
 const config = readConfig(CONFIG);
-const users = natsUsers(config.NATS_SERVICES);
+const users = natsUsers(config.NATS_SERVICES, "NATS_SERVICES", await ownServices());
 const accounts = await Promise.all(users.map(async (user) => {
   const own = (BUS_USERS as readonly string[]).includes(user.name);
   const folder = `${ROOT}/${own ? user.name : "services"}`;

@@ -14,6 +14,7 @@ import {
   natsAccounts,
   natsUsers,
 } from "./nats_users.ts";
+import { ownServices } from "./own/own_services.ts";
 import { printLine, printUsageError } from "./output.ts";
 import { writePrivateFile } from "./private_files.ts";
 
@@ -31,7 +32,7 @@ try {
   if (folder === undefined || folder.startsWith("-")) {
     throw new ConfigError("expected a folder, and then the names of services of your own");
   }
-  const accounts = await natsAccounts(folder, natsUsers(services, "services"));
+  const accounts = await natsAccounts(folder, natsUsers(services, "services", await ownServices()));
   await writePrivateFile(
     `${folder}/users.conf`,
     traces ? authorizationOf(accounts, { traces }) : defaultAccountOf(accounts),
