@@ -54,14 +54,14 @@ function targetOf({ from, specifier }: Import): string {
   return new URL(specifier, `file:///${from}`).pathname.slice(1);
 }
 
-/** The folders of services/ that run as a service: their `main.ts` calls `runService`. */
+/** The folders of services/ that run as a service: their `main.ts` calls `runService` or `runApp`. */
 async function services(): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}services`)) {
     if (!isDirectory) continue;
     try {
       const text = await Deno.readTextFile(`${ROOT}services/${name}/main.ts`);
-      if (/\brunService\(/.test(text)) found.push(name);
+      if (/\brun(Service|App)\(/.test(text)) found.push(name);
     } catch {
       // Not a process: contract, kit.
     }

@@ -39,8 +39,24 @@ interface NeedInfo {
   subscribe?: (name: string) => readonly string[];
 }
 
+/** Something that a service may need. */
+export type ServiceNeed =
+  | "calls"
+  | "listen"
+  | "log"
+  | "post"
+  | "signal"
+  | "events"
+  | "history"
+  | "presence"
+  | "screen"
+  | "schedule"
+  | "moderate"
+  | "revoke"
+  | "erase";
+
 /** The rights that follow from each need of a service. */
-const NEEDS = {
+const NEEDS: Readonly<Record<ServiceNeed, NeedInfo>> = {
   calls: {
     about: "answer calls of clients",
     subscribe: (name) => [`call.${name}.*`],
@@ -109,10 +125,7 @@ const NEEDS = {
     about: "erase messages",
     publish: () => [HistoryErase.subject],
   },
-} as const satisfies Record<string, NeedInfo>;
-
-/** Something that a service may need. */
-export type ServiceNeed = keyof typeof NEEDS;
+};
 
 /** All that a service may need, and what it can then do. */
 export const SERVICE_NEEDS: Readonly<Record<ServiceNeed, string>> = Object.fromEntries(
@@ -153,7 +166,7 @@ export type ServiceExtra = typeof SERVICE_EXTRAS[number];
  * ```
  */
 export function neededRights(name: string, needs: readonly ServiceNeed[]): BusRights {
-  const infos: NeedInfo[] = [...new Set(needs)].map((need) => NEEDS[need]);
+  const infos = [...new Set(needs)].map((need) => NEEDS[need]);
   return {
     publish: [NATS_TRACES, ...infos.flatMap(({ publish }) => publish?.(name) ?? [])],
     subscribe: [

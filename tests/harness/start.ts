@@ -24,7 +24,16 @@ export interface Started extends AsyncDisposable {
 
 /** Starts the start command. */
 export function launch(env: Record<string, string>, ...args: string[]): ChildProcess {
-  return startProcess(Deno.execPath(), ["task", "start", ...args], { env, cwd: ROOT });
+  return launchIn(ROOT, env, ...args);
+}
+
+/** Starts the start command of another copy of the repository. */
+export function launchIn(
+  cwd: string,
+  env: Record<string, string>,
+  ...args: string[]
+): ChildProcess {
+  return startProcess(Deno.execPath(), ["task", "start", ...args], { env, cwd });
 }
 
 /** The level and message of each line that the start command itself logged. */
@@ -36,8 +45,11 @@ export function ownLines({ output }: ChildProcess): string[] {
 export const readRunFile = async (folder: string) =>
   RunFile.parse(JSON.parse(await Deno.readTextFile(`${folder}/run.json`)));
 
-/** Starts the start command on free ports, and waits until the system is ready. */
-export async function startAll(more: Record<string, string> = {}): Promise<Started> {
+/**
+ * Starts the start command on free ports, and waits until the system is ready. `cwd` may be another copy of
+ * the repository.
+ */
+export async function startAll(more: Record<string, string> = {}, cwd = ROOT): Promise<Started> {
   const folder = more.DATA_DIR ?? await Deno.makeTempDir({ prefix: "hopwire-start-" });
   const env = {
     DATA_DIR: folder,
@@ -46,7 +58,7 @@ export async function startAll(more: Record<string, string> = {}): Promise<Start
     MONITOR_PORT: String(freePort()),
     ...more,
   };
-  const process = launch(env);
+  const process = launchIn(cwd, env);
   await until("run.json", async () => {
     if (process.ended !== undefined) throw new Error(process.output.join("\n"));
     return await Deno.stat(`${folder}/run.json`);

@@ -5,7 +5,7 @@
  * @module
  */
 import { SignJWT } from "jose";
-import { reportsTraces } from "../../services/kit/mod.ts";
+import { type Declaration, reportsTraces } from "../../services/kit/mod.ts";
 import { buildPage } from "../../services/start/build.ts";
 import { flagsOf, type ServiceName } from "../../services/start/flags.ts";
 import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
@@ -77,6 +77,8 @@ export interface SystemOptions {
   natsServer?: string;
   /** Services of the test, which get users of NATS: see NATS_SERVICES. */
   natsServices?: string[];
+  /** The declarations of services of one's own, which get users of NATS. */
+  own?: Pick<Declaration, "name" | "needs">[];
 }
 
 /** A running system. Each service has its own user of NATS. */
@@ -178,7 +180,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   if (options.env?.gateway?.DEMO === "true") await buildPage();
   const folder = await Deno.makeTempDir({ prefix: "hopwire-system-" });
   const keys = `${folder}/nats-users`;
-  const accounts = await natsAccounts(keys, natsUsers(options.natsServices ?? []));
+  const accounts = await natsAccounts(
+    keys,
+    natsUsers(options.natsServices ?? [], "natsServices", options.own),
+  );
   const binary = options.natsServer ?? await findNatsServer();
   const traces = reportsTraces(await natsVersion(binary));
   const nats = await startNats({

@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import * as z from "zod";
 import { flagsOf, SERVICES } from "../../services/start/flags.ts";
+import { composeCommand, withComposeEntry } from "../../services/start/own/compose_entry.ts";
+import { newDeclaration } from "../../services/start/own/new_files.ts";
+import { ownServices } from "../../services/start/own/own_services.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
 import { ROOT } from "../harness/root.ts";
 
@@ -27,6 +30,7 @@ const Compose = z.object({
 
 const text = await Deno.readTextFile(`${ROOT}compose.yaml`);
 const { services, networks } = Compose.parse(parse(text, { merge: true }));
+const own = (await ownServices()).map(({ name }) => name);
 
 Deno.test("each service of compose.yaml has the flags of flags.ts and a health check", () => {
   for (const name of SERVICES) {
@@ -50,6 +54,25 @@ Deno.test("each service of compose.yaml has the flags of flags.ts and a health c
   }
 });
 
+Deno.test("each service of one's own has the entry that follows from its declaration", async () => {
+  for (const declaration of await ownServices()) {
+    const entry = services[declaration.name];
+    assert.ok(entry !== undefined, `compose.yaml has no ${declaration.name}`);
+    assert.deepEqual(entry.command, composeCommand(declaration), declaration.name);
+  }
+  const made = { ...newDeclaration("new-one", ["calls"]), hosts: ["api.example.com:443"] };
+  const { services: more } = Compose.parse(parse(withComposeEntry(text, made), { merge: true }));
+  const { command, networks: joined, environment, volumes } = more["new-one"]!;
+  assert.deepEqual(command, composeCommand(made));
+  assert.ok(command!.includes("--allow-net=0.0.0.0:8100,nats:4222,api.example.com:443"));
+  assert.ok(command!.includes("--allow-read=/secrets/services/new-one.nk"));
+  assert.deepEqual(joined, ["bus", "telemetry", "outside"]);
+  assert.equal(environment!.NEW_ONE_MAX_LENGTH, "${NEW_ONE_MAX_LENGTH:-}");
+  assert.deepEqual(volumes, ["secrets-services:/secrets/services:ro"]);
+  assert.deepEqual(Object.keys(more).length, Object.keys(services).length + 1);
+  assert.throws(() => withComposeEntry(text, { ...made, name: "rooms" }), /already is a service/);
+});
+
 Deno.test("gateways share one network, which alone publishes their port", () => {
   const { gateway, edge } = services;
   assert.equal(gateway!.network_mode, "service:edge");
@@ -60,7 +83,8 @@ Deno.test("gateways share one network, which alone publishes their port", () => 
 
 Deno.test("each container reaches what it needs, and what is published is published on loopback", () => {
   const onNetwork = (network: string) =>
-    Object.keys(services).filter((name) => services[name]!.networks?.includes(network)).sort();
+    Object.keys(services)
+      .filter((name) => services[name]!.networks?.includes(network) && !own.includes(name)).sort();
   assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
   assert.deepEqual(onNetwork("bus"), ["auth", "edge", "monitor", "nats", "persistence", "rooms"]);
   assert.deepEqual(services.nats!.networks, ["bus"]);

@@ -2,40 +2,20 @@
 import assert from "node:assert/strict";
 import { startOtlpReceiver } from "../harness/otlp.ts";
 import { startMetricsReceiver } from "../harness/otlp_metrics.ts";
-import { type ChildProcess, freePort, startProcess } from "../harness/process.ts";
-import { ROOT } from "../harness/root.ts";
+import { startOwnService } from "../harness/own_service.ts";
+import type { ChildProcess } from "../harness/process.ts";
 import { startSystem, type System } from "../harness/system.ts";
 import type { TestClient } from "../harness/client.ts";
 import { until } from "../harness/wait.ts";
 import { declaration } from "./kit/parrot_declaration.ts";
 
-/** How long a service may take to be checked and to start, milliseconds. */
-const START_MS = 60_000;
-
 /** Starts an instance of the service of these tests, and waits until it is ready. */
-async function startParrot(system: System, more: Record<string, string> = {}) {
-  const port = freePort();
-  const process = startProcess(
-    Deno.execPath(),
-    ["run", "-A", "--frozen", "tests/scenarios/kit/parrot.ts"],
-    {
-      cwd: ROOT,
-      env: {
-        ...system.natsEnv("parrot"),
-        PORT: String(port),
-        PARROT_FILE: `${system.folder}/parrot.txt`,
-        ...more,
-      },
-    },
-  );
-  await until("the service to be ready", async () => {
-    if (process.ended !== undefined) throw new Error(process.output.join("\n"));
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`);
-    await response.text();
-    return response.ok;
-  }, START_MS);
-  return process;
-}
+const startParrot = (system: System, env: Record<string, string> = {}) =>
+  startOwnService(system, declaration, {
+    main: "tests/scenarios/kit/parrot.ts",
+    env: { PARROT_FILE: `${system.folder}/parrot.txt`, ...env },
+    flags: [`--allow-write=${system.folder}`],
+  });
 
 const notes = async (system: System) =>
   (await Deno.readTextFile(`${system.folder}/parrot.txt`).catch(() => "")).trim().split("\n");
@@ -62,7 +42,7 @@ async function withParrot(
   play: (system: System, parrot: ChildProcess, ann: TestClient) => Promise<void>,
 ): Promise<void> {
   await using system = await startSystem({
-    natsServices: [`parrot=${declaration.needs.join("+")}`],
+    own: [declaration],
   });
   await using parrot = await startParrot(system, env);
   const ann = await system.client({ user: "ann" });
@@ -198,7 +178,7 @@ Deno.test("what a service does for a message or a call is part of its trace", as
   const traceparent = `00-${trace}-b7ad6b7169203331-01`;
   await using receiver = startOtlpReceiver();
   await using system = await startSystem({
-    natsServices: [`parrot=${declaration.needs.join("+")}`],
+    own: [declaration],
     env: { all: { ...receiver.env, TRACE_RATIO: "0" } },
   });
   await using _parrot = await startParrot(system, { ...receiver.env, TRACE_RATIO: "0" });
@@ -234,7 +214,7 @@ Deno.test("what a service does for a message or a call is part of its trace", as
 Deno.test("what the handlers of a service take is measured", async () => {
   await using receiver = startMetricsReceiver();
   await using system = await startSystem({
-    natsServices: [`parrot=${declaration.needs.join("+")}`],
+    own: [declaration],
   });
   await using _parrot = await startParrot(system, receiver.env("parrot"));
   const ann = await system.client({ user: "ann" });

@@ -1,5 +1,6 @@
 /** The start command: one command runs everything, and stops everything. */
 import assert from "node:assert/strict";
+import { ownServices } from "../../services/start/own/own_services.ts";
 import { PidsFile } from "../../services/start/run_file.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
 import { freePort } from "../harness/process.ts";
@@ -9,14 +10,9 @@ import { until } from "../harness/wait.ts";
 Deno.test("the start command runs the whole system, and Ctrl-C leaves no process behind", async () => {
   await using system = await startAll();
   const { process, file, folder, env } = system;
-  assert.deepEqual(Object.keys(file.pids).sort(), [
-    "auth",
-    "gateway",
-    "monitor",
-    "nats",
-    "persistence",
-    "rooms",
-  ]);
+  const own = (await ownServices()).map(({ name }) => name);
+  const services = ["auth", "gateway", "monitor", "nats", "persistence", "rooms", ...own];
+  assert.deepEqual(Object.keys(file.pids).sort(), services.sort());
   for (const shown of [file.url, file.websocket, file.token!]) {
     assert.ok(process.output.some((line) => line.includes(shown)), shown);
   }
