@@ -44,14 +44,17 @@ export async function startOwnService(
   };
   const args = ["run", "--frozen", ...flagsOfOwn(declaration, env), ...flags, main];
   const process = startProcess(Deno.execPath(), args, { env, cwd: ROOT });
-  await until(`${name} to be ready`, async () => {
-    if (process.ended !== undefined) throw new Error(process.output.join("\n"));
-    const { ok, text } = await probe(`http://127.0.0.1:${port}/readyz`);
-    if (!ok) throw new Error(text);
-    return true;
-  }, START_MS).catch(async (error) => {
+  try {
+    await until(`${name} to be ready`, async () => {
+      if (process.ended !== undefined) return true;
+      const { ok, text } = await probe(`http://127.0.0.1:${port}/readyz`);
+      if (!ok) throw new Error(text);
+      return true;
+    }, START_MS);
+    if (process.ended !== undefined) throw new Error(`it ended with ${process.ended.code}`);
+  } catch (error) {
     await process.kill();
     throw new Error(`${name} did not start:\n${process.output.join("\n")}`, { cause: error });
-  });
+  }
   return process;
 }

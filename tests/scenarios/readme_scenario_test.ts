@@ -4,13 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { connect } from "@nats-io/transport-node";
-import { inboxPrefix, namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
+import { namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
 import { startOtlpReceiver } from "../harness/otlp.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { startSystem, type System } from "../harness/system.ts";
-import { until } from "../harness/wait.ts";
 
 /** How long a program may take to be checked and to do its work, milliseconds. */
 const PROGRAM_MS = 60_000;
@@ -45,7 +44,6 @@ async function withSystem(
       gateway: { ...receiver.env, ...gateway },
       auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" },
     },
-    natsServices: ["dice"],
   });
   const folder = await Deno.makeTempDir({ prefix: "hopwire-readme-" });
   try {
@@ -163,63 +161,3 @@ Deno.test("README.md: the namespaces file is valid", async () => {
   assert.equal(namespaceOf(namespaces, "cursor.doc7").stored, false);
   assert.equal(namespaceOf(namespaces, "stage.main").presence, "counts");
 });
-
-Deno.test("services/kit/README.md: a service with any NATS client", () =>
-  withSystem(async (system, folder) => {
-    const readme = "services/kit/README.md";
-    const [program] = await programs(readme);
-    // This program stands at the root of the repository.
-    await save(`${folder}/dice.ts`, program!, "README.md");
-    const ada = await system.client({ user: "ada" });
-    ada.send({ type: "subscribe", room: "chat.lobby", id: "s" });
-    await ada.take("subscribed");
-    await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/dice.ts`], {
-      cwd: ROOT,
-      env: { ...system.natsEnv("dice"), NATS_INBOX_PREFIX: inboxPrefix("dice") },
-    });
-    const message = await ada.take("room-message", () => true, PROGRAM_MS);
-    assert.equal(message.content, "Who wants to roll?");
-    assert.deepEqual((await ada.take("event")).data, { room: "chat.lobby" });
-    ada.send({ type: "call", service: "dice", method: "roll", id: "c" });
-    const { data } = await ada.take("result");
-    assert.ok(Number.isInteger(data) && Number(data) >= 1 && Number(data) <= 6, String(data));
-    await service.line("Who wants to roll?");
-  }));
-
-Deno.test("services/kit/README.md: a service with the kit", () =>
-  withSystem(async (system, folder) => {
-    const readme = "services/kit/README.md";
-    const [, config, main, ...others] = await programs(readme);
-    assert.ok(main && others.length === 0, "a program was added that nothing runs");
-    // As if the folder were services/dice/.
-    await save(`${folder}/config.ts`, config!, "services/dice/config.ts");
-    await save(`${folder}/main.ts`, main, "services/dice/main.ts");
-    const port = freePort();
-    await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/main.ts`], {
-      cwd: ROOT,
-      env: { ...system.natsEnv("dice"), PORT: String(port), DICE_SIDES: "2" },
-    });
-    await until("the service to be ready", async () => {
-      if (service.ended !== undefined) throw new Error(service.output.join("\n"));
-      const response = await fetch(`http://127.0.0.1:${port}/readyz`);
-      await response.text();
-      return response.ok;
-    }, PROGRAM_MS);
-    const ada = await system.client({ user: "ada" });
-    const call = (id: string, data?: unknown) =>
-      ada.send({ type: "call", service: "dice", method: "roll", data, id });
-    call("c1");
-    const { data } = await ada.take("result");
-    assert.ok([1, 2].includes((data as { rolled: number }).rolled), JSON.stringify(data));
-    call("c2", { sides: 5_000 });
-    assert.equal((await ada.take("error")).code, "forbidden");
-    call("c3", { sides: "many" });
-    assert.equal((await ada.take("error")).code, "invalid_format");
-    ada.send({ type: "subscribe", room: "dice.table" });
-    ada.send({ type: "message", room: "dice.table", content: "roll" });
-    await ada.take("subscribed");
-    assert.equal((await ada.take("room-message")).content, "roll");
-    assert.equal((await ada.take("room-message")).userId, "dice");
-    service.signal("SIGTERM");
-    assert.equal((await service.status()).code, 0, service.output.join("\n"));
-  }));

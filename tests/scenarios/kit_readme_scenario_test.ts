@@ -1,0 +1,207 @@
+/** The programs in services/kit/README.md, run as they stand with only their addresses changed. */
+import assert from "node:assert/strict";
+import { inboxPrefix, type ServiceNeed } from "../../services/contract/mod.ts";
+import { declareService } from "../../services/kit/mod.ts";
+import { newFiles, USUAL } from "../../services/start/own/new_files.ts";
+import { startOwnService } from "../harness/own_service.ts";
+import { freePort, startProcess } from "../harness/process.ts";
+import { ROOT } from "../harness/root.ts";
+import { startSystem, type System } from "../harness/system.ts";
+import type { TestClient } from "../harness/client.ts";
+import { until } from "../harness/wait.ts";
+
+/** How long a program may take to be checked and to do its work, milliseconds. */
+const PROGRAM_MS = 60_000;
+
+/** The arguments that check and run a program outside of the repository with its import map. */
+const RUN = ["run", "-A", "--check", "--frozen", "--config", `${ROOT}deno.json`];
+
+const README = await Deno.readTextFile(`${ROOT}services/kit/README.md`);
+
+/** The programs below a heading, up to the next heading. */
+function programsBelow(heading: string): string[] {
+  const at = README.indexOf(`\n${heading}\n`);
+  assert.ok(at >= 0, `there is no heading "${heading}"`);
+  const end = README.indexOf("\n#", at + heading.length);
+  return [
+    ...README.slice(at, end < 0 ? undefined : end).matchAll(/^```ts ignore\n([\s\S]*?)^```/gm),
+  ]
+    .map((match) => match[1]!);
+}
+
+/** The headings whose programs are parts of a service, in the order of the document. */
+const PARTS = [
+  "### Answer calls",
+  "### Listen to messages",
+  "### Post, signal, send an event",
+  "### Read history and presence",
+  "### Run at intervals",
+];
+
+/** Text with imports from the repository that work from anywhere; `from` is where it says it stands. */
+function resolved(program: string, from: string): string {
+  const folder = new URL(from, `file://${ROOT}`);
+  return program.replace(
+    /from "(\.[^"]*)"/g,
+    (_, path: string) => `from "${new URL(path, folder)}"`,
+  );
+}
+
+async function withFolder(play: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-readme-" });
+  try {
+    await play(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function call(client: TestClient, service: string, method: string, data?: unknown) {
+  const id = crypto.randomUUID();
+  client.send({ type: "call", service, method, data, id });
+  const answer = await client.answer(id);
+  return answer.type === "error" ? answer.code : answer.type === "result" && answer.data;
+}
+
+async function join(client: TestClient, room: string): Promise<void> {
+  client.send({ type: "subscribe", room });
+  await client.take("subscribed", (frame) => frame.room === room);
+}
+
+Deno.test("every program of the document is run by a test", () => {
+  const all = [...README.matchAll(/^```ts ignore$/gm)].length;
+  const known = ["## A new service in five minutes", "## With any NATS client", ...PARTS];
+  assert.equal(known.flatMap(programsBelow).length, all);
+});
+
+Deno.test("a new service: what the document shows is what the command makes, and the call works", () =>
+  withFolder(async (folder) => {
+    const [client, declaration, main, ...others] = programsBelow(
+      "## A new service in five minutes",
+    );
+    assert.equal(others.length, 0);
+    const made = newFiles("greeter", USUAL);
+    await Deno.mkdir(`${folder}/made`);
+    for (const name of ["declaration.ts", "main.ts"]) {
+      await Deno.writeTextFile(`${folder}/made/${name}`, made[name]!);
+    }
+    const format = ["fmt", "-q", "--config", `${ROOT}deno.json`, `${folder}/made`];
+    await new Deno.Command(Deno.execPath(), { args: format }).output();
+    assert.equal(declaration, await Deno.readTextFile(`${folder}/made/declaration.ts`));
+    assert.equal(main, await Deno.readTextFile(`${folder}/made/main.ts`));
+
+    const authPort = freePort();
+    const greeter = declareService({ name: "greeter", description: "Greets.", needs: USUAL });
+    await using system = await startSystem({
+      own: [greeter],
+      env: { auth: { PORT: String(authPort), AUTH_DEV_TOKENS: "true" } },
+    });
+    const config = resolved(declaration!, "services/greeter/declaration.ts");
+    await Deno.writeTextFile(`${folder}/declaration.ts`, config);
+    const text = resolved(main!, "services/greeter/main.ts")
+      .replace(/file:[^"]*\/declaration\.ts/, "./declaration.ts");
+    await Deno.writeTextFile(`${folder}/main.ts`, text);
+    await using _service = await startOwnService(system, greeter, {
+      main: `${folder}/main.ts`,
+      flags: ["--check", "--config", `${ROOT}deno.json`],
+    });
+    const own = client!
+      .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
+      .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`);
+    await Deno.writeTextFile(`${folder}/client.ts`, resolved(own, "call.ts"));
+    await using program = startProcess(Deno.execPath(), [...RUN, `${folder}/client.ts`], {
+      cwd: ROOT,
+    });
+    await program.line('{ greeting: "Hello, Ada!" }', PROGRAM_MS);
+    assert.equal((await program.status(PROGRAM_MS)).code, 0, program.output.join("\n"));
+  }));
+
+/** Starts one service that has all parts of the document. */
+async function startParts(system: System, folder: string, needs: readonly ServiceNeed[]) {
+  const parts = PARTS.flatMap(programsBelow).join("\n")
+    // Nobody waits a minute for a test.
+    .replace("app.every(60_000,", "app.every(500,");
+  const main = `
+    import * as z from "zod";
+    import { declareService, FaultError, runApp } from "./mod.ts";
+    const declaration = declareService({
+      name: "tour",
+      description: "Does what the document shows.",
+      needs: ${JSON.stringify(needs)},
+    });
+    await runApp(declaration, { start(app) {\n${parts}\n} });
+  `;
+  await Deno.writeTextFile(`${folder}/main.ts`, resolved(main, "services/kit/main.ts"));
+  return await startOwnService(
+    system,
+    declareService({ name: "tour", description: "Does what the document shows.", needs }),
+    {
+      main: `${folder}/main.ts`,
+      flags: ["--check", "--config", `${ROOT}deno.json`],
+    },
+  );
+}
+
+Deno.test("what a service can do: each part of the document does it", () =>
+  withFolder(async (folder) => {
+    const needs: ServiceNeed[] = [
+      "calls",
+      "listen",
+      "log",
+      "post",
+      "signal",
+      "events",
+      "history",
+      "presence",
+      "schedule",
+    ];
+    await using system = await startSystem({ own: [{ name: "tour", needs }] });
+    await using _service = await startParts(system, folder, needs);
+    const ada = await system.client({ user: "ada" });
+    for (const room of ["news", "table.a", "orders.a", "receipts.a"]) await join(ada, room);
+
+    const { rolled } = await call(ada, "tour", "roll", { sides: 2 }) as { rolled: number };
+    assert.ok([1, 2].includes(rolled));
+    assert.equal(await call(ada, "tour", "roll", { sides: 5_000 }), "forbidden");
+    assert.equal(await call(ada, "tour", "roll", { sides: "many" }), "invalid_format");
+
+    ada.send({ type: "message", room: "table.a", content: "roll" });
+    await ada.take("room-message", ({ content }) => /^ada rolled [1-6]$/.test(String(content)));
+    ada.send({ type: "message", room: "orders.a", content: { item: "tea" } });
+    const receipt = await ada.take("room-message", ({ room }) => room === "receipts.a");
+    assert.deepEqual(receipt.content, { of: "tea" });
+
+    const seq = await call(ada, "tour", "announce", "It rains.");
+    const posted = await ada.take("room-message", ({ content }) => content === "It rains.");
+    assert.deepEqual([posted.seq, posted.userId], [seq, "ada"]);
+    assert.equal((await ada.take("room-signal")).userId, "tour");
+    assert.deepEqual((await ada.take("event")).data, { seq });
+
+    await until("history", async () => {
+      const summary = await call(ada, "tour", "summary", "receipts.a");
+      assert.deepEqual(summary, { last: { of: "tea" }, count: 1, here: ["ada"] });
+      return true;
+    });
+    await ada.take("room-message", ({ content }) => content === "Drink some water.");
+  }));
+
+Deno.test("a service with any NATS client", () =>
+  withFolder(async (folder) => {
+    const [program, ...others] = programsBelow("## With any NATS client");
+    assert.equal(others.length, 0);
+    await using system = await startSystem({ natsServices: ["dice"] });
+    // This program stands at the root of the repository.
+    await Deno.writeTextFile(`${folder}/dice.ts`, resolved(program!, "dice.ts"));
+    const ada = await system.client({ user: "ada" });
+    await join(ada, "chat.lobby");
+    await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/dice.ts`], {
+      cwd: ROOT,
+      env: { ...system.natsEnv("dice"), NATS_INBOX_PREFIX: inboxPrefix("dice") },
+    });
+    const message = await ada.take("room-message", () => true, PROGRAM_MS);
+    assert.equal(message.content, "Who wants to roll?");
+    assert.deepEqual((await ada.take("event")).data, { room: "chat.lobby" });
+    const data = await call(ada, "dice", "roll");
+    assert.ok(Number.isInteger(data) && Number(data) >= 1 && Number(data) <= 6, String(data));
+    await service.line("Who wants to roll?");
+  }));
