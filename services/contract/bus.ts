@@ -13,6 +13,9 @@ import { GatewayId, PresenceFact } from "./presence.ts";
 import { Right, RoomName, RoomsClaim } from "./rooms.ts";
 import { Member } from "./server_frames.ts";
 
+/** What the name of a service, and so of its user of NATS, looks like. */
+export const SERVICE_NAME: RegExp = /^[a-z][a-z0-9_-]{0,31}$/;
+
 /**
  * A request that one member of a queue group answers. A refusal travels in the reply's headers,
  * never in its payload.
@@ -130,6 +133,18 @@ export const ContentMode = z.enum(["any", "html"]);
 /** One of the modes of {@link ContentMode}. */
 export type ContentMode = z.infer<typeof ContentMode>;
 
+/** Who screens the messages of a room before they are published. */
+export const Screen = z.object({
+  /** The service that is asked. */
+  service: z.string().regex(SERVICE_NAME, "expected the name of a service"),
+  /** How long it may take, milliseconds. */
+  timeoutMs: z.number().int().min(10).max(10_000),
+  /** Without an answer in time: messages are published (`open`), or refused (`closed`). */
+  onFailure: z.enum(["open", "closed"]),
+});
+/** The parsed form of {@link Screen}. */
+export type Screen = z.infer<typeof Screen>;
+
 /** What a claim may do in a room, and how the room works. */
 export const Grant = z.object({
   rights: z.array(Right),
@@ -140,6 +155,8 @@ export const Grant = z.object({
   content: ContentMode.optional(),
   /** The pattern of the room's namespace. Absent: no pattern of the namespaces file matches. */
   namespace: z.string().optional(),
+  /** Who screens messages before they are published. Absent: nobody. */
+  screen: Screen.optional(),
   /** How many messages a second one user may send in the namespace of this pattern. */
   rate: z.object({ namespace: z.string(), messages: z.number().positive() }).optional(),
 });

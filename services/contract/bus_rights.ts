@@ -50,6 +50,7 @@ import {
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
+  screenSubject,
   SIGNALS,
   UNSTORED_MESSAGES,
 } from "./subjects.ts";
@@ -82,9 +83,6 @@ export const BUS_USERS = [
 ] as const;
 /** The name of one of these users. */
 export type BusUser = typeof BUS_USERS[number];
-
-/** What the name of a service, and so of its user, looks like. */
-export const SERVICE_NAME: RegExp = /^[a-z][a-z0-9_-]{0,31}$/;
 
 /** How long a service may take to answer another service, seconds; requests wait for 5 s at most. */
 const ANSWER_S = 10;
@@ -156,6 +154,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       HistoryHeads.subject,
       LogConfirm.subject,
       "call.*.*",
+      screenSubject("*"),
       `${STREAM_API}.INFO.${ROOMS_STREAM}`,
       `${STREAM_API}.MSG.GET.${ROOMS_STREAM}`,
       `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${ROOMS_STREAM_SUBJECT}`,

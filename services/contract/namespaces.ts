@@ -6,7 +6,7 @@
  * @module
  */
 import * as z from "zod";
-import { ContentMode, PresenceMode } from "./bus.ts";
+import { ContentMode, PresenceMode, Screen } from "./bus.ts";
 import { describeIssue } from "./describe_issue.ts";
 import { ALL_RIGHTS, matchesRoom, Right, RoomPattern } from "./rooms.ts";
 
@@ -28,6 +28,15 @@ export const Namespace = z.strictObject({
    * gateways remove what is not safe to show.
    */
   content: ContentMode.default("any"),
+  /**
+   * The service that screens messages of clients before they are published. It accepts, replaces or refuses
+   * each one.
+   */
+  screen: z.strictObject({
+    service: Screen.shape.service,
+    timeoutMs: Screen.shape.timeoutMs.default(1_000),
+    onFailure: Screen.shape.onFailure.default("closed"),
+  }).optional(),
   /**
    * The rights granted to a token without a `rooms` claim. A token with that claim has exactly the
    * rights it lists.

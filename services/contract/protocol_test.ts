@@ -58,6 +58,7 @@ import {
   RoomsRoster,
   RoomsUnban,
   RoomsVerify,
+  screenSubject,
   ServerFrame,
   signalSubject,
   unstoredSubject,
@@ -186,6 +187,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
     LogConfirm.subject,
     LOG_CHANGED,
     callSubject("dice", "roll"),
+    screenSubject("dice"),
   ].map((subject) =>
     subject
       .replace(`.${bucket}.`, ".<bucket>.")
@@ -194,6 +196,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
       .replace(/\.g1$/, ".<gateway>")
       .replace(/\.t1$/, ".<token>")
       .replace("dice.roll", "<service>.<method>")
+      .replace(/\.dice$/, ".<service>")
   );
   assert.deepEqual(shown, built.sort());
 });

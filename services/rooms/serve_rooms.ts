@@ -49,11 +49,12 @@ export function serveRooms(
           }
           const namespace = namespaceOf(namespaces, room);
           const rights = grantRights(namespace, claims[claim]!, room);
-          const { stored, presence, content: mode, pattern, rate: { messages } } = namespace;
+          const { stored, presence, content: mode, pattern, screen, rate: { messages } } =
+            namespace;
           const rate = messages === undefined ? undefined : { namespace: pattern, messages };
           const content = mode === "any" ? undefined : mode;
           const known = namespace === DEFAULT_NAMESPACE ? undefined : pattern;
-          return { grant: { rights, stored, presence, content, namespace: known, rate } };
+          return { grant: { rights, stored, presence, content, screen, namespace: known, rate } };
         } catch (error) {
           return { error: faultOf(error) };
         }

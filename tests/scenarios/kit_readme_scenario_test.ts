@@ -36,6 +36,7 @@ const PARTS = [
   "### Post, signal, send an event",
   "### Read history and presence",
   "### Run at intervals",
+  "### Screen messages",
 ];
 
 /** Text with imports from the repository that work from anywhere; `from` is where it says it stands. */
@@ -154,8 +155,12 @@ Deno.test("what a service can do: each part of the document does it", () =>
       "history",
       "presence",
       "schedule",
+      "screen",
     ];
-    await using system = await startSystem({ own: [{ name: "tour", needs }] });
+    await using system = await startSystem({
+      own: [{ name: "tour", needs }],
+      namespaces: [{ pattern: "public.*", screen: { service: "tour", timeoutMs: 10_000 } }],
+    });
     await using _service = await startParts(system, folder, needs);
     const ada = await system.client({ user: "ada" });
     for (const room of ["news", "table.a", "orders.a", "receipts.a"]) await join(ada, room);
@@ -183,6 +188,14 @@ Deno.test("what a service can do: each part of the document does it", () =>
       return true;
     });
     await ada.take("room-message", ({ content }) => content === "Drink some water.");
+
+    await join(ada, "public.a");
+    for (const [content, id] of [["darn", "s1"], ["call 5551234", "s2"]]) {
+      ada.send({ type: "message", room: "public.a", content, id });
+    }
+    const refused = await ada.answer("s1");
+    assert.equal(refused.type === "error" && refused.message, "Not allowed: mind your language");
+    await ada.take("room-message", ({ content }) => content === "call ****");
   }));
 
 Deno.test("a service with any NATS client", () =>

@@ -25,8 +25,13 @@ export const HOPS = {
   },
   "edge.receive": {
     from: "the gateway has read the frame",
-    to: "it has handed the message to NATS",
+    to: "it has handed the message to NATS, or asks a service to screen it",
     by: "gateway",
+  },
+  "screen": {
+    from: "a gateway asks a service to screen the message",
+    to: "it has the answer, and those to the sender's messages before it",
+    by: "caller and server",
   },
   "bus.store": {
     from: "the message was handed to NATS",

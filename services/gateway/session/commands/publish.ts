@@ -5,11 +5,12 @@
  */
 import {
   type ClientFrameOf,
+  type Grant,
   HEADERS,
   type Identity,
   messageSubject,
   type RoomEvent,
-  type SignalEvent,
+  type Screen,
   signalSubject,
   SPAN_ATTRIBUTES,
   unstoredSubject,
@@ -19,14 +20,11 @@ import {
   clock,
   type Context,
   encodeHeaders,
-  exportHop,
   FaultError,
   faultOf,
   type Hop,
   hopDurationsOf,
-  natsAttributes,
   secondsBetween,
-  sentHeader,
   type SlowMessages,
   SpanKind,
   startHop,
@@ -40,6 +38,8 @@ import { contentJson } from "./content.ts";
 import { requireRight } from "./rights.ts";
 import { roomTrace, traceAnswer } from "./tracing.ts";
 import { createTracedUser, type UserIdsInTraces } from "./traced_user.ts";
+import { eventJson, exportUnstored, handOver } from "./handing_over.ts";
+import { createScreening, type Screening } from "./screening.ts";
 import type { Session } from "../session.ts";
 
 /** What publishing needs from the gateway. */
@@ -71,6 +71,7 @@ export interface Publish {
 /** Makes the publishing commands of one gateway. */
 export function createPublish(deps: PublishDeps): Publish {
   const tracedUser = createTracedUser(deps.userIdsInTraces);
+  const screening = createScreening(deps.bus);
   const receive = (
     session: Session,
     identity: Identity,
@@ -86,7 +87,7 @@ export function createPublish(deps: PublishDeps): Publish {
     message(session, identity, frame) {
       const hop = receive(session, identity, frame);
       try {
-        publishMessage(deps, session, identity, frame, hop);
+        publishMessage(deps, screening, session, identity, frame, hop);
       } catch (error) {
         const { code } = faultOf(error);
         hop.end(code);
@@ -113,25 +114,97 @@ export function createPublish(deps: PublishDeps): Publish {
 }
 
 function publishMessage(
-  { bus, publisher, pressure, slow, stats, messageId }: PublishDeps,
+  deps: PublishDeps,
+  screening: Screening,
   session: Session,
   { userId, username }: Identity,
   frame: ClientFrameOf<"message">,
   received: Hop,
 ): void {
   const { room, id, content } = frame;
-  const { stored, rate, content: mode, namespace } = requireRight(session, room, "publish").grant;
-  session.allowance.requireMessage(rate);
-  const json = contentJson(content, mode);
-  const event = { room, id: id ?? messageId(), userId, username, timestamp: Date.now() };
-  const payload = eventJson(event, json);
-  stats.messagesIn++;
+  const { grant } = requireRight(session, room, "publish");
+  session.allowance.requireMessage(grant.rate);
+  const json = contentJson(content, grant.content);
+  const event = { room, id: id ?? deps.messageId(), userId, username, timestamp: Date.now() };
+  const accepted = { session, frame, grant, event, readAt: session.readAt };
+  if (grant.screen !== undefined) {
+    return screenMessage(deps, screening, accepted, grant.screen, json, received);
+  }
+  deps.stats.messagesIn++;
+  publishAccepted(deps, accepted, json, received.context, received);
+}
+
+/** A message whose sender may send it. */
+interface Accepted {
+  session: Session;
+  frame: ClientFrameOf<"message">;
+  grant: Grant;
+  event: Omit<RoomEvent, "content">;
+  /** When its frame was read; a monotonic time in milliseconds. */
+  readAt: number;
+}
+
+/** Publishes a message if the service that screens it lets it pass. */
+function screenMessage(
+  deps: PublishDeps,
+  screening: Screening,
+  accepted: Accepted,
+  screen: Screen,
+  json: string,
+  received: Hop,
+): void {
+  const { session, grant, event: { room, userId, username }, frame: { id }, readAt } = accepted;
+  const { account } = session.allowance;
+  const payload = eventJson({ room, userId, username }, json);
+  const { namespace } = grant;
+  screening.submit(
+    { session, room, screen, payload, context: received.context, namespace },
+    (passed, refusal) => {
+      account.publishes--;
+      deps.pressure.settled(account);
+      // Whoever has left has no ack, and no right to publish any more.
+      if (session.closed) return;
+      try {
+        if (refusal !== null) throw refusal;
+        const { replacement, context } = passed!;
+        const now = requireRight(session, room, "publish").grant;
+        const content = replacement === undefined
+          ? json
+          : contentJson(replacement.content, now.content);
+        deps.stats.messagesIn++;
+        publishAccepted(deps, { ...accepted, grant: now }, content, context);
+      } catch (error) {
+        session.refuse(faultOf(error), { id, room });
+      }
+    },
+  );
+  const asked = clock.now();
+  received.end(undefined, asked);
+  hopDurationsOf(namespace).record("edge.receive", secondsBetween(clock.at(readAt), asked));
+  account.publishes++;
+  deps.pressure.published(session, account);
+}
+
+/**
+ * Publishes a message. `received` is the hop `edge.receive`, which ends at the moment at which the message
+ * goes to NATS; undefined if it has ended.
+ */
+function publishAccepted(
+  { bus, publisher, pressure, slow }: PublishDeps,
+  { session, frame, grant: { stored, namespace }, event, readAt }: Accepted,
+  content: string,
+  parent: Context,
+  received?: Hop,
+): void {
+  const { room, id } = frame;
+  const payload = eventJson(event, content);
   const subject = stored ? messageSubject(room) : unstoredSubject(room);
-  const { handed, sent, hop } = handOver(session, received, subject, {
+  const { handed, sent, hop } = handOver(readAt, parent, subject, {
     "messaging.message.id": event.id,
     "messaging.message.body.size": payload.length,
     [SPAN_ATTRIBUTES.room]: room,
   });
+  received?.end(undefined, handed);
   const headers = encodeHeaders(
     HEADERS.checked,
     "1",
@@ -142,12 +215,12 @@ function publishMessage(
     HEADERS.messageId,
     // A resend within the deduplication window is stored once. The user and the room are part of the
     // id, so that one user's ids cannot collide with another's.
-    stored && id !== undefined ? `${encodeURIComponent(userId)}:${room}:${id}` : undefined,
+    stored && id !== undefined ? `${encodeURIComponent(event.userId)}:${room}:${id}` : undefined,
   );
   const durations = hopDurationsOf(namespace);
-  const receiving = secondsBetween(clock.at(session.readAt), handed);
+  const receiving = secondsBetween(clock.at(readAt), handed);
   if (stored) {
-    durations.record("edge.receive", receiving);
+    if (received !== undefined) durations.record("edge.receive", receiving);
     const { account } = session.allowance;
     account.publishes++;
     publisher.publish(subject, payload, headers, (done, failure) => {
@@ -157,8 +230,8 @@ function publishMessage(
       hop.end(failure?.code, acked);
       // Nobody else will tell of it: it reaches neither members nor the archive.
       if (failure !== null && TELEMETRY_ON) {
-        const parent = slow.take(traceparentOf(hop.context));
-        if (parent !== null) exportUnstored(parent, session.readAt, handed, acked, failure.code);
+        const slowly = slow.take(traceparentOf(hop.context));
+        if (slowly !== null) exportUnstored(slowly, readAt, handed, acked, failure.code);
       }
       account.publishes--;
       pressure.settled(account);
@@ -173,7 +246,7 @@ function publishMessage(
     const accepted = bus.sendSoon(subject, payload, { headers });
     hop.end(accepted ? undefined : "unavailable");
     if (!accepted) throw new FaultError("unavailable", undefined, 1_000);
-    durations.record("edge.receive", receiving);
+    if (received !== undefined) durations.record("edge.receive", receiving);
     if (id === undefined) return;
     session.send({ type: "ack", id, room, seq: 0, ...traceAnswer(frame, hop.context) });
   }
@@ -190,7 +263,10 @@ function publishSignal(
   session.allowance.requireMessage(rate);
   const payload = eventJson({ room, userId, username }, contentJson(content, mode));
   const subject = signalSubject(room);
-  const { sent, hop } = handOver(session, received, subject, { [SPAN_ATTRIBUTES.room]: room });
+  const { handed, sent, hop } = handOver(session.readAt, received.context, subject, {
+    [SPAN_ATTRIBUTES.room]: room,
+  });
+  received.end(undefined, handed);
   const traceparent = traceparentOf(hop.context);
   const headers = encodeHeaders(
     HEADERS.checked,
@@ -203,51 +279,4 @@ function publishSignal(
   // Signals are not acknowledged: without the bus, or when it is behind, they are dropped.
   const accepted = bus.sendSoon(subject, payload, { headers });
   hop.end(accepted ? undefined : "unavailable");
-}
-
-/** Exports a message that was not stored, and not sampled either. */
-function exportUnstored(
-  parent: Context,
-  readAt: number,
-  handed: number,
-  ended: number,
-  failure: string,
-): void {
-  const attributes = { [SPAN_ATTRIBUTES.slow]: true, [SPAN_ATTRIBUTES.reconstructed]: true };
-  const received = clock.at(readAt);
-  const kind = SpanKind.SERVER;
-  const context = exportHop(parent, {
-    hop: "edge.receive",
-    kind,
-    from: received,
-    to: handed,
-    attributes,
-  });
-  exportHop(context, { hop: "bus.store", from: handed, to: ended, attributes, failure });
-}
-
-/** The moment at which a message goes to NATS: `edge.receive` ends, and the hop to JetStream begins. */
-function handOver(
-  session: Session,
-  received: Hop,
-  subject: string,
-  attributes: Record<string, string | number>,
-): { handed: number; sent: string | undefined; hop: Hop } {
-  const handed = clock.now();
-  received.end(undefined, handed);
-  const hop = startHop("bus.store", SpanKind.PRODUCER, received.context, {
-    [SPAN_ATTRIBUTES.hop]: "bus.store",
-    ...natsAttributes("send", subject),
-    ...attributes,
-  }, handed);
-  const sent = TELEMETRY_ON ? sentHeader(clock.at(session.readAt), handed) : undefined;
-  return { handed, sent, hop };
-}
-
-/** An event's JSON with `content` last, so that the content is serialised only once. */
-function eventJson(
-  event: Omit<RoomEvent, "content"> | Omit<SignalEvent, "content">,
-  content: string,
-): string {
-  return `${JSON.stringify(event).slice(0, -1)},"content":${content}}`;
 }
