@@ -15,15 +15,24 @@ import {
   RoomEvent,
   SignalEvent,
   signalSubject,
+  SPAN_ATTRIBUTES,
   unstoredSubject,
   UserEvent,
   userEventSubject,
 } from "../../contract/mod.ts";
-import { publish } from "../endpoints.ts";
 import { FaultError, faultOf } from "../fault_error.ts";
-import { type Context, natsAttributes, SpanKind, startHop, traceparentOf } from "../hop.ts";
-import { createHeaders } from "../bus.ts";
+import {
+  type Context,
+  natsAttributes,
+  SpanKind,
+  startHop,
+  TELEMETRY_ON,
+  traceparentOf,
+} from "../hop.ts";
+import { type Bus, createHeaders } from "../bus.ts";
 import { type Stored, StreamPublisher } from "../stream_publisher.ts";
+import { clock } from "../telemetry/clock.ts";
+import { sentHeader } from "../telemetry/message_times.ts";
 import { requestDurations } from "../telemetry/operation_durations.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import type { Caller } from "./answer.ts";
@@ -81,10 +90,8 @@ export function createSending(parts: AppParts): Sending {
   }
 
   const store = (subject: string, json: string, messageId: string, context: Context) => {
-    const headers = createHeaders();
+    const headers = headersIn(context);
     headers.set(HEADERS.messageId, messageId);
-    const traceparent = traceparentOf(context);
-    if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
     return new Promise<Stored>((resolve, reject) => {
       publisher!.publish(subject, json, headers, (stored, failure) => {
         if (stored !== null) resolve(stored);
@@ -104,16 +111,21 @@ export function createSending(parts: AppParts): Sending {
       const json = contentIn(event);
       const subject = stored ? messageSubject(room) : unstoredSubject(room);
       const hop = startHop(
-        `send ${stored ? "room.message" : "room.unstored"}`,
+        "bus.store",
         SpanKind.PRODUCER,
         options.context ?? currentContext(),
-        { ...natsAttributes("send", subject), "messaging.message.id": id, "hopwire.room": room },
+        {
+          [SPAN_ATTRIBUTES.hop]: "bus.store",
+          ...natsAttributes("send", subject),
+          "messaging.message.id": id,
+          [SPAN_ATTRIBUTES.room]: room,
+        },
       );
       const durations = requestDurations("room.message");
       const began = performance.now();
       try {
         if (!stored) {
-          publish(bus, subject, event, hop.context);
+          send(bus, subject, json, hop.context);
           hop.end();
           return { seq: 0, duplicate: false };
         }
@@ -122,6 +134,7 @@ export function createSending(parts: AppParts): Sending {
         for (let attempt = 1;; attempt++) {
           try {
             const done = await store(subject, json, messageId, hop.context);
+            hop.span.setAttribute(SPAN_ATTRIBUTES.seq, done.seq);
             hop.end();
             durations.record((performance.now() - began) / 1_000);
             // What the first attempt has stored is no duplicate of somebody else's.
@@ -142,16 +155,34 @@ export function createSending(parts: AppParts): Sending {
     signal(room, content, options = {}) {
       requireNeed(parts, "signal", "app.signal");
       const event = valid(SignalEvent, { room, ...options.as ?? itself, content });
-      contentIn(event);
-      publish(bus, signalSubject(room), event, options.context ?? currentContext());
+      send(bus, signalSubject(room), contentIn(event), options.context ?? currentContext());
     },
 
     event(userId, topic, data, options = {}) {
       requireNeed(parts, "events", "app.event");
       const event = valid(UserEvent, { topic, data });
-      publish(bus, userEventSubject(userId), event, options.context ?? currentContext());
+      const context = options.context ?? currentContext();
+      send(bus, userEventSubject(userId), JSON.stringify(event), context);
     },
   };
+}
+
+/** The headers with which what is sent belongs to a trace, and with which its next hops are measured. */
+function headersIn(context: Context) {
+  const headers = createHeaders();
+  const traceparent = traceparentOf(context);
+  if (traceparent !== undefined) headers.set(HEADERS.traceparent, traceparent);
+  if (TELEMETRY_ON) {
+    const now = clock.now();
+    headers.set(HEADERS.sent, sentHeader(now, now));
+  }
+  return headers;
+}
+
+/** Publishes what nobody acknowledges. */
+function send(bus: Bus, subject: string, json: string, context: Context): void {
+  if (bus.send(subject, json, { headers: headersIn(context) })) return;
+  throw new FaultError("unavailable", undefined, 1_000);
 }
 
 /** Checks what is sent, so that a mistake shows where it is made. */
