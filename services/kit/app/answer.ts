@@ -6,11 +6,11 @@
 import { Buffer } from "node:buffer";
 import * as z from "zod";
 import {
+  CallRequest,
   callSubject,
   describeIssue,
   MAX_CALL_TIMEOUT_MS,
   MAX_PAGE_BYTES,
-  UserId,
 } from "../../contract/mod.ts";
 import { ConfigError } from "../config.ts";
 import { EncodedReply } from "../encoded_reply.ts";
@@ -54,8 +54,6 @@ export interface AnswerOptions<Data, Result> {
   /** How long the handler may take, milliseconds. Default: 30,000. */
   timeoutMs?: number;
 }
-
-const CallRequest = z.object({ userId: UserId, username: z.string(), data: z.unknown() });
 
 /** Answers `call.<service>.<method>`; see {@link App.answer}. */
 export function answer<Data, Result>(

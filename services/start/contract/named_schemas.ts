@@ -96,6 +96,8 @@ export const SCHEMAS: NamedSchemas = {
   SignalEvent: contract.SignalEvent,
   UserEvent: contract.UserEvent,
   CallRequest: contract.CallRequest,
+  ScreenedMessage: contract.ScreenedMessage,
+  Verdict: contract.Verdict,
   ArchivedMessage: contract.ArchivedMessage,
   Denial: contract.Denial,
   MicroPing: contract.MicroPing,

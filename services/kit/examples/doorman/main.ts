@@ -10,7 +10,8 @@ import { declaration } from "./declaration.ts";
 /** Returns the ids of everybody in a room. */
 async function everybodyIn(app: App, room: string): Promise<Set<string>> {
   const ids = new Set<string>();
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  for (;;) {
     const { members, more } = await app.presence(room, { after });
     for (const { userId } of members) ids.add(userId);
     after = members.at(-1)?.userId;

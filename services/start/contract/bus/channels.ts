@@ -11,6 +11,7 @@ import {
   messageSubject,
   MICRO_VERBS,
   revokedSubject,
+  screenSubject,
   signalSubject,
   unstoredSubject,
   userEventSubject,
@@ -41,7 +42,8 @@ function addressOf(subject: string): string {
   return subject
     .replace(`.${bucketOf(ROOM)}.${ROOM}`, ".{bucket}.{room}")
     .replace(new RegExp(`\\.${USER}$`), ".{user}")
-    .replace(`${SERVICE}.roll`, "{service}.{method}");
+    .replace(`${SERVICE}.roll`, "{service}.{method}")
+    .replace(new RegExp(`\\.${SERVICE}$`), ".{service}");
 }
 
 function channel(
@@ -139,6 +141,19 @@ const CALLS: BusChannel[] = [
       examples: [EXAMPLES.CallRequest],
     },
     { name: "CallResult", examples: EXAMPLES.CallResult },
+  ),
+  channel(
+    "screen",
+    screenSubject(SERVICE),
+    "A message of a client that is to be published in a namespace that names the service in `screen`. " +
+      "Its instances subscribe with a queue group, so that one of them answers.",
+    {
+      name: "Screening",
+      payload: "ScreenedMessage",
+      headers: "TraceHeaders",
+      examples: [EXAMPLES.ScreenedMessage],
+    },
+    { name: "ScreeningVerdict", payload: "Verdict", examples: EXAMPLES.Verdict },
   ),
 ];
 

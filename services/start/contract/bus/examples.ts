@@ -48,6 +48,12 @@ export const EXAMPLES = {
   UserEvent: { topic: "order.shipped", data: { order: 17 } },
   CallRequest: { data: { sides: 6 }, userId: "u7", username: "Ada" },
   CallResult: [{ rolled: 4 }, 4, null],
+  ScreenedMessage: { room: "lobby", userId: "u7", username: "Ada", content: "hello" },
+  Verdict: [
+    { verdict: "accept" },
+    { verdict: "replace", content: "h***o" },
+    { verdict: "refuse", reason: "be nice" },
+  ],
   RoomsPresence: {
     request: [{ room: "lobby", limit: 100 }],
     reply: [{ count: 1, members: [{ userId: "u7", username: "Ada" }], more: false }],

@@ -11,6 +11,7 @@ import {
   liveSubject,
   matchesRoom,
   NATS_TRACES,
+  scheduleSubject,
   SERVICE_EXTRAS,
   serviceRights,
 } from "../../../contract/mod.ts";
@@ -46,6 +47,8 @@ export function ownRights(): { words: string; rights: BusRights }[] {
 function isOurs(subject: string): boolean {
   // The server publishes there, and asks for the right of whoever sends a message that it reports on.
   if (subject === NATS_TRACES) return false;
+  // The ticks of a service's schedules are between its own instances.
+  if (subject === scheduleSubject(SERVICE, "*")) return false;
   return !subject.startsWith("$JS.") && !subject.startsWith("_INBOX.");
 }
 
