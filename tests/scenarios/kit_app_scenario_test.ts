@@ -1,4 +1,6 @@
 /** A service that is written with the kit: what it offers works, and what goes wrong harms nobody. */
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
 import { startOtlpReceiver } from "../harness/otlp.ts";
 import { startMetricsReceiver } from "../harness/otlp_metrics.ts";
@@ -171,6 +173,33 @@ Deno.test("a service that is killed in mid-work loses no durable message and han
     assert.deepEqual(done, wanted.map((content) => `done ${content}`).toSorted());
     const posted = ann.frames.filter((f) => f.type === "room-message" && f.room === "done.a");
     assert.equal(posted.length, wanted.length);
+  }));
+
+Deno.test("a durable handler that hangs holds up its room, and others for some seconds only", () =>
+  withParrot({}, async (system, _, ann) => {
+    ann.send({ type: "subscribe", room: "work.b" });
+    await say(ann, "work.b", "hangs");
+    // More than the service holds at a time.
+    for (let n = 0; n < 80; n++) await say(ann, "work.b", `behind ${n}`);
+    await say(ann, "work.a", "beside");
+    const isDone = (line: string) => async () => (await notes(system)).includes(line);
+    await until("another room's message", isDone("done beside"));
+    assert.ok(!await isDone("done behind 79")(), "the room did not wait for its handler");
+  }));
+
+Deno.test("a durable consumer that is deleted is made again, and goes on where it was", () =>
+  withParrot({}, async (system, _, ann) => {
+    const isDone = (line: string) => async () => (await notes(system)).includes(line);
+    for (const content of ["one", "two"]) await say(ann, "work.a", content);
+    await until("two messages", isDone("done two"));
+    const nats = await connect({ servers: system.nats.url });
+    const manager = await jetstreamManager(nats);
+    await manager.consumers.delete("ROOMS", "parrot");
+    await say(ann, "work.a", "three");
+    await until("the third", isDone("done three"), 40_000);
+    await nats.close();
+    const done = (await notes(system)).filter((line) => line.startsWith("done "));
+    assert.deepEqual(done, ["done one", "done two", "done three"]);
   }));
 
 Deno.test("what a service does for a message or a call is part of its trace", async () => {

@@ -20,7 +20,8 @@ import { errorText } from "../log.ts";
 import { LogThrottle } from "../log_throttle.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import { RecentKeys } from "./recent_keys.ts";
-import { Lanes } from "./lanes.ts";
+import { HANDLER_MS } from "./handlers.ts";
+import { Lanes, type Work } from "./lanes.ts";
 import { handleMessage, type Listener, wantedMessage } from "./listening.ts";
 
 /**
@@ -31,6 +32,18 @@ const ACK_WAIT_MS = 30_000;
 
 /** How long before that a handler must have returned, so that its ack is in time, milliseconds. */
 const ACK_MARGIN_MS = 2_000;
+
+/** How long a message may wait for its handler, milliseconds: until there is too little time left for it. */
+const MAX_WAIT_MS = ACK_WAIT_MS - ACK_MARGIN_MS - HANDLER_MS;
+
+/** After that it is given back, and comes again after so long, milliseconds. Others come meanwhile. */
+const GIVEN_BACK_MS = 3_000;
+
+/** How often messages that wait for too long are given back, milliseconds. */
+const SWEEP_MS = 500;
+
+/** Messages that one instance may hold for each that it handles. */
+const HELD_PER_HANDLER = 4;
 
 /** Messages that the server may have delivered without an ack, over all instances. */
 const MAX_ACK_PENDING = 512;
@@ -61,7 +74,7 @@ export function listenDurably<Content>(parts: AppParts, listener: Listener<Conte
     while (!stopped) {
       try {
         const manager = await jetstreamManager(bus.nats, { checkAPI: false });
-        await ensureConsumer(manager, name, listener, reader.lastSeq);
+        await ensureConsumer(manager, name, listener, reader.resumeFrom);
         attached = true;
         await reader.read(jetstream(bus.nats), name, () => stopped);
       } catch (error) {
@@ -81,14 +94,14 @@ export function listenDurably<Content>(parts: AppParts, listener: Listener<Conte
 }
 
 /**
- * Creates the consumer unless it is there. `lastSeq` is what this process has read: where the consumer was
- * lost meanwhile, it goes on after it, or from the beginning of a log that is another one.
+ * Creates the consumer unless it is there. Where the one with which this process has read was lost
+ * meanwhile, it goes on at `resumeFrom`, or at the beginning of a log that is another one.
  */
 async function ensureConsumer<Content>(
   manager: JetStreamManager,
   name: string,
   { pattern, options }: Listener<Content>,
-  lastSeq: number,
+  resumeFrom: number,
 ): Promise<void> {
   const known = await manager.consumers.info(ROOMS_STREAM, name).catch((error) => {
     if (/consumer not found/i.test(errorText(error))) return null;
@@ -106,11 +119,11 @@ async function ensureConsumer<Content>(
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: known.ack_floor.stream_seq + 1,
     };
-  } else if (lastSeq > 0) {
+  } else if (resumeFrom > 0) {
     const { state } = await manager.streams.info(ROOMS_STREAM);
-    start = state.last_seq < lastSeq
+    start = state.last_seq + 1 < resumeFrom
       ? { deliver_policy: DeliverPolicy.All }
-      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSeq + 1 };
+      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: resumeFrom };
   }
   await manager.consumers.add(ROOMS_STREAM, {
     durable_name: name,
@@ -127,31 +140,49 @@ function keyOf({ seq, info }: JsMsg): string {
   return `${seq} ${info.timestampNanos}`;
 }
 
+/** A message that is handled or waits for it. */
+interface Delivery {
+  /** Its last delivery, which is to be acknowledged. */
+  message: JsMsg;
+  /** When that arrived; a monotonic time in milliseconds. */
+  at: number;
+  work: Work;
+}
+
 /** Reads with the consumer, and handles what it reads. */
 class DurableReader<Content> {
   readonly #parts: AppParts;
   readonly #listener: Listener<Content>;
   readonly #lanes: Lanes;
   /** The last delivery of each message that is handled or waits for it. */
-  readonly #deliveries = new Map<number, { message: JsMsg; at: number }>();
+  readonly #deliveries = new Map<number, Delivery>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #handled = new RecentKeys();
   readonly #failures = new Map<number, number>();
   #stopReading: (() => void) | undefined;
   /** The highest seq that was handled. */
-  lastSeq = 0;
+  #lastSeq = 0;
 
   constructor(parts: AppParts, listener: Listener<Content>) {
     this.#parts = parts;
     this.#listener = listener;
     const { concurrency } = listener.options;
-    this.#lanes = new Lanes(concurrency, concurrency);
+    this.#lanes = new Lanes(concurrency, concurrency * HELD_PER_HANDLER);
+    this.#sweeper = setInterval(() => this.#giveBack(MAX_WAIT_MS, GIVEN_BACK_MS), SWEEP_MS);
+  }
+
+  /** Where a consumer that is made again has to begin; 0 if this process has handled nothing. */
+  get resumeFrom(): number {
+    return this.#lastSeq === 0
+      ? 0
+      : Math.min(this.#lastSeq + 1, ...this.#failures.keys(), ...this.#deliveries.keys());
   }
 
   /** Reads until `stopped`. Throws if the consumer cannot be read. */
   async read(client: JetStreamClient, name: string, stopped: () => boolean): Promise<void> {
     const consumer = await client.consumers.get(ROOMS_STREAM, name);
     while (!stopped()) {
-      // Nothing is taken that must wait: another instance may have room for it.
+      // No more is taken than can be held: another instance may have room for it.
       while (this.#lanes.free <= 0 && !stopped()) await this.#lanes.changed();
       if (!this.#parts.handlers.sound) throw new Error("too many handlers do not return");
       if (stopped()) return;
@@ -170,8 +201,24 @@ class DurableReader<Content> {
 
   /** Stops taking messages, and waits for the handlers that run. */
   async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
     this.#stopReading?.();
+    this.#giveBack(0);
     await this.#lanes.idle();
+  }
+
+  /** Gives back the messages that have waited for longer than `ms`, to come again after `delay`. */
+  #giveBack(ms: number, delay?: number): void {
+    const now = performance.now();
+    const late = new Map<Work, number>();
+    for (const [seq, { work, at }] of this.#deliveries) if (now - at >= ms) late.set(work, seq);
+    if (late.size === 0) return;
+    this.#lanes.remove((work) => {
+      const seq = late.get(work);
+      if (seq === undefined) return false;
+      this.#settle(seq, (last) => last.nak(delay));
+      return true;
+    });
   }
 
   #receive(message: JsMsg): void {
@@ -179,7 +226,8 @@ class DurableReader<Content> {
     const pending = this.#deliveries.get(seq);
     if (pending !== undefined) {
       // The server has waited long enough. The ack of the last delivery counts.
-      this.#deliveries.set(seq, { message, at: performance.now() });
+      pending.message = message;
+      pending.at = performance.now();
       return;
     }
     const key = keyOf(message);
@@ -191,25 +239,23 @@ class DurableReader<Content> {
       context: contextOf(message.headers?.get(HEADERS.traceparent)),
     });
     if (wanted === null) return message.ack();
-    this.#deliveries.set(seq, { message, at: performance.now() });
-    const added = this.#lanes.add(wanted.room, async () => {
-      const { timeoutMs } = this.#listener.options;
-      const age = performance.now() - this.#deliveries.get(seq)!.at;
-      if (age + timeoutMs + ACK_MARGIN_MS > ACK_WAIT_MS) {
-        // It has waited for others so long that it might be delivered again while it is handled.
-        return this.#settle(seq, (last) => last.nak());
+    const work = async () => {
+      if (performance.now() - this.#deliveries.get(seq)!.at > MAX_WAIT_MS) {
+        // It might be delivered again while it is handled.
+        return this.#settle(seq, (last) => last.nak(GIVEN_BACK_MS));
       }
       try {
         await handleMessage(this.#parts, this.#listener, wanted);
         this.#handled.add(key);
         this.#failures.delete(seq);
-        this.lastSeq = Math.max(this.lastSeq, seq);
+        this.#lastSeq = Math.max(this.#lastSeq, seq);
         this.#settle(seq, (last) => last.ack());
       } catch (error) {
         this.#failed(seq, wanted.room, error);
       }
-    });
-    if (!added) this.#settle(seq, (last) => last.nak());
+    };
+    this.#deliveries.set(seq, { message, at: performance.now(), work });
+    if (!this.#lanes.add(wanted.room, work)) this.#settle(seq, (last) => last.nak());
   }
 
   #failed(seq: number, room: string, error: unknown): void {

@@ -6,7 +6,7 @@
  */
 
 /** Does one piece of work. It must not throw. */
-type Work = () => Promise<void>;
+export type Work = () => Promise<void>;
 
 /** See the module's doc. */
 export class Lanes {
@@ -51,15 +51,16 @@ export class Lanes {
     return true;
   }
 
-  /** Forgets what waits. What is being done goes on. */
-  clear(): void {
-    for (const lane of this.#lanes.values()) {
-      this.#size -= lane.length;
-      lane.length = 0;
+  /** Removes the waiting work that `unwanted` names, and returns how much that was. */
+  remove(unwanted: (work: Work) => boolean): number {
+    const before = this.#size;
+    for (const [key, lane] of this.#lanes) {
+      const left = lane.filter((work) => !unwanted(work));
+      this.#size -= lane.length - left.length;
+      this.#lanes.set(key, left);
     }
-    for (const key of this.#ready) this.#lanes.delete(key);
-    this.#ready = [];
-    this.#wake();
+    if (this.#size < before) this.#wake();
+    return before - this.#size;
   }
 
   /** Resolves when a piece of work is done or given up. */

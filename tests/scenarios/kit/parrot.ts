@@ -52,6 +52,7 @@ await runApp(declaration, {
       note(`began ${content}`);
       if (config.PARROT_HOLD && content !== "before") await never;
       if (content === "fails twice" && ++failures <= 2) throw new Error("not yet");
+      if (content === "hangs") await never;
       if (content === "fails always") throw new Error("never");
       await app.post(room.replace("work", "done"), content, { id: `done-${seq}` });
       note(`done ${content}`);
