@@ -1,5 +1,6 @@
 /** `deno task new-service`: from a clone to a service that answers a client, with its test. */
 import assert from "node:assert/strict";
+import { Overview } from "../../services/contract/mod.ts";
 import { connectClient } from "../harness/client.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -109,6 +110,11 @@ Deno.test("a new service", async (t) => {
       await process.line("greeter was killed by SIGKILL, restarting it");
       await until("greeter to answer again", async () => await greeted("Bob") === "Hello, Bob!");
       const { pids } = await readRunFile(folder);
+      await until("monitor to show it", async () => {
+        const response = await fetch(`${file.monitor}api/overview`);
+        const { processes } = Overview.parse(await response.json());
+        return processes.some(({ service }) => service === "greeter");
+      });
       client.close();
       Deno.kill(file.pid, "SIGINT");
       assert.equal((await process.status(30_000)).code, 0);
