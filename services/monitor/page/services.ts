@@ -14,6 +14,7 @@ const OF_HOPS: Record<string, string> = {
   "bus.deliver": "nats",
   "auth.verify": "auth",
   "rooms.join": "rooms",
+  "screen": "rooms",
   "call": "rooms",
 };
 

@@ -23,6 +23,9 @@ const HOPS_OF_DELIVERY: readonly HopName[] = [
   "edge.fanout",
 ];
 
+/** Those of a single message: one that a service has screened has one more. */
+const HOPS_OF_MESSAGE: readonly (string | null)[] = [...HOPS_OF_DELIVERY, "screen"];
+
 /** Whether a nats-server does not tell when it stored a message: before 2.10. */
 function tellsNoStoreTime(version: string | null): boolean {
   const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
@@ -61,7 +64,7 @@ export function partsOf(spans: readonly TraceSpan[]): Part[] {
   const path: TraceSpan[] = [];
   // Spans come from the network: a circle of parents must not loop.
   while (last !== undefined && !path.includes(last)) {
-    if ((HOPS_OF_DELIVERY as readonly (string | null)[]).includes(last.hop)) path.unshift(last);
+    if (HOPS_OF_MESSAGE.includes(last.hop)) path.unshift(last);
     last = last.parentId === null ? undefined : byId.get(last.parentId);
   }
   return path.flatMap((span, index) => {

@@ -46,6 +46,21 @@ Deno.test("the parts of a message tile the way to its last member", () => {
   assert.equal(parts.reduce((sum, { duration }) => sum + duration, 0), 60);
 });
 
+Deno.test("a message that was screened has one more part", () => {
+  const parts = partsOf([
+    hop("edge.receive", null, 0, 10),
+    hop("screen", "edge.receive0", 10, 30),
+    hop("bus.store", "screen10", 40, 20),
+    hop("edge.fanout", "bus.store40", 50, 5),
+  ]);
+  assert.deepEqual(parts.map(({ hop, duration }) => [hop, duration]), [
+    ["edge.receive", 10],
+    ["screen", 30],
+    ["bus.store", 10],
+    ["edge.fanout", 5],
+  ]);
+});
+
 Deno.test("what bus.deliver includes does not count twice, and nothing loops", () => {
   const parts = partsOf(SPANS({ "hopwire.includes_store": true }));
   assert.deepEqual(parts.map(({ hop }) => hop), [

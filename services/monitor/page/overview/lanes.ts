@@ -35,7 +35,7 @@ export const LANES: readonly Lane[] = [
     hops: ["nats.ingress", "nats.store", "nats.route"],
   },
   { id: "archive", title: "To the archive", hops: ["archive.wait", "archive.store"] },
-  { id: "requests", title: "Requests", hops: ["auth.verify", "rooms.join", "call"] },
+  { id: "requests", title: "Requests", hops: ["auth.verify", "rooms.join", "screen", "call"] },
 ];
 
 /** Returns why nothing is known of what happens inside nats-server; empty if something is. */
