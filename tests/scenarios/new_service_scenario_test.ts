@@ -125,6 +125,25 @@ Deno.test("a new service", async (t) => {
       );
     });
 
+    await t.step("that does not start harms nobody: the system is ready, and says so", async () => {
+      const file = `${clone}/services/greeter/main.ts`;
+      const right = await Deno.readTextFile(file);
+      await Deno.writeTextFile(file, 'throw new Error("it is broken");\n');
+      await using system = await startAll({}, clone);
+      const { file: { websocket, token }, process } = system;
+      const warnings = ownLines(process).filter((line) => line.startsWith("WARN"));
+      assert.match(warnings.join("\n"), /^WARN {2}greeter is not ready after 15 s/m);
+      const client = await connectClient(websocket);
+      client.send({ type: "auth", token: token! });
+      client.send({ type: "subscribe", room: "lobby" });
+      await client.take("subscribed");
+      client.send({ type: "call", service: "greeter", method: "hello", id: "c" });
+      const answer = await client.answer("c");
+      assert.equal(answer.type === "error" && answer.code, "service_not_found");
+      client.close();
+      await Deno.writeTextFile(file, right);
+    });
+
     await t.step(
       "with a wrong declaration stops the start with one line that names it",
       async () => {
