@@ -21,7 +21,6 @@ import {
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
-  scheduleStream,
   scheduleSubject,
   screenSubject,
   SIGNALS,
@@ -108,10 +107,7 @@ const NEEDS: Readonly<Record<ServiceNeed, NeedInfo>> = {
   },
   schedule: {
     about: "run something at intervals, in one instance each time",
-    publish: (name) => [
-      `${STREAM_API}.CREATE.${scheduleStream(name)}`,
-      scheduleSubject(name, "*"),
-    ],
+    publish: (name) => [scheduleSubject(name, "*")],
   },
   moderate: {
     about: "take users out of rooms",

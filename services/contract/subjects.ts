@@ -123,9 +123,10 @@ export function screenSubject(service: string): string {
 }
 
 /** The stream with which the instances of a service agree on who runs a tick of a schedule. */
-export function scheduleStream(service: string): string {
-  return `SCHEDULE_${service}`;
-}
+export const SCHEDULES_STREAM = "SCHEDULES";
+
+/** The subjects that {@link SCHEDULES_STREAM} stores. */
+export const SCHEDULES_SUBJECT = "schedule.*.*";
 
 /** The subject of the ticks of one schedule of a service. */
 export function scheduleSubject(service: string, schedule: string): string {

@@ -13,7 +13,12 @@ import {
 } from "../contract/mod.ts";
 import { authorizationOf, natsAccounts, type NatsUser, natsUsers, seedFile } from "./nats_users.ts";
 
-const USERS = natsUsers(["dice", "audit+log", "backend+erase+revoke+moderate"]);
+const USERS = natsUsers([
+  "dice",
+  "audit+log",
+  "backend+erase+revoke+moderate",
+  "roller=calls+post",
+]);
 
 /** What nobody may do, beside what only some may. */
 const NOBODYS = [
@@ -190,6 +195,29 @@ Deno.test("a service with the right to the log reads it with a consumer of its o
       own.consumers.add("ROOMS", { ...consumer, durable_name: "archive" }),
       /[Pp]ermission/,
     );
+  }));
+
+Deno.test("a service that says what it needs may do that and nothing else", () =>
+  withServer(async (as) => {
+    const [test, roller] = [await as("test"), await as("roller")];
+    const manager = await jetstreamManager(test);
+    await manager.streams.add({ name: "ROOMS", subjects: ["room.message.>"] });
+    const refused = refusals(roller);
+    roller.subscribe("call.roller.*", { callback: (_, message) => void message.respond("4") });
+    for (const subject of ["call.audit.*", "room.live.>", "screen.roller"]) {
+      roller.subscribe(subject, { callback: () => {} });
+    }
+    await roller.flush();
+    assert.equal((await test.request("call.roller.roll", "")).string(), "4");
+    await until("the others' subjects", () => refused.subscription.size === 3);
+    assert.equal(
+      (await roller.request("room.message.1.lobby", "hi")).json<{ seq: number }>().seq,
+      1,
+    );
+    for (const subject of ["room.signal.1.lobby", "user.event.ann", "history.read"]) {
+      roller.publish(subject, "{}");
+    }
+    await until("what it does not need", () => refused.publish.size === 3);
   }));
 
 Deno.test("services are declared by a name and what they may do beside the usual", () => {

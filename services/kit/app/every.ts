@@ -4,13 +4,7 @@
  *
  * @module
  */
-import { jetstreamManager } from "@nats-io/jetstream";
-import {
-  DUPLICATE_WINDOW_MS,
-  HEADERS,
-  scheduleStream,
-  scheduleSubject,
-} from "../../contract/mod.ts";
+import { HEADERS, scheduleSubject } from "../../contract/mod.ts";
 import { createHeaders } from "../bus.ts";
 import { ConfigError } from "../config.ts";
 import { faultOf } from "../fault_error.ts";
@@ -24,14 +18,6 @@ import { HANDLER_MS } from "./handlers.ts";
 /** The shortest and the longest interval, milliseconds. */
 const MIN_MS = 100;
 const MAX_MS = 24 * 3_600_000;
-
-/** How long a tick is kept, milliseconds. Nobody reads it; JetStream knows it for its window. */
-const TICK_AGE_MS = 3_600_000;
-
-const NANOSECONDS_PER_MS = 1_000_000;
-
-/** The description of JetStream's error that a stream of this name has another configuration. */
-const OTHER_STREAM = /already in use/;
 
 /** One run of what a service does at intervals. */
 export interface Tick {
@@ -64,26 +50,15 @@ export function createEvery(parts: AppParts): Every {
   const publisher = new StreamPublisher(bus, { maxPending: 64 });
   parts.onDrain(() => publisher.close());
   const names = new Set<string>();
-  let created: Promise<void> | undefined;
 
-  const stream = async () => {
-    created ??= createStream(parts);
-    await created.catch((error) => {
-      created = undefined;
-      throw error;
-    });
-  };
   /** Whether this instance is the first to publish this tick. */
   const isFirst = async (name: string, due: number): Promise<boolean> => {
-    await stream();
     const headers = createHeaders();
     headers.set(HEADERS.messageId, `${name}:${due}`);
     return await new Promise((resolve) => {
       const payload = JSON.stringify({ due });
       publisher.publish(scheduleSubject(service, name), payload, headers, (stored, failure) => {
         if (failure !== null) {
-          // The stream may have been lost with its disk.
-          created = undefined;
           log.warn("a tick is left out", { name, error: failure.message });
         }
         resolve(stored !== null && !stored.duplicate);
@@ -144,21 +119,4 @@ export function createEvery(parts: AppParts): Every {
       await Promise.race([running, late]);
     });
   };
-}
-
-/** Creates the stream of ticks unless it is there. */
-async function createStream({ bus, declaration: { name } }: AppParts): Promise<void> {
-  const manager = await jetstreamManager(bus.nats, { checkAPI: false });
-  try {
-    await manager.streams.add({
-      name: scheduleStream(name),
-      description: `Ticks of ${name}`,
-      subjects: [scheduleSubject(name, "*")],
-      max_msgs_per_subject: 1,
-      max_age: TICK_AGE_MS * NANOSECONDS_PER_MS,
-      duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
-    });
-  } catch (error) {
-    if (!OTHER_STREAM.test(errorText(error))) throw error;
-  }
 }

@@ -6,8 +6,9 @@
  * @module
  */
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import { epochOfStream, type Logger } from "../../kit/mod.ts";
+import { epochOfStream, errorText, type Logger } from "../../kit/mod.ts";
 import type { Archive, Generation, Hole } from "../archive/archive.ts";
+import { ensureSchedulesStream } from "../log/schedules.ts";
 import {
   CLOSED_MAX_MESSAGE_BYTES,
   continueAfter,
@@ -51,6 +52,9 @@ export async function attach(options: AttachOptions): Promise<Generation> {
   const known = await archive.generations();
   const newest = known.at(-1);
   let stream = await ensureRoomsStream(manager, limits, { closed: newest !== undefined });
+  await ensureSchedulesStream(manager).catch((error) => {
+    log.warn("services cannot run anything at intervals", { error: errorText(error) });
+  });
   const { state, config } = stream;
   if (state.messages === 0) {
     const last = Math.max(state.last_seq, ...known.map(({ position }) => position));
