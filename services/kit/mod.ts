@@ -8,6 +8,8 @@ export * from "./base_config.ts";
 export * from "./batcher.ts";
 export * from "./bus.ts";
 export * from "./config.ts";
+export * from "./content/content.ts";
+export * from "./content/html.ts";
 export * from "./deadline.ts";
 export * from "./denials/mod.ts";
 export * from "./encoded_reply.ts";

@@ -1,6 +1,6 @@
 /** What gateways leave of HTML is harmless in a real browser. */
 import assert from "node:assert/strict";
-import { prepareHtml, safeHtml } from "../../services/gateway/session/commands/html.ts";
+import { prepareHtml, safeHtml } from "../../services/kit/content/html.ts";
 import { findChromium, startChromium } from "../harness/chromium.ts";
 import { XSS_VECTORS } from "../harness/xss_vectors.ts";
 

@@ -19,11 +19,11 @@ import {
   type Bus,
   type Context,
   FaultError,
+  prepareHtml,
   request,
   ROOT_CONTEXT,
   subscribe,
 } from "../../../kit/mod.ts";
-import { prepareHtml } from "./html.ts";
 
 /** Grants remembered. The one that has been known for longest makes room: about 200 bytes each. */
 const MAX_GRANTS = 20_000;

@@ -18,6 +18,7 @@ import {
 import {
   type Bus,
   clock,
+  contentJson,
   type Context,
   encodeHeaders,
   FaultError,
@@ -34,7 +35,6 @@ import {
 } from "../../../kit/mod.ts";
 import type { PublishPressure } from "../reading/publish_pressure.ts";
 import type { TraceBudget } from "../quotas/trace_budget.ts";
-import { contentJson } from "./content.ts";
 import { requireRight } from "./rights.ts";
 import { roomTrace, traceAnswer } from "./tracing.ts";
 import { createTracedUser, type UserIdsInTraces } from "./traced_user.ts";

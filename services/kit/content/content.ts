@@ -5,8 +5,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type ContentMode, hasLoneSurrogate, MAX_CONTENT_BYTES } from "../../../contract/mod.ts";
-import { FaultError } from "../../../kit/mod.ts";
+import { type ContentMode, hasLoneSurrogate, MAX_CONTENT_BYTES } from "../../contract/mod.ts";
+import { FaultError } from "../fault_error.ts";
 import { safeHtml } from "./html.ts";
 
 /**

@@ -55,7 +55,7 @@ const OPTIONS: IOptions = {
 
 let sanitize: typeof Sanitize | undefined;
 
-/** Loads what {@link safeHtml} needs: 25 MB, which only gateways with such rooms spend. */
+/** Loads what {@link safeHtml} needs: 25 MB, which only processes with such rooms spend. */
 export async function prepareHtml(): Promise<void> {
   // @ts-types="@types/sanitize-html"
   sanitize ??= (await import("sanitize-html")).default;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { contentJson } from "./content.ts";
 import { prepareHtml } from "./html.ts";
-import { createTracedUser } from "./traced_user.ts";
 
 await prepareHtml();
 
@@ -43,14 +42,4 @@ Deno.test("where HTML is required, a string is made safe and all else is refused
   assert.throws(() => contentJson("x".repeat(8_193), "html"), /more than 8192 characters of HTML/);
   // It grows, because each character becomes a reference.
   assert.throws(() => contentJson("&".repeat(8_000), "html"), /Content too large/);
-});
-
-Deno.test("spans name users as they are told to", () => {
-  const claims = { rooms: null, calls: [], tokenId: null, issuedAt: null };
-  const ann = { userId: "ann", username: "Ann", expiresAt: null, ...claims };
-  assert.deepEqual(createTracedUser("plain")(ann), { "enduser.id": "ann" });
-  assert.deepEqual(createTracedUser("off")(ann), {});
-  const hashed = createTracedUser("hashed");
-  assert.match(hashed(ann)["enduser.id"]!, /^[0-9a-f]{16}$/);
-  assert.equal(hashed(ann), hashed(ann));
 });
