@@ -8,7 +8,6 @@
 import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
-import { SignJWT } from "jose";
 import {
   describeIssue,
   type DevToken,
@@ -16,13 +15,22 @@ import {
   DevTokenRequest,
   MAX_TOKEN_LENGTH,
 } from "../contract/mod.ts";
+import type { Logger } from "../kit/mod.ts";
 import type { AuthConfig } from "./config.ts";
+import { signToken } from "./sign_token.ts";
 
 /** Largest request body, bytes: twice the longest token. */
 const MAX_BODY_BYTES = 16 * 1024;
 
 /** Most characters of a username that its generated user id starts with. */
 const MAX_SLUG_LENGTH = 40;
+
+/** Logs a warning if development tokens are on. */
+export function warnOfDevTokens(config: AuthConfig, log: Logger): void {
+  if (!config.AUTH_DEV_TOKENS) return;
+  const whom = config.AUTH_DEV_TOKENS_REMOTE ? "any caller" : "any caller on this machine";
+  log.warn(`development tokens are on: POST /token signs a token for ${whom}`);
+}
 
 /**
  * Adds the route. It answers 200 with a {@link DevToken}, 400 with a
@@ -58,25 +66,13 @@ export function addTokenRoute(
       const parsed = DevTokenRequest.safeParse(body);
       if (!parsed.success) return c.json({ error: describeIssue(parsed.error) }, 400);
       const { username, userId = generateUserId(username), rooms, calls, ttl } = parsed.data;
-      const issuedAt = Math.floor(Date.now() / 1_000);
-      const life = Math.min(ttl ?? config.AUTH_DEV_TOKEN_TTL, config.AUTH_MAX_TOKEN_LIFETIME);
-      const expiry = issuedAt + life;
-      const claims = { name: username, calls, ...(rooms === undefined ? {} : { rooms }) };
-      const signing = new SignJWT(claims)
-        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-        .setSubject(userId)
-        .setJti(crypto.randomUUID())
-        .setIssuedAt(issuedAt)
-        .setExpirationTime(expiry);
-      // The token must pass this service's own verification.
-      if (config.AUTH_ISSUER !== undefined) signing.setIssuer(config.AUTH_ISSUER);
-      if (config.AUTH_AUDIENCE !== undefined) signing.setAudience(config.AUTH_AUDIENCE);
-      const token = await signing.sign(secret);
+      const content = { userId, username, rooms, calls, ttl: ttl ?? config.AUTH_DEV_TOKEN_TTL };
+      const { token, expiresAt } = await signToken(content, config, secret);
       if (token.length > MAX_TOKEN_LENGTH) {
         const error = `rooms: the token would be longer than ${MAX_TOKEN_LENGTH} characters`;
         return c.json({ error }, 400);
       }
-      return c.json({ token, userId, username, expiresAt: expiry * 1_000 } satisfies DevToken);
+      return c.json({ token, userId, username, expiresAt } satisfies DevToken);
     },
   );
 }

@@ -7,7 +7,8 @@
 import { AuthVerify, DENIALS_STREAM } from "../contract/mod.ts";
 import { runService, serve } from "../kit/mod.ts";
 import { AUTH_CONFIG, type KeySource, keySourceOf } from "./config.ts";
-import { addTokenRoute } from "./dev_tokens.ts";
+import { addTokenRoute, warnOfDevTokens } from "./dev_tokens.ts";
+import { serveIssue } from "./issue.ts";
 import { createKeyGetter } from "./keys.ts";
 import { createRefusedTokenLog } from "./refused_token_log.ts";
 import { serveRevocations } from "./revocations.ts";
@@ -29,15 +30,13 @@ await runService({
     }
   },
   async start({ bus, log, health, onDrain }, config) {
-    if (config.AUTH_DEV_TOKENS) {
-      const whom = config.AUTH_DEV_TOKENS_REMOTE ? "any caller" : "any caller on this machine";
-      log.warn(`development tokens are on: POST /token signs a token for ${whom}`);
-    }
+    warnOfDevTokens(config, log);
     const revocations = serveRevocations(bus, config);
     health.require("revocations", () => revocations.isFresh());
     onDrain(() => revocations.stop());
     const keys = await createKeyGetter(source, log);
     const verifyToken = revocations.check(createVerifier(config, keys, log));
+    serveIssue(bus, config, source);
     const refused = createRefusedTokenLog(log);
     serve(bus, AuthVerify, "auth", (request) => verifyBatch(request, verifyToken, refused));
   },

@@ -17,8 +17,8 @@ export const DENIALS_STREAM = "DENIALS";
 /** The subjects that {@link DENIALS_STREAM} stores. */
 export const DENIALS_STREAM_SUBJECT = "denial.>";
 
-/** Milliseconds since 1970. */
-const Time = z.number().int().min(0);
+/** Milliseconds since 1970, up to the last one that a Date can represent (ECMA-262 21.4.1.1). */
+export const Time = z.number().int().min(0).max(8.64e15);
 
 /** The id of a token: its `jti` claim. */
 export const TokenId = z.string().min(1).max(limits.MAX_TOKEN_ID_LENGTH);

@@ -54,7 +54,7 @@ export const HistoryRead = endpoint(
 export type HistoryPage = z.infer<typeof HistoryRead["reply"]>;
 
 /** A message in the archive. */
-const ArchivedPlace = z.object({ epoch: Epoch, room: z.string().max(256), seq: Seq });
+export const ArchivedPlace = z.object({ epoch: Epoch, room: z.string().max(256), seq: Seq });
 
 /**
  * Erases one message, or the messages of a user, from the archive and the log. What remains is the

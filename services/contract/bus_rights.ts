@@ -4,7 +4,7 @@
  * No I/O.
  *
  * Two things are nobody's right. `room.live` is published by the NATS server alone, whose copies are
- * not subject to permissions. And a reply goes to an inbox: see {@link isInbox}.
+ * not subject to permissions. And a reply goes to an inbox: see `isInbox`.
  *
  * A server that reports what it does with messages (`msg_trace`) refuses a message whose trace is recorded
  * from users who may not publish to NATS_TRACES themselves. So whoever sends such messages has that right.
@@ -40,7 +40,10 @@ import {
   LogConfirm,
   ROOM_ERASED,
 } from "./bus_history.ts";
+import { GatewayConnections, GatewayDisconnect, GatewayState } from "./bus_gateways.ts";
+import { AuthIssue } from "./bus_tokens.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
+import { inboxes } from "./inboxes.ts";
 import { MICRO_SUBJECTS, microSubjects } from "./micro.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
 import {
@@ -80,6 +83,7 @@ export const BUS_USERS = [
   "rooms",
   "persistence",
   "monitor",
+  "api",
   "operator",
 ] as const;
 /** The name of one of these users. */
@@ -92,28 +96,6 @@ const ANSWER_S = 10;
 export const STREAM_API = "$JS.API.STREAM";
 /** See {@link STREAM_API}. */
 export const CONSUMER_API = "$JS.API.CONSUMER";
-
-/** The prefix of a user's inboxes, where it gets replies. Nobody else may subscribe to them. */
-export function inboxPrefix(user: string): string {
-  return `_INBOX.${user}`;
-}
-
-/**
- * Whether a subject is somebody's inbox. NATS lets a requester name any subject for the reply, also
- * one that only the answering service may publish to. So nothing is answered that is not an inbox.
- */
-export function isInbox(subject: string | undefined): boolean {
-  return subject !== undefined && subject.startsWith("_INBOX");
-}
-
-/**
- * Whether a message with this reply subject was delivered by a consumer of a stream. A consumer may
- * name any subject to deliver to, also one that only others may publish to. So what arrives on a
- * subject of ours by that way is nobody's message.
- */
-export function isDelivery(reply: string | undefined): boolean {
-  return reply !== undefined && reply.startsWith("$JS.");
-}
 
 /** What reading the denials takes. */
 const READ_DENIALS = [
@@ -131,8 +113,12 @@ export const MODERATION = [
   RoomsBans.subject,
 ];
 
-/** All inboxes of a user. */
-export const inboxes = (user: string): string => `${inboxPrefix(user)}.>`;
+/** The endpoints that every gateway serves. */
+const OF_ALL_GATEWAYS = [
+  GatewayConnections.subject,
+  GatewayDisconnect.subject,
+  GatewayState.subject,
+];
 
 /** The rights of {@link BUS_USERS}. */
 export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
@@ -163,6 +149,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       // It answers other gateways and rooms. A poll may take an hour (PING_INTERVAL_MS).
       inboxes("gateway"),
       inboxes("rooms"),
+      inboxes("api"),
       inboxes("operator"),
     ],
     subscribe: [
@@ -177,6 +164,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       GATEWAY_ALIVE,
       GATEWAY_USAGE,
       GATEWAY_PING,
+      ...OF_ALL_GATEWAYS,
       gatewaySessionSubject("*"),
       ROOMS_RULES,
       LOG_CHANGED,
@@ -202,6 +190,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       AuthRevoke.subject,
       AuthUnrevoke.subject,
       AuthRevocations.subject,
+      AuthIssue.subject,
       REVOKED_EVENTS,
       DENIALS_STREAM_SUBJECT,
       ...microSubjects("auth"),
@@ -264,6 +253,28 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     // The server's time. It also answers who asks which services there are.
     publish: [`${STREAM_API}.INFO.${ROOMS_STREAM}`],
     subscribe: [NATS_TRACES, ...microSubjects("monitor"), inboxes("monitor")],
+    answersWithin: ANSWER_S,
+  },
+  api: {
+    publish: [
+      NATS_TRACES,
+      ROOMS_STREAM_SUBJECT,
+      UNSTORED_MESSAGES,
+      SIGNALS,
+      "user.event.*",
+      RoomsPresence.subject,
+      HistoryRead.subject,
+      HistoryErase.subject,
+      AuthIssue.subject,
+      ...REVOCATION,
+      ...MODERATION,
+      ...OF_ALL_GATEWAYS,
+      GATEWAY_PING,
+      // With its answers it compares its clock.
+      `${STREAM_API}.INFO.${ROOMS_STREAM}`,
+    ],
+    // Nothing that is said in rooms: it answers requests of back-ends, and follows nobody.
+    subscribe: [GATEWAY_ALIVE, ...microSubjects("api"), inboxes("api")],
     answersWithin: ANSWER_S,
   },
   operator: {

@@ -48,6 +48,7 @@ export const CLOSES = {
   origin_refused: { code: 4003, reason: "Origin not allowed" },
   revoked: { code: 4004, reason: "Token revoked" },
   too_many_violations: { code: 4005, reason: "Too many violations" },
+  disconnected: { code: 4006, reason: "Disconnected" },
   draining: { code: 4100, reason: "Draining" },
   slow_consumer: { code: 4101, reason: "Slow consumer" },
   idle: { code: 4102, reason: "Idle" },

@@ -138,5 +138,10 @@ export const MAX_MEASURED_MS = 60_000;
  */
 export const ROOM_BUCKETS = 64;
 
+/** Most connections of a user that one gateway lists, and rooms that it lists of each: about 500 KB. */
+export const MAX_LISTED_CONNECTIONS = 100;
+/** See {@link MAX_LISTED_CONNECTIONS}. */
+export const MAX_CONNECTION_ROOMS = 20;
+
 /** Most seqs in one `room.erased` event. */
 export const MAX_ERASED = 1_000;

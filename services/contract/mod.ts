@@ -4,16 +4,20 @@
  *
  * @module
  */
+export * from "./api_keys.ts";
 export * from "./bus.ts";
 export * from "./bus_denials.ts";
+export * from "./bus_gateways.ts";
 export * from "./bus_history.ts";
 export * from "./bus_rights.ts";
+export * from "./bus_tokens.ts";
 export * from "./calls.ts";
 export * from "./codes.ts";
 export * from "./describe_issue.ts";
 export * from "./dev_tokens.ts";
 export * from "./frames.ts";
 export * from "./http.ts";
+export * from "./inboxes.ts";
 export * from "./limits.ts";
 export * from "./micro.ts";
 export * from "./namespaces.ts";

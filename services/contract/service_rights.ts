@@ -6,14 +6,8 @@
  */
 import { RoomsPresence } from "./bus.ts";
 import { HistoryErase, HistoryRead } from "./bus_history.ts";
-import {
-  type BusRights,
-  CONSUMER_API,
-  inboxes,
-  MODERATION,
-  REVOCATION,
-  STREAM_API,
-} from "./bus_rights.ts";
+import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./bus_rights.ts";
+import { inboxes } from "./inboxes.ts";
 import { microSubjects } from "./micro.ts";
 import {
   NATS_TRACES,

@@ -35,6 +35,7 @@ import { createAccess } from "./session/identity/access.ts";
 import { RefusedAuthentications } from "./session/identity/refused_authentications.ts";
 import { TokenCache } from "./session/identity/token_cache.ts";
 import { createVerifier } from "./session/identity/verifier.ts";
+import { serveUserConnections } from "./session/identity/user_connections.ts";
 import { UserTable } from "./session/identity/user_table.ts";
 import { createStats, exportState } from "./stats.ts";
 import { Connections } from "./transport/connections.ts";
@@ -182,6 +183,11 @@ export async function startGateway(
     },
     closeAll: () => connections.closeAll("unavailable"),
   });
+  const stopAnswering = serveUserConnections(bus, id, users, () => ({
+    connections: connections.size,
+    users: users.size,
+    rooms: stats.rooms,
+  }));
   const stopSharing = shareUsage(bus, id, quotas);
   const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.found);
@@ -193,6 +199,7 @@ export async function startGateway(
     stopCollecting();
     stopErasing();
     stopSharing();
+    stopAnswering();
     draining = true;
     const plan = planDrain({
       clients: connections.size,

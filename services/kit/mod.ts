@@ -5,6 +5,7 @@
  */
 export * from "./app/mod.ts";
 export * from "./base_config.ts";
+export * from "./api_keys.ts";
 export * from "./batcher.ts";
 export * from "./bus.ts";
 export * from "./config.ts";

@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { AUTH_CONFIG, keySourceOf } from "../auth/config.ts";
 import { BASE_CONFIG, NATS_CONFIG, natsOptions, readConfig, readNamespaces } from "../kit/mod.ts";
+import { apiKeysFile } from "./api_keys.ts";
 import type { StartConfig } from "./config.ts";
 import { SERVICE_CONFIGS, type ServiceName, SERVICES, variablesOf } from "./flags.ts";
 import { seedFile } from "./nats_users.ts";
@@ -45,6 +46,7 @@ export function environmentsOf(
     auth: hasKeys ? {} : { AUTH_SECRET: secret, AUTH_DEV_TOKENS: "true" },
     persistence: { SQLITE_PATH: `${config.DATA_DIR}/archive.db` },
     rooms: {},
+    api: { API_KEYS_FILE: apiKeysFile(config.DATA_DIR) },
     gateway: {
       REUSE_PORT: String(config.GATEWAYS > 1),
       DEMO: "true",
@@ -71,6 +73,7 @@ export function environmentsOf(
     auth: environmentOf("auth"),
     persistence: environmentOf("persistence"),
     rooms: environmentOf("rooms"),
+    api: environmentOf("api"),
     gateway: environmentOf("gateway"),
   };
 }

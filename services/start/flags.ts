@@ -5,6 +5,7 @@
  * @module
  */
 import type * as z from "zod";
+import { API_CONFIG } from "../api/config.ts";
 import { AUTH_CONFIG } from "../auth/config.ts";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
 import { BASE_CONFIG, NATS_FILES, natsUrl } from "../kit/mod.ts";
@@ -13,7 +14,7 @@ import { PERSISTENCE_CONFIG } from "../persistence/config.ts";
 import { ROOMS_CONFIG } from "../rooms/config.ts";
 
 /** The services, in the order in which the start command starts them; they stop in the opposite one. */
-export const SERVICES = ["monitor", "auth", "persistence", "rooms", "gateway"] as const;
+export const SERVICES = ["monitor", "auth", "persistence", "rooms", "api", "gateway"] as const;
 /** The name of a service. */
 export type ServiceName = typeof SERVICES[number];
 
@@ -23,6 +24,7 @@ export const SERVICE_CONFIGS: Record<ServiceName, z.ZodRawShape> = {
   auth: AUTH_CONFIG,
   persistence: PERSISTENCE_CONFIG,
   rooms: ROOMS_CONFIG,
+  api: API_CONFIG,
   gateway: GATEWAY_CONFIG,
 };
 
@@ -95,9 +97,10 @@ function readsOf(service: ServiceName, env: Record<string, string | undefined>):
     reads.push(...writesOf(service, env));
     if (env.DATABASE_PASSWORD_FILE) reads.push(env.DATABASE_PASSWORD_FILE);
   }
-  if (["monitor", "rooms", "persistence"].includes(service) && env.NAMESPACES_FILE) {
+  if (["monitor", "rooms", "persistence", "api"].includes(service) && env.NAMESPACES_FILE) {
     reads.push(env.NAMESPACES_FILE);
   }
+  if (service === "api" && env.API_KEYS_FILE) reads.push(env.API_KEYS_FILE);
   if (service === "auth") {
     for (const name of ["AUTH_PUBLIC_KEY_FILE", "AUTH_SECRET_FILE"]) {
       if (env[name]) reads.push(env[name]);

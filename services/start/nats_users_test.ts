@@ -142,6 +142,13 @@ Deno.test("nobody may publish live messages, do everything, or read another's in
   for (const { name, rights } of USERS.filter(({ name }) => name !== "auth")) {
     assert.ok(!allowed(rights.subscribe, "auth.verify"), name);
   }
+  // Tokens for anybody, and ends of anybody's connections.
+  for (const { name, rights } of USERS.filter(({ name }) => name !== "api")) {
+    for (const subject of ["auth.issue", "gateway.disconnect"]) {
+      assert.ok(!allowed(rights.publish, subject), `${name} may publish ${subject}`);
+    }
+  }
+  assert.ok(!allowed(BUS_RIGHTS.api.subscribe, liveSubject("lobby")));
   const ofAuth = BUS_RIGHTS.auth.publish.filter((subject) =>
     !subject.startsWith("denial.") && subject !== NATS_TRACES
   );

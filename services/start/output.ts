@@ -15,6 +15,7 @@ const COLOURS: Record<string, number> = {
   auth: 35,
   persistence: 33,
   rooms: 36,
+  api: 95,
   gateway: 32,
 };
 const BOLD = 1;

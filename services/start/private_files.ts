@@ -13,8 +13,8 @@ export async function makePrivateFolder(folder: string): Promise<void> {
 /** What shows that a folder is a data folder: every run of the start command makes this file. */
 const OWN_FILE = "dev-secret";
 
-/** What `deno task pack` and the tests put into the data folder, which may come before the first run. */
-const OTHERS: readonly string[] = ["client", "nats-server"];
+/** What `deno task pack`, `deno task api-key` and the tests put into the data folder, which may come before the first run. */
+const OTHERS: readonly string[] = ["client", "nats-server", "api-keys.json"];
 
 /**
  * Creates the data folder. Earlier releases left a data folder and its files readable for others;

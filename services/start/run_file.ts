@@ -18,6 +18,10 @@ export const RunFile = z.object({
   natsUrl: z.string(),
   /** The address of monitor; missing when it does not run. */
   monitor: z.string().optional(),
+  /** The address of the HTTP API. */
+  api: z.string().optional(),
+  /** A key for it; missing when API_KEYS_FILE is set. */
+  apiKey: z.string().optional(),
   /** A development token; missing when the auth service issues none. */
   token: z.string().optional(),
   /** The process id of the start command. */
@@ -47,7 +51,11 @@ function markOf(folder: string): Record<string, string> {
   return { [MARK]: Deno.realPathSync(folder) };
 }
 
-type Addresses = Pick<RunFile, "websocket" | "natsUrl" | "monitor" | "token">;
+/** What is known when the system is ready. */
+type Addresses = Pick<
+  RunFile,
+  "websocket" | "natsUrl" | "monitor" | "api" | "apiKey" | "token"
+>;
 
 /** The files of one run. */
 export interface RunFiles {

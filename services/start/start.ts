@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
 import { ConfigError, type Declaration, errorText, natsUrl, readConfig } from "../kit/mod.ts";
+import { developmentApiKey } from "./api_keys.ts";
 import { buildPages, fetchPackages } from "./build.ts";
 import { type Child, type ChildOptions, keepRunning } from "./child.ts";
 import { START_CONFIG } from "./config.ts";
@@ -77,7 +78,7 @@ class System {
     );
     if (unknown !== undefined) throw new ConfigError(unknown);
     const config = readConfig(START_CONFIG);
-    const { DATA_DIR: folder, HOST, PORT, AUTH_PORT } = config;
+    const { DATA_DIR: folder, HOST, PORT, AUTH_PORT, API_PORT } = config;
     const host = reachableHost(HOST);
     const secure = given.TLS_CERT_FILE ? "s" : "";
     const url = `http${secure}://${host}:${PORT}/`;
@@ -92,6 +93,7 @@ class System {
     if (leftovers > 0) log.warn(`stopped ${leftovers} processes of a run that was killed`);
     requireFreePort(HOST, PORT, "PORT");
     requireFreePort("127.0.0.1", AUTH_PORT, "AUTH_PORT");
+    requireFreePort("127.0.0.1", API_PORT, "API_PORT");
     if (config.MONITOR) requireFreePort("127.0.0.1", config.MONITOR_PORT, "MONITOR_PORT");
     const services = SERVICES.filter((service) => service !== "monitor" || config.MONITOR);
     const natsPort = config.NATS_PORT || freePort();
@@ -100,6 +102,7 @@ class System {
       monitor: config.MONITOR_PORT,
       gateway: PORT,
       auth: AUTH_PORT,
+      api: API_PORT,
       rooms: freePort(),
       persistence: freePort(),
     };
@@ -114,6 +117,8 @@ class System {
       return [declaration, environmentOfOwn(declaration, decided)];
     }));
     for (const [declaration, env] of ownEnvironments) checkOwn(declaration, env);
+    // With a file of the user's own, the user decides about keys.
+    const apiKey = given.API_KEYS_FILE ? undefined : await developmentApiKey(folder);
     const ofGateway = readConfig(z.object(GATEWAY_CONFIG), (name) => environments.gateway[name]);
     this.#drainWindow = ofGateway.DRAIN_WINDOW_MS;
     this.#files = createRunFiles(folder, url);
@@ -147,7 +152,8 @@ class System {
     const websocket = `ws${secure}://${host}:${PORT}/ws`;
     const natsUrl = withoutCredentials(natsServers);
     const monitor = config.MONITOR ? `http://127.0.0.1:${config.MONITOR_PORT}/` : undefined;
-    this.#files.setReady({ websocket, natsUrl, monitor, token });
+    const api = `http://127.0.0.1:${API_PORT}/`;
+    this.#files.setReady({ websocket, natsUrl, monitor, api, apiKey, token });
     const files = keys === undefined
       ? []
       : await writeServiceFiles(folder, natsUrl, keys, accounts);
@@ -158,9 +164,11 @@ class System {
         `  page       ${url}`,
         `  WebSocket  ${websocket}`,
         monitor === undefined ? "" : `  monitor    ${monitor}`,
+        `  API        ${api}docs`,
         `  NATS       ${natsUrl}`,
         ...files.map((file) => `  service    ${file}`),
         token === undefined ? "" : `  token      ${token}`,
+        apiKey === undefined ? "" : `  API key    ${apiKey}`,
         `  (also in ${this.#files.path}; Ctrl-C stops everything)`,
       ].filter(Boolean).join("\n"),
     );

@@ -11,6 +11,7 @@ import { until } from "../harness/wait.ts";
 import { say } from "./commands.ts";
 import { startEngine } from "./engine.ts";
 import { composeOn, type ComposeSystem } from "./system.ts";
+import { useApi } from "./use_api.ts";
 
 /** Hopwire's services that a message passes through. */
 const SERVICES = ["auth", "persistence", "rooms", "gateway"];
@@ -116,6 +117,7 @@ async function inUse(system: ComposeSystem): Promise<void> {
       return SERVICES.every((name) => text.includes(`"service":"${name}"`));
     });
   });
+  await check("the HTTP API takes a key that is made while it runs", () => useApi(system));
   await check("PostgreSQL has the message", async () => {
     await until("the message in the archive", async () => {
       const sql = `SELECT count(*) FROM hopwire_message WHERE room = '${ROOM}'`;
@@ -132,7 +134,7 @@ async function inUse(system: ComposeSystem): Promise<void> {
     }, 60_000);
   });
   await check("no service runs as root, can become root or can write", async () => {
-    for (const service of [...SERVICES, "monitor", "nats", "postgres"]) {
+    for (const service of [...SERVICES, "api", "monitor", "nats", "postgres"]) {
       const processes = await system.docker(
         "top",
         await system.container(service),
@@ -142,7 +144,7 @@ async function inUse(system: ComposeSystem): Promise<void> {
       const users = processes.split("\n").slice(1).map((line) => line.trim().split(/\s+/)[0]);
       assert.ok(users.length > 0 && !users.includes("0"), `${service} runs as ${users}`);
     }
-    for (const service of [...SERVICES, "monitor", "nats"]) {
+    for (const service of [...SERVICES, "api", "monitor", "nats"]) {
       assert.ok((await system.inspect(service)).HostConfig.ReadonlyRootfs, service);
       const grep = ["grep", "-E", "CapEff|NoNewPrivs", "/proc/1/status"];
       const { stdout } = await system.exec(service, ...grep);

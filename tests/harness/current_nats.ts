@@ -42,6 +42,8 @@ export const AGAIN_ON_CURRENT: readonly string[] = [
 /** What is in those folders and does not: what the start command, the README and compose do. */
 export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/compose_test.ts",
+  "tests/scenarios/api_readme_scenario_test.ts",
+  "tests/scenarios/api_schemathesis_test.ts",
   "tests/scenarios/readme_scenario_test.ts",
   "tests/scenarios/start_scenario_test.ts",
   "tests/scenarios/start_secrets_scenario_test.ts",

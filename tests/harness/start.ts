@@ -56,6 +56,7 @@ export async function startAll(more: Record<string, string> = {}, cwd = ROOT): P
     PORT: String(freePort()),
     AUTH_PORT: String(freePort()),
     MONITOR_PORT: String(freePort()),
+    API_PORT: String(freePort()),
     ...more,
   };
   const process = launchIn(cwd, env);

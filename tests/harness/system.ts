@@ -67,6 +67,8 @@ export interface SystemOptions {
   persistences?: number;
   /** Whether to run monitor, to which all services then export. */
   monitor?: boolean;
+  /** 0 by default. */
+  apis?: number;
   /** Environment variables for all services, and for each kind. */
   env?: Partial<Record<ServiceName | "all", Record<string, string>>>;
   /** The namespaces to write into NAMESPACES_FILE. */
@@ -91,6 +93,7 @@ export interface System extends AsyncDisposable {
   readonly persistences: TestService[];
   /** Only with the option `monitor`. */
   readonly monitor: TestService | undefined;
+  readonly apis: TestService[];
   /** The variables with which a service connects to NATS as its own user. */
   natsEnv(service: string): Record<string, string>;
   /** Connects a client, and authenticates it if a user is given. */
@@ -207,6 +210,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     auth: { AUTH_SECRET: SECRET },
     persistence: { SQLITE_PATH: `${folder}/archive.db` },
     rooms: {},
+    api: { API_KEYS_FILE: `${folder}/api-keys.json` },
     gateway: {},
   };
   const monitorPort = options.monitor ? freePort() : undefined;
@@ -227,7 +231,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const persistences = many("persistence", options.persistences);
   const rooms = many("rooms", options.rooms);
   const gateways = many("gateway", options.gateways);
-  const all = [...gateways, ...auths, ...rooms, ...persistences, ...monitors];
+  const apis = many("api", options.apis ?? 0);
+  const all = [...gateways, ...auths, ...rooms, ...persistences, ...apis, ...monitors];
   const clients: TestClient[] = [];
   const stop = async () => {
     for (const client of clients) client.close();
@@ -252,6 +257,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     rooms,
     persistences,
     monitor: monitors[0],
+    apis,
     url,
     natsEnv,
     async client({ user, gateway, claims } = {}) {

@@ -86,10 +86,14 @@ Deno.test("each container reaches what it needs, and what is published is publis
     Object.keys(services)
       .filter((name) => services[name]!.networks?.includes(network) && !own.includes(name)).sort();
   assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
-  assert.deepEqual(onNetwork("bus"), ["auth", "edge", "monitor", "nats", "persistence", "rooms"]);
+  assert.deepEqual(
+    onNetwork("bus"),
+    ["api", "auth", "edge", "monitor", "nats", "persistence", "rooms"],
+  );
   assert.deepEqual(services.nats!.networks, ["bus"]);
   assert.deepEqual(services.postgres!.networks, ["database"]);
   assert.deepEqual(onNetwork("telemetry"), [
+    "api",
     "auth",
     "edge",
     "monitor",

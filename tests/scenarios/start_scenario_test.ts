@@ -11,9 +11,9 @@ Deno.test("the start command runs the whole system, and Ctrl-C leaves no process
   await using system = await startAll();
   const { process, file, folder, env } = system;
   const own = (await ownServices()).map(({ name }) => name);
-  const services = ["auth", "gateway", "monitor", "nats", "persistence", "rooms", ...own];
+  const services = ["api", "auth", "gateway", "monitor", "nats", "persistence", "rooms", ...own];
   assert.deepEqual(Object.keys(file.pids).sort(), services.sort());
-  for (const shown of [file.url, file.websocket, file.token!]) {
+  for (const shown of [file.url, file.websocket, file.token!, file.api!, file.apiKey!]) {
     assert.ok(process.output.some((line) => line.includes(shown)), shown);
   }
   assert.equal((await Deno.stat(`${folder}/run.json`)).mode! & 0o777, 0o600);
@@ -24,6 +24,15 @@ Deno.test("the start command runs the whole system, and Ctrl-C leaves no process
   client.send({ type: "subscribe", channel: "lobby" });
   client.send({ type: "message", room: "lobby", content: "hi", id: "1" });
   await client.take("ack");
+
+  // So does its API key, which may do everything and is kept.
+  assert.equal((await Deno.readTextFile(`${folder}/api-key`)).trim(), file.apiKey);
+  const stats = async () => {
+    const headers = { authorization: `Bearer ${file.apiKey}` };
+    const response = await fetch(`${file.api}v1/stats`, { method: "POST", headers, body: "{}" });
+    return await response.json();
+  };
+  assert.deepEqual([(await stats()).connections, (await stats()).complete], [1, true]);
 
   // A second start fails with one line, on the same folder and on the same ports.
   const again = launch(env);
@@ -123,6 +132,7 @@ Deno.test("a configuration error is one line, printed once and without secrets",
       PORT: String(freePort()),
       AUTH_PORT: String(freePort()),
       MONITOR_PORT: String(freePort()),
+      API_PORT: String(freePort()),
       ...wrong,
     };
     const process = launch(env);

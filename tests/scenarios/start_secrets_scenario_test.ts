@@ -65,7 +65,7 @@ Deno.test("NATS takes nobody without a key, and no secret is shown or readable",
   }
   shown.push(await Deno.readTextFile(`${folder}/run.json`));
   const secrets = [...await secretsOf(folder), "hunter2"];
-  assert.equal(secrets.length, 9);
+  assert.equal(secrets.length, 10);
   for (const secret of secrets) assert.ok(!shown.join("\n").includes(secret), "a secret is shown");
 });
 

@@ -15,7 +15,7 @@ export const METRICS = {
     unit: "s",
     description: "How long messages took for a hop",
     attributes: ["hop", "namespace", "outcome"],
-    by: ["gateway", "persistence", "monitor"],
+    by: ["gateway", "persistence", "api", "monitor"],
   },
   "hopwire.delivery.duration": {
     kind: "histogram",
@@ -180,6 +180,21 @@ export const METRICS = {
     description: "Tokens that auth refused, by reason",
     attributes: ["reason"],
     by: ["auth"],
+  },
+
+  // The HTTP API.
+  "hopwire.api.request.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "How long requests to the HTTP API took, from their headers to the answer",
+    attributes: ["http.request.method", "http.route", "http.response.status_code", "error.type"],
+    by: ["api"],
+  },
+  "hopwire.api.requests": {
+    kind: "gauge",
+    unit: "{request}",
+    description: "Authenticated requests to the HTTP API in progress",
+    by: ["api"],
   },
 
   // The archive and the log.

@@ -4,7 +4,14 @@
  * @module
  */
 /** A service that exports metrics. `every` is each of them. */
-export type MetricOwner = "every" | "gateway" | "auth" | "rooms" | "persistence" | "monitor";
+export type MetricOwner =
+  | "every"
+  | "gateway"
+  | "auth"
+  | "rooms"
+  | "persistence"
+  | "api"
+  | "monitor";
 
 /** One metric. */
 export interface MetricInfo {

@@ -71,7 +71,8 @@ export class Session {
   /** Null until the client has authenticated. */
   identity: Identity | null = null;
   closed = false;
-  /** When the client last did something; a monotonic time in milliseconds. */
+  /** When it began, and when the client last did something; monotonic times in milliseconds. */
+  readonly openedAt: number;
   lastActionAt: number;
   /** Whether and why the client is not read from. */
   readonly reading: Reading;
@@ -88,7 +89,6 @@ export class Session {
   /** Requests under way; see `MAX_PENDING_ANSWERS`. */
   pendingAnswers = 0;
   readonly #deps: SessionDeps;
-  readonly #openedAt: number;
   /** Whether a token is being verified and applied. */
   #verifying = false;
   /** A token that came meanwhile. */
@@ -103,7 +103,7 @@ export class Session {
     this.reading = new Reading(this, deps.inboxes);
     this.joining = new Joining(this);
     this.#deps = deps;
-    this.#openedAt = now;
+    this.openedAt = now;
     this.lastActionAt = now;
     this.#violations = new Violations(now);
     this.allowance = new Allowance(deps.quotas, peer.address, frameRate(deps.limits, now));
@@ -240,7 +240,7 @@ export class Session {
     if (this.closed) return;
     const { AUTH_DEADLINE_MS, IDLE_TIMEOUT_MS } = this.#deps.limits;
     if (this.identity === null) {
-      if (!this.#verifying && now - this.#openedAt >= AUTH_DEADLINE_MS) {
+      if (!this.#verifying && now - this.openedAt >= AUTH_DEADLINE_MS) {
         this.refuse(fault("unauthorized", "no token in time"));
         this.close("unauthorized");
       }

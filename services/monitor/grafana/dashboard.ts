@@ -25,7 +25,7 @@ import {
   timeSeries,
   traces,
 } from "./panels.ts";
-import { processRow, saturationRow } from "./process_rows.ts";
+import { apiRow, processRow, saturationRow } from "./process_rows.ts";
 import { prometheusName } from "./prometheus_names.ts";
 
 /** The dashboard's uid, which its address has. */
@@ -233,7 +233,7 @@ const logsRow: Row = {
   ],
 };
 
-const PANELS = placed([hopsRow, ratesRow, saturationRow, processRow, tracesRow, logsRow]);
+const PANELS = placed([hopsRow, ratesRow, apiRow, saturationRow, processRow, tracesRow, logsRow]);
 
 /** The ids of the panels, by title. */
 export const PANEL_IDS: ReadonlyMap<string, number> = new Map(

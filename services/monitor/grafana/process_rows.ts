@@ -3,11 +3,46 @@
  *
  * @module
  */
-import { increase, INSTANCE, rate, SERVICE, total, value } from "./expressions.ts";
+import {
+  increase,
+  INSTANCE,
+  percentile,
+  rate,
+  recorded,
+  SERVICE,
+  total,
+  value,
+} from "./expressions.ts";
 import { type Row, timeSeries } from "./panels.ts";
 
 const PROCESS = `{{${SERVICE}}} {{${INSTANCE}}}`;
 const OF_PROCESS = [SERVICE, INSTANCE];
+
+/** The HTTP API. */
+export const apiRow: Row = {
+  title: "HTTP API",
+  panels: [
+    timeSeries(
+      "API requests",
+      { unit: "cps", stack: true, description: "Requests of back-ends, by status." },
+      [
+        "{{http_response_status_code}}",
+        recorded("hopwire.api.request.duration", ["http.response.status_code"]),
+      ],
+    ),
+    timeSeries(
+      "API duration",
+      { unit: "s", description: "Median and 99th percentile, by route." },
+      ["{{http_route}} median", percentile(0.5, "hopwire.api.request.duration", ["http.route"])],
+      ["{{http_route}} p99", percentile(0.99, "hopwire.api.request.duration", ["http.route"])],
+    ),
+    timeSeries(
+      "API requests in progress",
+      { description: "Refused above API_KEY_CONCURRENT and API_MAX_CONCURRENT." },
+      [PROCESS, value("hopwire.api.requests")],
+    ),
+  ],
+};
 
 /** What runs out, or is late. */
 export const saturationRow: Row = {

@@ -27,14 +27,18 @@ Deno.test("every subject that a service may use is described, and no other", () 
 
 Deno.test("who may publish and receive follows from the rights", () => {
   assert.deepEqual(usersOf(messageSubject("lobby")), {
-    publishers: ["gateway", "any service"],
+    publishers: ["gateway", "api", "any service"],
     subscribers: [],
   });
   assert.deepEqual(usersOf("room.live.19.lobby"), {
     publishers: ["nats-server"],
     subscribers: ["gateway", "any service"],
   });
-  assert.deepEqual(usersOf("rooms.ban").publishers, ["operator", "a service with +moderate"]);
+  assert.deepEqual(usersOf("rooms.ban").publishers, [
+    "api",
+    "operator",
+    "a service with +moderate",
+  ]);
 });
 
 Deno.test("schemas are named that exist, and examples are what their schemas accept", () => {
