@@ -150,17 +150,17 @@ async function sources(folder: string): Promise<string[]> {
   return found;
 }
 
-/** The tests that wait more than they compute: they run beside the others. */
-const TORTURE = "tests/torture";
+/** The tests that wait more than they compute, and those of pages: they run beside the others. */
+const BESIDE = ["tests/torture", "tests/browser"];
 
-/** Runs most tests in one lane; in the other the torture, and then those on the current server. */
+/** Runs most tests in one lane; in the other those of {@link BESIDE}, and then those on the current server. */
 async function inTwoLanes(
   onCurrent: (quiet: boolean) => Promise<Counts | null>,
 ): Promise<(Counts | null)[]> {
   const [rest, others] = await Promise.all([
-    test("tests", ["--doc", ...await without(FOLDERS, [TORTURE])]),
-    test("torture", [TORTURE], { quiet: true }).then(async (torture) => [
-      torture,
+    test("tests", ["--doc", ...await without(FOLDERS, BESIDE)]),
+    test("torture and pages", BESIDE, { quiet: true }).then(async (beside) => [
+      beside,
       await onCurrent(true),
     ]),
   ]);

@@ -39,14 +39,31 @@ export const AGAIN_ON_CURRENT: readonly string[] = [
   "tests/torture/disasters_test.ts",
 ];
 
-/** What is in those folders and does not: what the start command, the README and compose do. */
+/**
+ * What is in those folders and does not: what the start command, documents and compose do, and what is
+ * about HTTP and TLS alone.
+ */
 export const NOT_AGAIN: readonly string[] = [
+  "tests/scenarios/api_keys_scenario_test.ts",
+  "tests/scenarios/api_limits_scenario_test.ts",
+  "tests/scenarios/api_readme_scenario_test.ts",
+  "tests/scenarios/api_schemathesis_test.ts",
   "tests/scenarios/compose_test.ts",
+  "tests/scenarios/content_scenario_test.ts",
+  "tests/scenarios/dashboard_scenario_test.ts",
+  "tests/scenarios/deadlines_scenario_test.ts",
+  "tests/scenarios/documents_scenario_test.ts",
+  "tests/scenarios/examples_scenario_test.ts",
+  "tests/scenarios/http_limits_scenario_test.ts",
+  "tests/scenarios/kit_readme_scenario_test.ts",
+  "tests/scenarios/new_service_scenario_test.ts",
+  "tests/scenarios/proxies_scenario_test.ts",
   "tests/scenarios/api_readme_scenario_test.ts",
   "tests/scenarios/api_schemathesis_test.ts",
   "tests/scenarios/readme_scenario_test.ts",
   "tests/scenarios/start_scenario_test.ts",
   "tests/scenarios/start_secrets_scenario_test.ts",
+  "tests/scenarios/tls_scenario_test.ts",
 ];
 
 /**
