@@ -7,6 +7,7 @@ import * as z from "zod";
 import { ALERTS } from "../../services/monitor/grafana/alerts.ts";
 import { dashboard } from "../../services/monitor/grafana/dashboard.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
+import { apiOf } from "../harness/api.ts";
 import { type MetricsReceiver, startMetricsReceiver } from "../harness/otlp_metrics.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { startSystem, type System } from "../harness/system.ts";
@@ -14,7 +15,7 @@ import { until } from "../harness/wait.ts";
 
 const prometheus = await findOnPath("prometheus");
 
-const SERVICES = ["gateway", "auth", "rooms", "persistence"] as const;
+const SERVICES = ["gateway", "auth", "rooms", "persistence", "api"] as const;
 
 /**
  * What this system does not export: monitor does not run, nats-server may be an old one, and no hop and no
@@ -95,6 +96,7 @@ async function startPrometheus(receiver: MetricsReceiver): Promise<RunningPromet
 
 /** Keeps the system busy, so that rates and percentiles have values. Returns a function that stops. */
 async function talk(system: System): Promise<() => Promise<void>> {
+  const api = await apiOf(system);
   const [ann, bob] = [await system.client({ user: "ann" }), await system.client({ user: "bob" })];
   for (const [client, room] of [[ann, "lobby"], [bob, "lobby"], [bob, "chat.slow"]] as const) {
     client.send({ type: "subscribe", room });
@@ -109,6 +111,7 @@ async function talk(system: System): Promise<() => Promise<void>> {
       // A service that nobody runs. (Refusals of what a client should not send would end the connection.)
       ann.send({ type: "call", service: "nobody", method: "x", id: `c${i}` });
       await ann.take("error");
+      await api.done("stats", {});
       bob.send({ type: "subscribe", room: `room${i % 50}` });
       await bob.take("subscribed");
       if (i % 20 === 0) {
@@ -138,6 +141,7 @@ Deno.test({
   async fn() {
     await using receiver = startMetricsReceiver();
     await using system = await startSystem({
+      apis: 1,
       env: {
         ...Object.fromEntries(SERVICES.map((name) => [name, receiver.env(name)])),
         persistence: { ...receiver.env("persistence"), AUDIT_MS: "100" },
