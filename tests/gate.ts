@@ -150,8 +150,11 @@ async function sources(folder: string): Promise<string[]> {
   return found;
 }
 
-/** The tests that wait more than they compute, and those of pages: they run beside the others. */
-const BESIDE = ["tests/torture", "tests/browser"];
+/**
+ * The tests that wait more than they compute, and those of what clients see: they run beside the others. The
+ * two lanes take about as long.
+ */
+const BESIDE = ["tests/torture", "tests/browser", "tests/client", "tests/bench"];
 
 /** Runs most tests in one lane; in the other those of {@link BESIDE}, and then those on the current server. */
 async function inTwoLanes(
@@ -159,7 +162,7 @@ async function inTwoLanes(
 ): Promise<(Counts | null)[]> {
   const [rest, others] = await Promise.all([
     test("tests", ["--doc", ...await without(FOLDERS, BESIDE)]),
-    test("torture and pages", BESIDE, { quiet: true }).then(async (beside) => [
+    test("torture, pages, client and bench", BESIDE, { quiet: true }).then(async (beside) => [
       beside,
       await onCurrent(true),
     ]),
