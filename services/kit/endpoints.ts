@@ -160,7 +160,9 @@ export function subscribe<Event>(
 ): Subscription {
   return bus.nats.subscribe(subject, {
     callback: (error, message) => {
-      if (error !== null || isDelivery(message.reply)) return;
+      // A status is what NATS itself says, for example that nobody answers.
+      const isStatus = message.data.length === 0 && (message.headers?.code ?? 0) > 0;
+      if (error !== null || isStatus || isDelivery(message.reply)) return;
       const { subject, headers } = message;
       const context = contextOf(headers?.get(HEADERS.traceparent));
       try {
