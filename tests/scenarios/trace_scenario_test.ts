@@ -181,7 +181,7 @@ Deno.test("a collector that hangs does not keep a service from exiting", async (
   const endpoint = `http://127.0.0.1:${(collector.addr as Deno.NetAddr).port}`;
   const env = telemetryEnvironment("rooms", { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, undefined);
   await using system = await startSystem({ env: { rooms: env } });
-  // Spans are exported after half a second, metrics after five.
+  // Spans are exported after two and a half seconds, metrics after five.
   const interval = Number(env.OTEL_METRIC_EXPORT_INTERVAL);
   await until("metrics to be exported", () => connections.length >= 2, interval * 3);
   const { process } = system.rooms[0]!;
