@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { AUTH_DEADLINE_MS, GATEWAY_LEASE_MS } from "../contract/mod.ts";
-import { flag, integer, list, revocationsStale } from "../kit/mod.ts";
+import { flag, integer, list, port, revocationsStale } from "../kit/mod.ts";
 import { QUOTA_CONFIG } from "./quota_config.ts";
 import { FRONT_CONFIG } from "./transport/front/front_config.ts";
 
@@ -23,6 +23,17 @@ export const GATEWAY_CONFIG = {
   REUSE_PORT: flag().default(false).meta({
     description: "Whether other gateways may listen on the same port. Linux spreads new " +
       "connections over them.",
+  }),
+  HEALTH_PORT: port().optional().meta({
+    description:
+      "A port for `/healthz` and `/readyz` alone, by plain HTTP on `HOST`. Where gateways " +
+      "share `PORT`, only this one tells which of them is meant. With 0 the system chooses one. The " +
+      "start command gives each of several gateways one; the second of them gets the next number.",
+  }),
+  HEALTH_PORT_FILE: z.string().optional().meta({
+    description:
+      "A file that gets the number of that port, for checks that run beside the gateway.",
+    range: "a path",
   }),
   ...FRONT_CONFIG,
   MAX_CONNECTIONS: integer(1, 1_000_000).default(15_000).meta({

@@ -10,6 +10,7 @@ import { GATEWAY_CONFIG } from "./config.ts";
 import { addDemoRoutes } from "./demo.ts";
 import { addDocumentRoutes } from "./documents.ts";
 import { startGateway } from "./gateway.ts";
+import { serveHealthPort } from "./transport/health_port.ts";
 import { createHttpServer, type HttpServer } from "./transport/http_server.ts";
 
 /** How long the rest of a drain takes at most: acks that are under way, and the last closes. */
@@ -29,6 +30,7 @@ await runService({
     }
     if (config.API_DOCS ?? config.DEMO) addDocumentRoutes(app);
     http = await createHttpServer(app, config, log);
+    await serveHealthPort(app, config, log);
     // A gateway that shares its port listens once it can serve: see startGateway.
     if (!config.REUSE_PORT) await http.listen();
     return () => http.close();

@@ -64,6 +64,9 @@ function hostsOf(service: ServiceName, env: Record<string, string | undefined>):
   if (service === "gateway" && env.TLS_REDIRECT_PORT) {
     hosts.push(`${env.HOST ?? "127.0.0.1"}:${env.TLS_REDIRECT_PORT}`);
   }
+  if (service === "gateway" && env.HEALTH_PORT) {
+    hosts.push(`${env.HOST ?? "127.0.0.1"}:${env.HEALTH_PORT}`);
+  }
   if (service === "auth") hosts.push(hostOfUrl(env.AUTH_JWKS_URL));
   if (service === "persistence") hosts.push(hostOfUrl(env.DATABASE_URL, "5432"));
   if (service === "monitor") hosts.push(hostOfUrl(env.MONITOR_FORWARD_URL));
@@ -111,6 +114,7 @@ function readsOf(service: ServiceName, env: Record<string, string | undefined>):
 }
 
 function writesOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
+  if (service === "gateway" && env.HEALTH_PORT_FILE) return [env.HEALTH_PORT_FILE];
   if (service !== "persistence" || env.DATABASE_URL) return [];
   const path = env.SQLITE_PATH ?? ".data/archive.db";
   const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";

@@ -12,29 +12,23 @@ const READY_MS = 60_000;
 const POLL_MS = 50;
 
 /**
- * Waits until `/readyz` of a service answers 200 `answers` times in a row.
+ * Waits until `/readyz` of a service answers 200.
  *
  * @throws {Error} when the service takes longer than `ms` milliseconds, or when `stopping` turns true
  */
 export async function waitUntilReady(
   name: string,
   url: string,
-  answers: number,
   stopping: () => boolean,
   ms: number = READY_MS,
 ): Promise<void> {
   const end = performance.now() + ms;
   let last = "it does not answer";
-  let left = answers;
   for (;;) {
     if (stopping()) throw new Error("the start command is stopping");
     try {
       const { ok, text } = await probe(url);
-      if (ok) {
-        if (--left === 0) return;
-        continue;
-      }
-      left = answers;
+      if (ok) return;
       last = text;
     } catch {
       // It does not listen yet.

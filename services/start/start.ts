@@ -17,6 +17,7 @@ import {
   type Environment,
   environmentsOf,
 } from "./environments.ts";
+import { gatewayEnvironments, gatewayReadyUrl } from "./gateway_environments.ts";
 import { flagsOf, type ServiceName, SERVICES } from "./flags.ts";
 import { logNatsLine } from "./nats_log.ts";
 import { findNatsServer, prepareNats } from "./nats_server.ts";
@@ -40,12 +41,6 @@ const GRACE_MS = 14_000;
 
 /** How long the start command waits for services of one's own, milliseconds. Then it goes on without. */
 const OWN_READY_MS = 15_000;
-
-/**
- * Gateways on one port answer health checks in turn. This many answers in a row, for each gateway,
- * mean that most likely all of them are ready.
- */
-const ANSWERS_PER_GATEWAY = 8;
 
 const log = createOutputLogger(OWN_NAME);
 
@@ -132,19 +127,15 @@ class System {
     keepNewFilesPrivate();
     if (binary !== undefined) await this.#startNats(binary, folder, natsPort, accounts);
     this.#startOwn(ownEnvironments);
-    this.#startServices(services, environments, config.GATEWAYS);
+    const gateways = gatewayEnvironments(environments.gateway, config.GATEWAYS);
+    const instances = (service: ServiceName) =>
+      service === "gateway" ? gateways : [environments[service]];
+    for (const service of services) this.#startService(service, instances(service));
     for (const service of services) {
-      const answers = service === "gateway" && config.GATEWAYS > 1
-        ? config.GATEWAYS * ANSWERS_PER_GATEWAY
-        : 1;
-      const address = `${reachableHost(environments[service].HOST!)}:${ports[service]}`;
-      const scheme = service === "gateway" ? `http${secure}` : "http";
-      await waitUntilReady(
-        service,
-        `${scheme}://${address}/readyz`,
-        answers,
-        () => this.#stopping,
-      );
+      for (const env of instances(service)) {
+        const url = gatewayReadyUrl(reachableHost(env.HOST!), env);
+        await waitUntilReady(service, url, () => this.#stopping);
+      }
     }
     await this.#ownReady(ownEnvironments);
     const token = await developmentToken(`http://127.0.0.1:${AUTH_PORT}/token`);
@@ -192,23 +183,16 @@ class System {
     });
   }
 
-  #startServices(
-    services: readonly ServiceName[],
-    environments: Record<ServiceName, Environment>,
-    gateways: number,
-  ): void {
-    for (const service of services) {
-      const env = environments[service];
-      for (let number = 1; number <= (service === "gateway" ? gateways : 1); number++) {
-        const name = number === 1 ? service : `${service}-${number}`;
-        this.#keepRunning({
-          name,
-          command: Deno.execPath(),
-          args: ["run", ...flagsOf(service, env), `services/${service}/main.ts`],
-          env: withInstance(env, name),
-          onLine: (line) => printFrom(name, line),
-        });
-      }
+  #startService(service: ServiceName, environments: readonly Environment[]): void {
+    for (const [index, env] of environments.entries()) {
+      const name = index === 0 ? service : `${service}-${index + 1}`;
+      this.#keepRunning({
+        name,
+        command: Deno.execPath(),
+        args: ["run", ...flagsOf(service, env), `services/${service}/main.ts`],
+        env: withInstance(env, name),
+        onLine: (line) => printFrom(name, line),
+      });
     }
   }
 
@@ -231,7 +215,7 @@ class System {
     await Promise.all([...environments].map(async ([{ name }, env]) => {
       const url = `http://127.0.0.1:${env.PORT}/readyz`;
       try {
-        await waitUntilReady(name, url, 1, () => this.#stopping, OWN_READY_MS);
+        await waitUntilReady(name, url, () => this.#stopping, OWN_READY_MS);
       } catch (error) {
         if (!this.#stopping) log.warn(errorText(error));
       }

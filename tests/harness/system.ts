@@ -8,6 +8,7 @@ import { SignJWT } from "jose";
 import { type Declaration, reportsTraces } from "../../services/kit/mod.ts";
 import { buildPage } from "../../services/start/build.ts";
 import { flagsOf, type ServiceName } from "../../services/start/flags.ts";
+import { gatewayReadyUrl } from "../../services/start/gateway_environments.ts";
 import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
 import {
   authorizationOf,
@@ -48,6 +49,8 @@ export const NO_QUOTAS: Record<string, string> = {
 export interface TestService extends AsyncDisposable {
   readonly name: ServiceName;
   readonly port: number;
+  /** The URL of its own `/readyz`, which is on another port where gateways share one. */
+  readonly readyUrl: string;
   /** The current process. */
   readonly process: ChildProcess;
   /** The current process and its predecessors. */
@@ -134,6 +137,8 @@ export function startService(
 ): TestService {
   const port = Number(env.PORT ?? freePort());
   const variables: Record<string, string> = { HOST: "127.0.0.1", ...env, PORT: String(port) };
+  // On a shared port any gateway may answer.
+  if (variables.REUSE_PORT === "true") variables.HEALTH_PORT ??= String(freePort());
   const launch = () =>
     startProcess(
       Deno.execPath(),
@@ -141,9 +146,11 @@ export function startService(
       { env: variables, cwd: ROOT },
     );
   const processes = [launch()];
+  const readyUrl = gatewayReadyUrl("127.0.0.1", variables);
   return {
     name,
     port,
+    readyUrl,
     processes,
     get process() {
       return processes.at(-1)!;
@@ -154,8 +161,7 @@ export function startService(
         if (ended !== undefined) {
           throw new Error(`the service ended with ${ended.code}:\n${output.join("\n")}`);
         }
-        const secure = variables.TLS_CERT_FILE ? "s" : "";
-        const { ok, text } = await probe(`http${secure}://127.0.0.1:${port}/readyz`);
+        const { ok, text } = await probe(readyUrl);
         if (!ok) throw new Error(text);
         return true;
       });

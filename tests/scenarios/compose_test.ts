@@ -39,7 +39,9 @@ Deno.test("each service of compose.yaml has the flags of flags.ts and a health c
       Object.entries(service.environment!).map(([key, value]) => [key, String(value)]),
     );
     assert.deepEqual(service.command, [...flagsOf(name, env), `services/${name}/main.ts`], name);
-    assert.equal(service.healthcheck!.test.at(-1), `http://127.0.0.1:${env.PORT}/readyz`);
+    const port = env.HEALTH_PORT_FILE === undefined ? env.PORT : `$$(cat ${env.HEALTH_PORT_FILE})`;
+    const check = service.healthcheck!.test.join(" ");
+    assert.ok(check.endsWith(` http://127.0.0.1:${port}/readyz`), check);
     assert.equal(
       env.OTEL_TRACES_SAMPLER,
       name === "monitor" ? "parentbased_always_off" : "parentbased_traceidratio",

@@ -1,6 +1,7 @@
 /** Every gateway is restarted, one after the other, while users talk. Nothing is lost. */
 import assert from "node:assert/strict";
 import { Hopwire, type Message, type Room, type TransportName } from "../../client/mod.ts";
+import { probe } from "../../services/start/probe.ts";
 import { freePort } from "../harness/process.ts";
 import { startSystem, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
@@ -50,6 +51,11 @@ Deno.test("a rolling restart of all gateways under load loses nothing", async ()
     for (const gateway of system.gateways) {
       const before = users.reduce((sum, { sent }) => sum + sent.length, 0);
       gateway.process.signal("SIGTERM");
+      // Its own health port says so, while the others answer on the port that they share.
+      await until("the gateway's health port to tell of the drain", async () => {
+        return (await probe(gateway.readyUrl)).text.includes("not draining");
+      });
+      assert.ok((await probe(`http://127.0.0.1:${port}/readyz`)).ok);
       const { code } = await gateway.process.status(60_000);
       assert.equal(code, 0, gateway.process.output.slice(-5).join("\n"));
       await gateway.restart();

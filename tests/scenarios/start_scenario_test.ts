@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ownServices } from "../../services/start/own/own_services.ts";
 import { PidsFile } from "../../services/start/run_file.ts";
+import { probe } from "../../services/start/probe.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
 import { freePort } from "../harness/process.ts";
 import { alive, launch, ownLines, readRunFile, startAll, TIME } from "../harness/start.ts";
@@ -167,6 +168,11 @@ Deno.test("GATEWAYS=2 runs two gateways on one port, and both are one system", a
   await using system = await startAll({ GATEWAYS: "2" });
   const { pids, websocket, token } = system.file;
   assert.ok(pids.gateway !== undefined && pids["gateway-2"] !== undefined);
+  const healthPorts = system.process.output.flatMap((line) =>
+    /answering health checks .*port=(\d+)/.exec(line)?.[1] ?? []
+  );
+  assert.equal(new Set(healthPorts).size, 2, system.process.output.join("\n"));
+  for (const port of healthPorts) assert.ok((await probe(`http://127.0.0.1:${port}/readyz`)).ok);
   const byGateway = new Map<string, TestClient>();
   // Linux spreads connections by their addresses, so each gateway gets one soon.
   await until("a client on each", async () => {

@@ -18,9 +18,7 @@ import { createSecureServer } from "./front/secure_server.ts";
 import type { TlsFiles } from "./front/tls_files.ts";
 import { createHandshakeFailures, type HandshakeFailures } from "./handshake_failures.ts";
 import { HTTP_PATHS, pathOf } from "./http_transport.ts";
-
-/** Connections that may wait to be accepted. After a restart all clients reconnect at once. */
-const BACKLOG = 4_096;
+import { listen } from "./listen.ts";
 
 /** How often the deadlines of requests are checked, milliseconds. */
 const DEADLINE_CHECK_MS = 1_000;
@@ -156,17 +154,4 @@ function secureHeaders(hstsMaxAge: number): [string, string][] {
 function tlsFilesOf({ TLS_CERT_FILE, TLS_KEY_FILE }: FrontConfig): TlsFiles | null {
   if (TLS_CERT_FILE === undefined || TLS_KEY_FILE === undefined) return null;
   return { certFile: TLS_CERT_FILE, keyFile: TLS_KEY_FILE };
-}
-
-function listen(
-  server: Server | TlsServer,
-  where: { host: string; port: number; reusePort: boolean },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ ...where, backlog: BACKLOG }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 }
