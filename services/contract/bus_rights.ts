@@ -26,10 +26,6 @@ import {
   DENIALS_STREAM,
   DENIALS_STREAM_SUBJECT,
   ROOM_KICKED,
-  RoomsBan,
-  RoomsBans,
-  RoomsKick,
-  RoomsUnban,
 } from "./bus_denials.ts";
 import {
   ArchiveAudit,
@@ -44,7 +40,9 @@ import { GatewayConnections, GatewayDisconnect, GatewayState } from "./bus_gatew
 import { AuthIssue } from "./bus_tokens.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
 import { inboxes } from "./inboxes.ts";
-import { MICRO_SUBJECTS, microSubjects } from "./micro.ts";
+import { microSubjects } from "./micro.ts";
+import { OBSERVER_RIGHTS, OPERATOR_RIGHTS } from "./people_rights.ts";
+import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
 import {
   gatewaySessionSubject,
@@ -59,24 +57,10 @@ import {
   UNSTORED_MESSAGES,
 } from "./subjects.ts";
 
-/** What one user of NATS may do. Subjects may have wildcards. */
-export interface BusRights {
-  /** The subjects that the user may publish to. */
-  publish: readonly string[];
-  /** The subjects that the user may subscribe to. */
-  subscribe: readonly string[];
-  /**
-   * How long after a request the user may answer it once, wherever the request wants its reply,
-   * seconds. Without it the user may answer only to subjects of `publish`.
-   *
-   * NATS remembers every message with a reply subject that it delivers to such a user, and gets slow
-   * with more than 4,096 unanswered ones: 370 us for each further message on 2.9.10. So this is not for
-   * readers of a stream, whose messages all have one.
-   */
-  answersWithin?: number;
-}
-
-/** The users of Hopwire's own services, and of the operator's commands (`deno task backup` ...). */
+/**
+ * The users of Hopwire's own services, of the operator's commands (`deno task backup` ...), and of people
+ * who look at the bus with the `nats` CLI.
+ */
 export const BUS_USERS = [
   "gateway",
   "auth",
@@ -85,6 +69,7 @@ export const BUS_USERS = [
   "monitor",
   "api",
   "operator",
+  "observer",
 ] as const;
 /** The name of one of these users. */
 export type BusUser = typeof BUS_USERS[number];
@@ -92,25 +77,10 @@ export type BusUser = typeof BUS_USERS[number];
 /** How long a service may take to answer another service, seconds; requests wait for 5 s at most. */
 const ANSWER_S = 10;
 
-/** The prefixes of JetStream's calls for streams and for consumers. */
-export const STREAM_API = "$JS.API.STREAM";
-/** See {@link STREAM_API}. */
-export const CONSUMER_API = "$JS.API.CONSUMER";
-
 /** What reading the denials takes. */
 const READ_DENIALS = [
   `${STREAM_API}.INFO.${DENIALS_STREAM}`,
   `${STREAM_API}.MSG.GET.${DENIALS_STREAM}`,
-];
-
-/** The endpoints that revoke tokens. */
-export const REVOCATION = [AuthRevoke.subject, AuthUnrevoke.subject, AuthRevocations.subject];
-/** The endpoints that take users out of rooms. */
-export const MODERATION = [
-  RoomsKick.subject,
-  RoomsBan.subject,
-  RoomsUnban.subject,
-  RoomsBans.subject,
 ];
 
 /** The endpoints that every gateway serves. */
@@ -151,6 +121,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       inboxes("rooms"),
       inboxes("api"),
       inboxes("operator"),
+      inboxes("observer"),
     ],
     subscribe: [
       ROOMS_STREAM_REPUBLISHED,
@@ -277,19 +248,6 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     subscribe: [GATEWAY_ALIVE, ...microSubjects("api"), inboxes("api")],
     answersWithin: ANSWER_S,
   },
-  operator: {
-    publish: [
-      NATS_TRACES,
-      ArchiveAudit.subject,
-      HistoryErase.subject,
-      ...REVOCATION,
-      ...MODERATION,
-      MICRO_SUBJECTS,
-      `${STREAM_API}.SNAPSHOT.${ROOMS_STREAM}`,
-      `${STREAM_API}.RESTORE.${ROOMS_STREAM}`,
-      `$JS.SNAPSHOT.ACK.${ROOMS_STREAM}.>`,
-      `$JS.SNAPSHOT.RESTORE.${ROOMS_STREAM}.*`,
-    ],
-    subscribe: [inboxes("operator")],
-  },
+  operator: OPERATOR_RIGHTS,
+  observer: OBSERVER_RIGHTS,
 };

@@ -6,7 +6,7 @@
  */
 import { RoomsPresence } from "./bus.ts";
 import { HistoryErase, HistoryRead } from "./bus_history.ts";
-import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./bus_rights.ts";
+import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
 import { inboxes } from "./inboxes.ts";
 import { microSubjects } from "./micro.ts";
 import {

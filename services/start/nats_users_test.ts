@@ -27,12 +27,8 @@ const NOBODYS = [
   "$SYS.REQ.SERVER.PING",
   "$JS.>",
   "$JS.API.>",
-  "$JS.API.INFO",
   "$JS.API.STREAM.DELETE.ROOMS",
   "$JS.API.STREAM.CREATE.OTHER",
-  "$JS.API.STREAM.INFO.OTHER",
-  "$JS.API.STREAM.NAMES",
-  "$JS.API.CONSUMER.LIST.ROOMS",
   "$JS.API.DIRECT.GET.OTHER",
   "$KV.PRESENCE.x",
   "room.>",
@@ -45,11 +41,20 @@ const NOBODYS = [
   "other.subject",
 ];
 
+/** What only whoever looks at the bus may do. */
+const OBSERVERS = [
+  "$JS.API.INFO",
+  "$JS.API.STREAM.INFO.OTHER",
+  "$JS.API.STREAM.NAMES",
+  "$JS.API.CONSUMER.LIST.ROOMS",
+];
+
 /** Every subject that some user may use, and more, with wildcards. */
 const PATTERNS = [
   ...new Set([
     ...USERS.flatMap(({ rights }) => [...rights.publish, ...rights.subscribe]),
     ...NOBODYS,
+    ...OBSERVERS,
   ]),
 ];
 
@@ -133,6 +138,9 @@ Deno.test("nobody may publish live messages, do everything, or read another's in
       assert.ok(!allowed(rights.publish, subject), `${name} may publish ${subject}`);
       assert.ok(!allowed(rights.subscribe, subject), `${name} may subscribe to ${subject}`);
     }
+    for (const subject of OBSERVERS) {
+      assert.equal(allowed(rights.publish, subject), name === "observer", `${name}: ${subject}`);
+    }
     assert.ok(!allowed(rights.publish, liveSubject("lobby")), name);
     for (const other of USERS.filter((other) => other.name !== name)) {
       assert.ok(!allowed(rights.subscribe, `${inboxPrefix(other.name)}.x`), name);
@@ -158,6 +166,14 @@ Deno.test("nobody may publish live messages, do everything, or read another's in
     assert.ok(!allowed(rights.publish, "denial.ban.ann.lobby"), name);
     assert.ok(!allowed(rights.publish, "denial.user.ann"), name);
   }
+});
+
+Deno.test("whoever looks at the bus reads no message, and changes nothing", () => {
+  const { publish, subscribe } = BUS_RIGHTS.observer;
+  for (const subject of publish) {
+    assert.match(subject, /^(\$SRV\.>|\$JS\.API\.((STREAM|CONSUMER)\.)?(INFO|LIST|NAMES)[.*]*)$/);
+  }
+  assert.deepEqual(subscribe, ["_INBOX.observer.>"]);
 });
 
 Deno.test("a request is answered once, and only by whom it was sent to", () =>

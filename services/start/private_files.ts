@@ -14,7 +14,14 @@ export async function makePrivateFolder(folder: string): Promise<void> {
 const OWN_FILE = "dev-secret";
 
 /** What `deno task pack`, `deno task api-key` and the tests put into the data folder, which may come before the first run. */
-const OTHERS: readonly string[] = ["client", "nats-server", "api-keys.json"];
+const OTHERS: readonly string[] = [
+  "api-keys.json",
+  "client",
+  "go-examples",
+  "go-tools",
+  "nats-server",
+  "python-examples",
+];
 
 /**
  * Creates the data folder. Earlier releases left a data folder and its files readable for others;

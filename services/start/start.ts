@@ -8,6 +8,7 @@ import * as z from "zod";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
 import { ConfigError, type Declaration, errorText, natsUrl, readConfig } from "../kit/mod.ts";
 import { developmentApiKey } from "./api_keys.ts";
+import { bannerOf } from "./banner.ts";
 import { buildPages, fetchPackages } from "./build.ts";
 import { type Child, type ChildOptions, keepRunning } from "./child.ts";
 import { START_CONFIG } from "./config.ts";
@@ -19,6 +20,7 @@ import {
 } from "./environments.ts";
 import { gatewayEnvironments, gatewayReadyUrl } from "./gateway_environments.ts";
 import { flagsOf, type ServiceName, SERVICES } from "./flags.ts";
+import { natsCommand, writeNatsContext } from "./nats_context.ts";
 import { logNatsLine } from "./nats_log.ts";
 import { findNatsServer, prepareNats } from "./nats_server.ts";
 import { type NatsAccount, natsAccounts, natsUsers } from "./nats_users.ts";
@@ -148,20 +150,21 @@ class System {
     const files = keys === undefined
       ? []
       : await writeServiceFiles(folder, natsUrl, keys, accounts);
+    const looked = await writeNatsContext(folder, natsServers, given, keys);
     printFrom(
       OWN_NAME,
-      [
-        "ready",
-        `  page       ${url}`,
-        `  WebSocket  ${websocket}`,
-        monitor === undefined ? "" : `  monitor    ${monitor}`,
-        `  API        ${api}docs`,
-        `  NATS       ${natsUrl}`,
-        ...files.map((file) => `  service    ${file}`),
-        token === undefined ? "" : `  token      ${token}`,
-        apiKey === undefined ? "" : `  API key    ${apiKey}`,
-        `  (also in ${this.#files.path}; Ctrl-C stops everything)`,
-      ].filter(Boolean).join("\n"),
+      bannerOf({
+        page: url,
+        websocket,
+        monitor,
+        api,
+        natsUrl,
+        natsCommand: looked ? natsCommand(folder) : undefined,
+        files,
+        token,
+        apiKey,
+        runFile: this.#files.path,
+      }),
     );
   }
 

@@ -8,14 +8,29 @@ import { ROOT } from "./root.ts";
 /** How a program is run, or why it cannot be. */
 export type Runner = { command: string; args: string[] } | { missing: string };
 
-async function succeeds(command: string, args: string[], cwd = ROOT): Promise<string | true> {
+/** The release of the `nats` CLI that tests run. */
+const NATS_CLI = "github.com/nats-io/natscli/nats@v0.5.0";
+
+/** How long a build may take, milliseconds. That of the `nats` CLI takes two minutes of CPU at first. */
+const BUILD_MS = 480_000;
+
+async function succeeds(
+  command: string,
+  args: string[],
+  cwd = ROOT,
+  env: Record<string, string> = {},
+): Promise<string | true> {
+  const signal = AbortSignal.timeout(BUILD_MS);
   try {
     const { success, stderr } = await new Deno.Command(command, {
       args,
       cwd,
+      env,
+      signal,
       stdout: "null",
       stderr: "piped",
     }).output();
+    if (signal.aborted) return `${command} took longer than ${BUILD_MS / 1_000} s`;
     return success || new TextDecoder().decode(stderr).trim().split("\n").at(-1)!.slice(0, 200);
   } catch {
     return `there is no ${command}`;
@@ -47,5 +62,14 @@ export async function pythonFor(folder: string, file: string, modules: string[])
 export async function goFor(folder: string): Promise<Runner> {
   const binary = `${ROOT}.data/go-examples/${folder.replaceAll("/", "-")}`;
   const built = await succeeds("go", ["build", "-o", binary, "."], `${ROOT}${folder}`);
+  return built === true ? { command: binary, args: [] } : { missing: built };
+}
+
+/** Builds the `nats` CLI unless it is there, and returns what runs it. */
+export async function natsCli(): Promise<Runner> {
+  const folder = `${ROOT}.data/go-tools/${NATS_CLI.split("@")[1]}`;
+  const binary = `${folder}/nats`;
+  if (await succeeds(binary, ["--version"]) === true) return { command: binary, args: [] };
+  const built = await succeeds("go", ["install", NATS_CLI], ROOT, { GOBIN: folder });
   return built === true ? { command: binary, args: [] } : { missing: built };
 }

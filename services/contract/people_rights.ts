@@ -1,0 +1,42 @@
+/**
+ * What people may do on the bus who operate the system: with the operator's commands, and with the `nats`
+ * CLI. No I/O.
+ *
+ * @module
+ */
+import { ArchiveAudit, HistoryErase } from "./bus_history.ts";
+import { inboxes } from "./inboxes.ts";
+import { MICRO_SUBJECTS } from "./micro.ts";
+import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
+import { NATS_TRACES, ROOMS_STREAM } from "./subjects.ts";
+
+/** The rights of the operator's commands. */
+export const OPERATOR_RIGHTS: BusRights = {
+  publish: [
+    NATS_TRACES,
+    ArchiveAudit.subject,
+    HistoryErase.subject,
+    ...REVOCATION,
+    ...MODERATION,
+    MICRO_SUBJECTS,
+    `${STREAM_API}.SNAPSHOT.${ROOMS_STREAM}`,
+    `${STREAM_API}.RESTORE.${ROOMS_STREAM}`,
+    `$JS.SNAPSHOT.ACK.${ROOMS_STREAM}.>`,
+    `$JS.SNAPSHOT.RESTORE.${ROOMS_STREAM}.*`,
+  ],
+  subscribe: [inboxes("operator")],
+};
+
+/**
+ * The rights of whoever looks at the bus: to see which services, streams and consumers there are and how
+ * they fare. No message can be read, and nothing can be changed.
+ */
+export const OBSERVER_RIGHTS: BusRights = {
+  publish: [
+    MICRO_SUBJECTS,
+    "$JS.API.INFO",
+    ...["LIST", "NAMES", "INFO.*"].map((call) => `${STREAM_API}.${call}`),
+    ...["LIST.*", "NAMES.*", "INFO.*.*"].map((call) => `${CONSUMER_API}.${call}`),
+  ],
+  subscribe: [inboxes("observer")],
+};
