@@ -198,6 +198,22 @@ export const RoomsJoin = endpoint(
 );
 
 /**
+ * Asks what a user may do in a room, and what holds for the room. Served by rooms. The grant has no rights
+ * if the user may not enter the room, or is banned from it.
+ */
+export const RoomsGrant = endpoint(
+  "rooms.grant",
+  z.object({
+    room: RoomName,
+    /** The `rooms` claim of the user's token; null for a token without one. */
+    claim: RoomsClaim.nullable(),
+    /** Whose bans count. Without it nobody's. */
+    userId: UserId.optional(),
+  }),
+  z.object({ grant: Grant }),
+);
+
+/**
  * Requests the rosters of rooms that a gateway begins to follow, as rooms knows them. Served by rooms.
  * The reply's rosters are in the order of `rooms`.
  */

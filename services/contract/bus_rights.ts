@@ -14,6 +14,7 @@
 import {
   AuthVerify,
   ROOMS_RULES,
+  RoomsGrant,
   RoomsJoin,
   RoomsPresence,
   RoomsRoster,
@@ -183,6 +184,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     ],
     subscribe: [
       RoomsJoin.subject,
+      RoomsGrant.subject,
       RoomsRoster.subject,
       RoomsVerify.subject,
       RoomsPresence.subject,

@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { UserId, Username } from "./frame_fields.ts";
 import { MAX_CALL_PATTERNS } from "./limits.ts";
+import { RoomsClaim } from "./rooms.ts";
 
 const NAME = "[A-Za-z0-9_-]{1,64}";
 
@@ -32,6 +33,14 @@ export const CallRequest = z.object({
   data: z.unknown().describe("What the client sent as `data`; null if it sent none."),
   userId: UserId,
   username: Username,
+  // Absent: an earlier gateway, which does not say them.
+  rooms: RoomsClaim.nullable().optional().describe(
+    "The claim `rooms` of the client's token; null if the token has none. `rooms.grant` turns it " +
+      "into rights in a room.",
+  ),
+  calls: CallsClaim.optional().describe(
+    "The claim `calls` of the client's token; empty if it has none.",
+  ),
 });
 /** The parsed form of {@link CallRequest}. */
 export type CallRequest = z.infer<typeof CallRequest>;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { RoomsPresence } from "./bus.ts";
+import { RoomsGrant, RoomsPresence } from "./bus.ts";
 import { HistoryErase, HistoryRead } from "./bus_history.ts";
 import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
 import { inboxes } from "./inboxes.ts";
@@ -51,7 +51,8 @@ export type ServiceNeed =
 /** The rights that follow from each need of a service. */
 const NEEDS: Readonly<Record<ServiceNeed, NeedInfo>> = {
   calls: {
-    about: "answer calls of clients",
+    about: "answer calls of clients, and ask what the callers may do",
+    publish: () => [RoomsGrant.subject],
     subscribe: (name) => [`call.${name}.*`],
   },
   listen: {

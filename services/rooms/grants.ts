@@ -5,6 +5,8 @@
  */
 import {
   ALL_RIGHTS,
+  DEFAULT_NAMESPACE,
+  type Grant,
   type Namespace,
   type Right,
   rightsInRoom,
@@ -31,4 +33,18 @@ export function grantRights(
   if (namespace.presence === "off") given.delete("presence");
   if (!namespace.stored) given.delete("history");
   return ALL_RIGHTS.filter((right) => given.has(right));
+}
+
+/** What holds in the rooms of a namespace for a user with these rights. */
+export function grantIn(namespace: Namespace, rights: Right[]): Grant {
+  const { stored, presence, content, pattern, screen, rate: { messages } } = namespace;
+  return {
+    rights,
+    stored,
+    presence,
+    screen,
+    content: content === "any" ? undefined : content,
+    namespace: namespace === DEFAULT_NAMESPACE ? undefined : pattern,
+    rate: messages === undefined ? undefined : { namespace: pattern, messages },
+  };
 }

@@ -4,8 +4,9 @@
  * @module
  */
 import { DENIALS_STREAM } from "../contract/mod.ts";
-import { observeValue, readNamespaces, runService } from "../kit/mod.ts";
+import { followDenials, observeValue, readNamespaces, runService } from "../kit/mod.ts";
 import { ROOMS_CONFIG } from "./config.ts";
+import { serveGrants } from "./serve_grants.ts";
 import { serveModeration } from "./moderation.ts";
 import { deleteOldBucket } from "./old_bucket.ts";
 import { followRosters } from "./roster_service.ts";
@@ -22,7 +23,10 @@ await runService({
     const rosters = await followRosters(bus);
     onDrain(() => rosters.stop());
     observeValue("hopwire.rooms", () => rosters.follower.size.rooms);
-    onDrain(serveModeration(bus));
+    const denials = followDenials(bus);
+    onDrain(() => denials.stop());
+    onDrain(serveModeration(bus, denials));
+    onDrain(serveGrants(bus, rules, denials));
     onDrain(serveRooms(bus, rules, rosters.follower));
     await deleteOldBucket(bus);
   },

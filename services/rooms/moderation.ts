@@ -16,15 +16,14 @@ import {
   type Bus,
   createDenialStore,
   denialPage,
+  type Denials,
   FaultError,
-  followDenials,
   publish,
   serve,
 } from "../kit/mod.ts";
 
 /** Serves the endpoints. Returns a function that stops: requests under way are still answered. */
-export function serveModeration(bus: Bus): () => Promise<void> {
-  const denials = followDenials(bus);
+export function serveModeration(bus: Bus, denials: Denials): () => Promise<void> {
   const store = createDenialStore(bus, denials);
   const ban = (userId: string, room: string): Denied => ({ kind: "ban", userId, room });
   const subscriptions = [
@@ -66,6 +65,5 @@ export function serveModeration(bus: Bus): () => Promise<void> {
   ];
   return async () => {
     await Promise.all(subscriptions.map((subscription) => subscription.drain()));
-    denials.stop();
   };
 }

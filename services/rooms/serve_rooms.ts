@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  DEFAULT_NAMESPACE,
   namespaceOf,
   ROOMS_RULES,
   RoomsJoin,
@@ -22,7 +21,7 @@ import {
   serve,
   sizeOfFact,
 } from "../kit/mod.ts";
-import { grantRights } from "./grants.ts";
+import { grantIn, grantRights } from "./grants.ts";
 import type { Rules } from "./rules.ts";
 
 /** Bytes of rosters in one reply; NATS takes messages of 1 MiB. Larger parts are read elsewhere. */
@@ -48,13 +47,7 @@ export function serveRooms(
             throw new FaultError("invalid_format", "claim: no such index");
           }
           const namespace = namespaceOf(namespaces, room);
-          const rights = grantRights(namespace, claims[claim]!, room);
-          const { stored, presence, content: mode, pattern, screen, rate: { messages } } =
-            namespace;
-          const rate = messages === undefined ? undefined : { namespace: pattern, messages };
-          const content = mode === "any" ? undefined : mode;
-          const known = namespace === DEFAULT_NAMESPACE ? undefined : pattern;
-          return { grant: { rights, stored, presence, content, screen, namespace: known, rate } };
+          return { grant: grantIn(namespace, grantRights(namespace, claims[claim]!, room)) };
         } catch (error) {
           return { error: faultOf(error) };
         }

@@ -31,6 +31,7 @@ import {
   ROOMS_RULES,
   RoomsBan,
   RoomsBans,
+  RoomsGrant,
   RoomsJoin,
   RoomsKick,
   RoomsPresence,
@@ -159,6 +160,7 @@ const onBus: [subject: string, fields: Record<string, unknown>][] = [
   [GATEWAY_USAGE, { gateway: GATEWAY, users: [{ userId: USER, used: [1, 1, 1, 1, 1, 1, 1] }] }],
   [AuthVerify.subject, { tokens: ["a.b.c"], token: "a.b.c" }],
   [RoomsJoin.subject, { joins: [{ room: ROOM, claim: ["*"] }], rooms: [ROOM], claim: {} }],
+  [RoomsGrant.subject, { room: ROOM, claim: ["*"], userId: USER }],
   [RoomsRoster.subject, { gateway: GATEWAY, rooms: [ROOM] }],
   [RoomsVerify.subject, { gateway: GATEWAY, rooms: [{ room: ROOM, fingerprint: 3 }] }],
   [RoomsPresence.subject, { room: ROOM, limit: 3, after: "u" }],
@@ -183,6 +185,7 @@ const onBus: [subject: string, fields: Record<string, unknown>][] = [
 
 const ENDPOINTS = [
   AuthVerify,
+  RoomsGrant,
   RoomsJoin,
   RoomsRoster,
   RoomsVerify,

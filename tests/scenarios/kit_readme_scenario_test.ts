@@ -32,6 +32,7 @@ function programsBelow(heading: string): string[] {
 /** The headings whose programs are parts of a service, in the order of the document. */
 const PARTS = [
   "### Answer calls",
+  "### What the caller may do",
   "### Listen to messages",
   "### Post, signal, send an event",
   "### Read history and presence",
@@ -169,6 +170,10 @@ Deno.test("what a service can do: each part of the document does it", () =>
     assert.ok([1, 2].includes(rolled));
     assert.equal(await call(ada, "tour", "roll", { sides: 5_000 }), "forbidden");
     assert.equal(await call(ada, "tour", "roll", { sides: "many" }), "invalid_format");
+
+    assert.equal(await call(ada, "tour", "pin", { room: "table.a", seq: 1 }), null);
+    const guest = await system.client({ user: "guest", claims: { rooms: ["news"] } });
+    assert.equal(await call(guest, "tour", "pin", { room: "table.a", seq: 1 }), "forbidden");
 
     ada.send({ type: "message", room: "table.a", content: "roll" });
     await ada.take("room-message", ({ content }) => /^ada rolled [1-6]$/.test(String(content)));

@@ -19,17 +19,10 @@ import { FaultError } from "../fault_error.ts";
 import type { Context } from "../hop.ts";
 import { errorText } from "../log.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
+import { type Caller, callerOf } from "./caller.ts";
 
 /** Calls of one method that one instance answers at a time by default. */
 const CONCURRENCY = 256;
-
-/** A user who calls, as its token says. */
-export interface Caller {
-  /** The user's id. */
-  userId: string;
-  /** The user's name. */
-  username: string;
-}
 
 /** A call of a client. */
 export interface Call<Data> {
@@ -67,7 +60,7 @@ export function answer<Data, Result>(
     throw new ConfigError(`app.answer: ${JSON.stringify(method)} is no name of a method`);
   }
   const { concurrency = CONCURRENCY, timeoutMs = MAX_CALL_TIMEOUT_MS } = options;
-  const { declaration: { name }, bus, handlers, log } = parts;
+  const { declaration: { name }, bus, grants, handlers, log } = parts;
   const subject = callSubject(name, method);
   const endpoint = { subject, request: CallRequest, reply: z.unknown() };
   let running = 0;
@@ -76,12 +69,11 @@ export function answer<Data, Result>(
     if (running >= concurrency) {
       throw new FaultError("unavailable", "overloaded", 500 + Math.floor(Math.random() * 1_000));
     }
-    const { userId, username } = request;
     const data = parseData(options.data, request.data);
     running++;
     try {
       const result = await handlers.run(context, timeoutMs, async (signal) => {
-        return await handle({ data, caller: { userId, username }, context, signal });
+        return await handle({ data, caller: callerOf(request, grants), context, signal });
       });
       return encodeResult(options.result, result);
     } catch (error) {

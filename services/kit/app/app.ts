@@ -21,6 +21,7 @@ import { type AppParts, requireNeed } from "./app_parts.ts";
 import type { Declaration } from "./declaration.ts";
 import { listenDurably } from "./durable.ts";
 import { createEvery, type EveryOptions, type Tick } from "./every.ts";
+import { createGrants } from "./grants.ts";
 import { currentContext, Handlers } from "./handlers.ts";
 import { listenerOf, type ListenOptions, type MessageHandler } from "./listening.ts";
 import { listenLive } from "./live.ts";
@@ -132,6 +133,7 @@ export function createApp(context: ServiceContext, declaration: Declaration): Ap
     log,
     health,
     handlers,
+    grants: createGrants(bus),
     onDrain: (step) => context.onDrain(step),
   };
   const sending = createSending(parts);

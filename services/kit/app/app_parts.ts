@@ -9,6 +9,7 @@ import type { Bus } from "../bus.ts";
 import type { Health } from "../health.ts";
 import type { Logger } from "../log.ts";
 import type { Declaration } from "./declaration.ts";
+import type { Grants } from "./grants.ts";
 import type { Handlers } from "./handlers.ts";
 
 /** What the parts of an app share. */
@@ -18,6 +19,7 @@ export interface AppParts {
   log: Logger;
   health: Health;
   handlers: Handlers;
+  grants: Grants;
   onDrain(step: () => void | Promise<void>): void;
 }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-export type { AnswerOptions, Call, Caller } from "./answer.ts";
+export type { AnswerOptions, Call } from "./answer.ts";
 export type { App, HistoryOptions, PresenceOptions } from "./app.ts";
+export type { Caller, Sender } from "./caller.ts";
 export * from "./declaration.ts";
 export type { EveryOptions, Tick } from "./every.ts";
 export type { ListenOptions, MessageHandler, RoomMessage } from "./listening.ts";

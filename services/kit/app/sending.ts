@@ -35,7 +35,7 @@ import { clock } from "../telemetry/clock.ts";
 import { sentHeader } from "../telemetry/message_times.ts";
 import { requestDurations } from "../telemetry/operation_durations.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
-import type { Caller } from "./answer.ts";
+import type { Sender } from "./caller.ts";
 import { currentContext } from "./handlers.ts";
 
 /** Messages of one instance that may wait to be stored. */
@@ -54,7 +54,7 @@ export interface SendOptions {
 /** Options of signals. */
 export interface SignalOptions extends SendOptions {
   /** Who sends, as members see it. By default the service: its name as id and as name. */
-  as?: Caller;
+  as?: Sender;
 }
 
 /** Options of messages. */
@@ -107,7 +107,9 @@ export function createSending(parts: AppParts): Sending {
       if (!/^[\x21-\x7e]+$/.test(id)) {
         throw new FaultError("invalid_format", `id: expected ${MAX_ID_LENGTH} visible characters`);
       }
-      const event = valid(RoomEvent, { room, id, ...as, content, timestamp: Date.now() });
+      const { userId, username } = as;
+      const timestamp = Date.now();
+      const event = valid(RoomEvent, { room, id, userId, username, content, timestamp });
       const json = contentIn(event);
       const subject = stored ? messageSubject(room) : unstoredSubject(room);
       const hop = startHop(
@@ -154,7 +156,8 @@ export function createSending(parts: AppParts): Sending {
 
     signal(room, content, options = {}) {
       requireNeed(parts, "signal", "app.signal");
-      const event = valid(SignalEvent, { room, ...options.as ?? itself, content });
+      const { userId, username } = options.as ?? itself;
+      const event = valid(SignalEvent, { room, userId, username, content });
       send(bus, signalSubject(room), contentIn(event), options.context ?? currentContext());
     },
 

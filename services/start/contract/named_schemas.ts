@@ -18,6 +18,7 @@ const PAGES: Readonly<Record<string, string>> = {
 
 /** The requests and replies that a service of one's own may use, by the names of their endpoints. */
 export const ENDPOINTS = {
+  RoomsGrant: contract.RoomsGrant,
   RoomsPresence: contract.RoomsPresence,
   HistoryRead: contract.HistoryRead,
   HistoryErase: contract.HistoryErase,

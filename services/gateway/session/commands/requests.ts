@@ -176,7 +176,7 @@ function presence(session: Session, frame: ClientFrameOf<"presence">): void {
 async function call(
   { calls, traces }: RequestDeps,
   session: Session,
-  { userId, username }: Identity,
+  { userId, username, rooms, calls: allowed }: Identity,
   frame: ClientFrameOf<"call">,
 ): Promise<void> {
   const { service, method, data = null, id, timeout } = frame;
@@ -193,7 +193,8 @@ async function call(
     hopDurationsOf().record("call", (performance.now() - began) / 1_000, failure);
   };
   try {
-    const payload = JSON.stringify({ data, userId, username } satisfies CallRequest);
+    const caller = { userId, username, rooms, calls: allowed };
+    const payload = JSON.stringify({ data, ...caller } satisfies CallRequest);
     if (hasLoneSurrogate(payload)) {
       throw new FaultError("invalid_format", "data: a lone surrogate is not a character");
     }

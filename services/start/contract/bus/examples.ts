@@ -46,7 +46,13 @@ export const EXAMPLES = {
   RoomEvent: event,
   SignalEvent: { room: "lobby", userId: "u7", username: "Ada", content: { typing: true } },
   UserEvent: { topic: "order.shipped", data: { order: 17 } },
-  CallRequest: { data: { sides: 6 }, userId: "u7", username: "Ada" },
+  CallRequest: {
+    data: { sides: 6 },
+    userId: "u7",
+    username: "Ada",
+    rooms: { "chat.*": ["subscribe", "publish"] },
+    calls: ["dice.*"],
+  },
   CallResult: [{ rolled: 4 }, 4, null],
   ScreenedMessage: { room: "lobby", userId: "u7", username: "Ada", content: "hello" },
   Verdict: [
@@ -54,6 +60,10 @@ export const EXAMPLES = {
     { verdict: "replace", content: "h***o" },
     { verdict: "refuse", reason: "be nice" },
   ],
+  RoomsGrant: {
+    request: [{ room: "chat.lobby", claim: { "chat.*": ["subscribe", "publish"] }, userId: "u7" }],
+    reply: [{ grant: { rights: ["subscribe", "publish"], stored: true, presence: "on" } }],
+  },
   RoomsPresence: {
     request: [{ room: "lobby", limit: 100 }],
     reply: [{ count: 1, members: [{ userId: "u7", username: "Ada" }], more: false }],
