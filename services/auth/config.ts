@@ -11,7 +11,15 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import * as z from "zod";
 import { MAX_DEV_TOKEN_TTL } from "../contract/mod.ts";
-import { ConfigError, errorText, flag, integer, list, revocationsStale } from "../kit/mod.ts";
+import {
+  ConfigError,
+  errorText,
+  flag,
+  integer,
+  list,
+  REPLICATION_CONFIG,
+  revocationsStale,
+} from "../kit/mod.ts";
 
 const ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"] as const;
 
@@ -107,6 +115,7 @@ export const AUTH_CONFIG = {
     unit: "denials",
   }),
   REVOCATIONS_STALE_MS: revocationsStale(),
+  ...REPLICATION_CONFIG,
   AUTH_DEV_TOKENS: flag().default(false).meta({
     description:
       "Whether `POST /token` signs a token for anybody on this machine who asks. For development " +

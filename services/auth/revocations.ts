@@ -25,6 +25,7 @@ import {
   FaultError,
   followDenials,
   keepDenialsStream,
+  replicationOf,
   serve,
 } from "../kit/mod.ts";
 import type { AuthConfig } from "./config.ts";
@@ -48,7 +49,10 @@ export function serveRevocations(bus: Bus, config: AuthConfig): Revocations {
   const { REVOCATIONS_STALE_MS: staleMs, AUTH_MAX_DENIALS: max } = config;
   const denials = followDenials(bus);
   const store = createDenialStore(bus, denials);
-  const stopKeeping = keepDenialsStream(bus, denials, store, max);
+  const stopKeeping = keepDenialsStream(bus, denials, store, {
+    max,
+    replication: replicationOf(config),
+  });
   const subscriptions = serveEndpoints(bus, denials, store, config);
   return {
     isFresh: () => denials.isFresh(staleMs),

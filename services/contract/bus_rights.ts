@@ -204,7 +204,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       ROOM_ERASED,
       ...["CREATE", "INFO", "UPDATE", "PURGE", "MSG.GET", "MSG.DELETE"]
         .map((call) => `${STREAM_API}.${call}.${ROOMS_STREAM}`),
-      `${STREAM_API}.CREATE.${SCHEDULES_STREAM}`,
+      ...["CREATE", "INFO", "UPDATE"].map((call) => `${STREAM_API}.${call}.${SCHEDULES_STREAM}`),
       `${CONSUMER_API}.CREATE.${ROOMS_STREAM}.*`,
       // The consumer of earlier releases, which it deletes.
       `${CONSUMER_API}.DELETE.${ROOMS_STREAM}.archive`,

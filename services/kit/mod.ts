@@ -26,6 +26,7 @@ export * from "./namespaces.ts";
 export * from "./nats_config.ts";
 export * from "./nats_version.ts";
 export * from "./presence/mod.ts";
+export * from "./replication.ts";
 export * from "./requests.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { DUPLICATE_WINDOW_MS } from "../contract/mod.ts";
-import { integer } from "../kit/mod.ts";
+import { integer, REPLICATION_CONFIG } from "../kit/mod.ts";
 
 /** The schemas of the variables. */
 export const PERSISTENCE_CONFIG = {
@@ -36,6 +36,7 @@ export const PERSISTENCE_CONFIG = {
       "are not archived yet, the stream refuses new ones.",
     unit: "bytes",
   }),
+  ...REPLICATION_CONFIG,
   NAMESPACES_FILE: z.string().optional().meta({
     description: "A JSON file with the namespaces, of which this service uses `history`. Without " +
       "it the archive keeps everything.",

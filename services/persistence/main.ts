@@ -5,7 +5,7 @@
  * @module
  */
 import { ROOMS_STREAM } from "../contract/mod.ts";
-import { readNamespaces, runService } from "../kit/mod.ts";
+import { readNamespaces, replicationOf, runService } from "../kit/mod.ts";
 import { PERSISTENCE_CONFIG } from "./config.ts";
 import { openArchive } from "./archive/open_archive.ts";
 import { runPersistence } from "./persistence.ts";
@@ -22,6 +22,7 @@ await runService({
     context.onDrain(() => archive.close());
     await runPersistence(context, archive, {
       limits: { maxAge: config.STREAM_MAX_AGE, maxBytes: config.STREAM_MAX_BYTES },
+      replication: replicationOf(config),
       batch: config.ARCHIVE_BATCH,
       batchMs: config.ARCHIVE_BATCH_MS,
       retentionMs: config.RETENTION_MS,

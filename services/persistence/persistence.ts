@@ -4,8 +4,15 @@
  * @module
  */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { HistoryErase, ROOMS_STREAM } from "../contract/mod.ts";
-import { epochOfStream, FaultError, serve, type ServiceContext } from "../kit/mod.ts";
+import { HistoryErase, ROOMS_STREAM, SCHEDULES_STREAM } from "../contract/mod.ts";
+import {
+  epochOfStream,
+  FaultError,
+  Replication,
+  type ReplicationOptions,
+  serve,
+  type ServiceContext,
+} from "../kit/mod.ts";
 import type { Archive } from "./archive/archive.ts";
 import { monitorArchive } from "./archive/monitored_archive.ts";
 import {
@@ -34,12 +41,17 @@ import { keepLease } from "./writer/lease_keeper.ts";
  */
 const STREAM_CHECK_MS = 1_000;
 
+/** How often missing replicas are asked for, milliseconds: a server may have joined the cluster. */
+const REPLICATE_MS = 30_000;
+
 /** Most unexplained holes that readers are told about. */
 const MAX_UNEXPLAINED = 1_000;
 
 /** Options of {@link runPersistence}. */
 export interface PersistenceOptions {
   limits: LogLimits;
+  /** The replicas of the streams; by default as many as the servers can have, up to three. */
+  replication?: ReplicationOptions;
   /** Most messages archived in one transaction. */
   batch: number;
   /** How long a smaller batch waits for more messages, milliseconds. */
@@ -80,6 +92,7 @@ export async function runPersistence(
       return { epoch: epochOfStream(stream), last: stream.state.last_seq };
     },
   });
+  const replication = new Replication(bus, options.replication);
   const onLost = () => archiver.interrupt("the lease is lost");
   const lease = keepLease(archive, log, onLost, undefined, () => bus.connected);
   const archiver: Archiver = new Archiver({
@@ -89,6 +102,7 @@ export async function runPersistence(
     state,
     lease,
     limits,
+    replication,
     batch,
     batchMs,
     dueOf: (room, storedAt) => dueAt(retention, room, storedAt),
@@ -132,6 +146,12 @@ export async function runPersistence(
       if (lease.term === null || current === null) return metrics.seen(null);
       if (archiver.attaching) return;
       await limitStreamSize(manager, log, current, metrics.seen);
+    }),
+    repeat(REPLICATE_MS, "replicating the streams", log, async () => {
+      if (lease.term === null || !archiver.attached) return;
+      for (const stream of [ROOMS_STREAM, SCHEDULES_STREAM]) {
+        await replication.apply(manager, await manager.streams.info(stream));
+      }
     }),
     repeat(retentionMs, "retention", log, async () => {
       const { term } = lease;

@@ -59,3 +59,12 @@ export function refusals(nats: NatsConnection): Record<"publish" | "subscription
   })();
   return found;
 }
+
+/**
+ * Adds a user for what a test itself does on the bus, as which NATS takes a connection without
+ * credentials. It may do everything.
+ */
+export function withTestUser(authorization: string): string {
+  const user = `{ user: "test", password: "${crypto.randomUUID()}" }`;
+  return `no_auth_user: "test"\n${authorization.replace("users: [", `users: [\n    ${user}`)}`;
+}

@@ -19,7 +19,10 @@ import {
 import { probe } from "../../services/start/probe.ts";
 import { telemetryEnvironment, withInstance } from "../../services/start/telemetry.ts";
 import { connectClient, type TestClient } from "./client.ts";
+import { type Link, startLink } from "./link.ts";
 import { type NatsServer, startNats } from "./nats.ts";
+import { type NatsCluster, startNatsCluster } from "./nats_cluster.ts";
+import { withTestUser } from "./nats_users.ts";
 import { ROOT } from "./root.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
@@ -27,23 +30,7 @@ import { until } from "./wait.ts";
 /** The secret that signs the tests' tokens. */
 export const SECRET = "a secret of tests, thirty-two bytes and more";
 
-/** Variables of a gateway without limits of users and addresses, for tests that send as fast as they can. */
-export const NO_QUOTAS: Record<string, string> = {
-  USER_CONNECTIONS: "1000000",
-  USER_RATE_FRAMES: "1000000000",
-  USER_RATE_BYTES: "1000000000000",
-  USER_RATE_MESSAGES: "1000000000",
-  USER_RATE_JOINS: "1000000000",
-  USER_RATE_NEW_ROOMS: "1000000000",
-  USER_RATE_HISTORY_BYTES: "1000000000000",
-  USER_RATE_CALLS: "1000000000",
-  USER_ROOMS_OPENED: "1000000",
-  USER_PENDING_PUBLISHES: "8192",
-  ADDRESS_FACTOR: "1000",
-  ADDRESS_CONNECTIONS: "1000000",
-  ADDRESS_UNAUTHENTICATED: "1000000",
-  MAX_UNAUTHENTICATED: "1000000",
-};
+export { NO_QUOTAS } from "./no_quotas.ts";
 
 /** A service process that can be killed and restarted on its port. */
 export interface TestService extends AsyncDisposable {
@@ -76,6 +63,8 @@ export interface SystemOptions {
   env?: Partial<Record<ServiceName | "all", Record<string, string>>>;
   /** The namespaces to write into NAMESPACES_FILE. */
   namespaces?: object[];
+  /** Whether NATS is a cluster of three servers, which each service reaches through links of its own. */
+  cluster?: boolean;
   /** Appended to nats-server's configuration. */
   natsConfig?: string;
   /** The nats-server binary. By default that of NATS_SERVER, else the installed one. */
@@ -88,7 +77,12 @@ export interface SystemOptions {
 
 /** A running system. Each service has its own user of NATS. */
 export interface System extends AsyncDisposable {
+  /** In a cluster its first server. */
   readonly nats: NatsServer;
+  /** Only with the option `cluster`. */
+  readonly cluster: NatsCluster | undefined;
+  /** The links through which a service reaches the servers of the cluster, in their order. */
+  linksOf(service: TestService): readonly Link[];
   readonly folder: string;
   readonly gateways: TestService[];
   readonly auths: TestService[];
@@ -175,15 +169,6 @@ export function startService(
   };
 }
 
-/**
- * Adds a user for what a test itself does on the bus, as which NATS takes a connection without
- * credentials. It may do everything.
- */
-function withTestUser(authorization: string): string {
-  const user = `{ user: "test", password: "${crypto.randomUUID()}" }`;
-  return `no_auth_user: "test"\n${authorization.replace("users: [", `users: [\n    ${user}`)}`;
-}
-
 /** Starts a system and waits until every service is ready. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   if (options.env?.gateway?.DEMO === "true") await buildPage();
@@ -195,12 +180,15 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   );
   const binary = options.natsServer ?? await findNatsServer();
   const traces = reportsTraces(await natsVersion(binary));
-  const nats = await startNats({
-    config: `${withTestUser(authorizationOf(accounts, { traces }))}${options.natsConfig ?? ""}`,
-    binary,
-  });
+  const config = `${withTestUser(authorizationOf(accounts, { traces }))}${
+    options.natsConfig ?? ""
+  }`;
+  const cluster = options.cluster ? await startNatsCluster({ config, binary }) : undefined;
+  const servers = cluster?.servers ?? [await startNats({ config, binary })];
+  const nats = servers[0]!;
+  const natsUrl = cluster?.url ?? nats.url;
   const natsEnv = (service: string) => ({
-    NATS_URL: nats.url,
+    NATS_URL: natsUrl,
     NATS_NKEY_FILE: seedFile(keys, service),
   });
   const shared: Record<string, string> = { ...options.env?.all };
@@ -211,7 +199,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       JSON.stringify({ namespaces: options.namespaces }),
     );
   }
-  const own: Record<ServiceName, Record<string, string>> = {
+  const defaults: Record<ServiceName, Record<string, string>> = {
     monitor: {},
     auth: { AUTH_SECRET: SECRET },
     persistence: { SQLITE_PATH: `${folder}/archive.db` },
@@ -220,31 +208,47 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     gateway: {},
   };
   const monitorPort = options.monitor ? freePort() : undefined;
-  const many = (name: ServiceName, count = 1) =>
-    Array.from({ length: count }, (_, index) => {
-      const env = {
-        ...natsEnv(name),
-        ...monitorPort === undefined ? {} : telemetryEnvironment(name, {}, monitorPort),
-        ...shared,
-        ...own[name],
-        ...options.env?.[name],
-      };
-      return startService(name, withInstance(env, `${name}-${index + 1}`));
-    });
-  if (monitorPort !== undefined) own.monitor.PORT = String(monitorPort);
-  const monitors = many("monitor", options.monitor ? 1 : 0);
-  const auths = many("auth", options.auths);
-  const persistences = many("persistence", options.persistences);
-  const rooms = many("rooms", options.rooms);
-  const gateways = many("gateway", options.gateways);
-  const apis = many("api", options.apis ?? 0);
+  const links = new Map<TestService, Link[]>();
+  const many = async (name: ServiceName, count = 1) => {
+    const services: TestService[] = [];
+    for (let index = 0; index < count; index++) {
+      const own = await Promise.all((cluster?.servers ?? []).map(({ port }) => startLink(port)));
+      const service = start(name, index, own);
+      links.set(service, own);
+      services.push(service);
+    }
+    return services;
+  };
+  const start = (name: ServiceName, index: number, own: readonly Link[]) => {
+    const env = {
+      ...natsEnv(name),
+      ...own.length > 0
+        ? { NATS_URL: own.map(({ port }) => `nats://127.0.0.1:${port}`).join() }
+        : {},
+      ...monitorPort === undefined ? {} : telemetryEnvironment(name, {}, monitorPort),
+      ...shared,
+      ...defaults[name],
+      ...options.env?.[name],
+    };
+    return startService(name, withInstance(env, `${name}-${index + 1}`));
+  };
+  if (monitorPort !== undefined) defaults.monitor.PORT = String(monitorPort);
+  const monitors = await many("monitor", options.monitor ? 1 : 0);
+  const auths = await many("auth", options.auths);
+  const persistences = await many("persistence", options.persistences);
+  const rooms = await many("rooms", options.rooms);
+  const gateways = await many("gateway", options.gateways);
+  const apis = await many("api", options.apis ?? 0);
   const all = [...gateways, ...auths, ...rooms, ...persistences, ...apis, ...monitors];
   const clients: TestClient[] = [];
   const stop = async () => {
     for (const client of clients) client.close();
     await Promise.all(all.map((service) => service.kill()));
-    const violations = nats.process.output.filter((line) => / Violation /.test(line));
-    await nats[Symbol.asyncDispose]();
+    const violations = servers.flatMap(({ process }) =>
+      process.output.filter((line) => / Violation /.test(line))
+    );
+    await Promise.all([...links.values()].flat().map((link) => link[Symbol.asyncDispose]()));
+    await (cluster ?? nats)[Symbol.asyncDispose]();
     await Deno.remove(folder, { recursive: true });
     if (violations.length > 0) throw new Error(`missing rights:\n${violations.join("\n")}`);
   };
@@ -257,6 +261,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const url = (gateway = 0) => `ws://127.0.0.1:${gateways[gateway]!.port}/ws`;
   return {
     nats,
+    cluster,
+    linksOf: (service) => links.get(service) ?? [],
     folder,
     gateways,
     auths,

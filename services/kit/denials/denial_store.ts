@@ -21,6 +21,7 @@ import {
 import type { Bus } from "../bus.ts";
 import { FaultError } from "../fault_error.ts";
 import { errorText } from "../log.ts";
+import { Replication, type ReplicationOptions } from "../replication.ts";
 import { readDenial } from "./denial_message.ts";
 import { type Denials, LIFTED_MS } from "./follow_denials.ts";
 
@@ -35,6 +36,9 @@ const TIMEOUT_MS = 2_000;
 
 /** After this long without an answer about the stream it may be gone, milliseconds. */
 const ENSURE_MS = 2_000;
+
+/** How often missing replicas are asked for, milliseconds: a server may have joined the cluster. */
+const REPLICATE_MS = 30_000;
 
 /** How often a write is repeated because somebody else wrote about the same. */
 const TRIES = 8;
@@ -104,8 +108,12 @@ function refusalOf(error: unknown): FaultError {
     : new FaultError("unavailable", `the revocations cannot be stored: ${text}`, 1_000);
 }
 
-/** Creates the stream for at most `max` denials, or changes the limit of an existing one. */
-async function ensureDenialsStream(bus: Bus, max: number): Promise<void> {
+/** Creates the stream for at most `max` denials, or changes limit and replicas of an existing one. */
+async function ensureDenialsStream(
+  bus: Bus,
+  max: number,
+  replication: Replication,
+): Promise<void> {
   const manager = await jetstreamManager(bus.nats, { checkAPI: false, timeout: TIMEOUT_MS });
   const wanted = {
     subjects: [DENIALS_STREAM_SUBJECT],
@@ -115,11 +123,12 @@ async function ensureDenialsStream(bus: Bus, max: number): Promise<void> {
     discard: DiscardPolicy.New,
   };
   try {
-    const { config } = await manager.streams.info(DENIALS_STREAM);
-    if (config.max_msgs !== max) await manager.streams.update(DENIALS_STREAM, wanted);
+    let info = await manager.streams.info(DENIALS_STREAM);
+    if (info.config.max_msgs !== max) info = await manager.streams.update(DENIALS_STREAM, wanted);
+    await replication.apply(manager, info);
   } catch (error) {
     if (!hasCode(error, STREAM_NOT_FOUND)) throw error;
-    await manager.streams.add({
+    await replication.create(manager, {
       ...wanted,
       name: DENIALS_STREAM,
       description: "Hopwire: revoked tokens and banned users",
@@ -135,19 +144,23 @@ async function ensureDenialsStream(bus: Bus, max: number): Promise<void> {
 
 /**
  * Keeps the stream: creates it again when it is gone, stores again what was lost or overwritten, and
- * removes what has ended and what is no denial. `max` is how many denials there may be. Returns a function that stops.
+ * removes what has ended and what is no denial. `max` is how many denials there may be; `replication`
+ * says how many replicas the stream has. Returns a function that stops.
  */
 export function keepDenialsStream(
   bus: Bus,
   denials: Denials,
   store: DenialStore,
-  max: number,
+  { max, replication: wanted }: { max: number; replication?: ReplicationOptions },
 ): () => void {
+  const replication = new Replication(bus, wanted);
+  let ensuredAt = performance.now();
   let loggedError: string | undefined;
   const ensure = async () => {
     if (!bus.connected) return;
+    ensuredAt = performance.now();
     try {
-      await ensureDenialsStream(bus, max);
+      await ensureDenialsStream(bus, max, replication);
       await denials.sync();
       loggedError = undefined;
     } catch (error) {
@@ -184,7 +197,7 @@ export function keepDenialsStream(
   denials.onEnded((ended) => void remove(ended.map(({ seq }) => seq).filter((seq) => seq > 0)));
   void ensure();
   const timer = setInterval(() => {
-    if (!denials.isFresh(ENSURE_MS)) void ensure();
+    if (!denials.isFresh(ENSURE_MS) || performance.now() - ensuredAt >= REPLICATE_MS) void ensure();
   }, ENSURE_MS);
   return () => clearInterval(timer);
 }

@@ -99,7 +99,7 @@ async function withStream(
   ) as [Bus, Bus];
   const [keeper, follower] = [followDenials(bus), followDenials(other)];
   const store = createDenialStore(bus, keeper);
-  const stop = keepDenialsStream(bus, keeper, store, max);
+  const stop = keepDenialsStream(bus, keeper, store, { max });
   try {
     assert.ok(await follower.waitUntilFresh(5_000, 10_000), "the stream was not created");
     await play({ bus, keeper, follower, store, nats });
@@ -157,7 +157,7 @@ Deno.test("what has ended makes room, and a full stream says that it is full", (
     await until("the first one to end", () => keeper.list.expired(soon));
     // Another process, which prunes what it finds to have ended when it starts.
     const next = followDenials(bus);
-    const stop = keepDenialsStream(bus, next, createDenialStore(bus, next), 2);
+    const stop = keepDenialsStream(bus, next, createDenialStore(bus, next), { max: 2 });
     await until("room for another one", async () => (await third()) !== undefined);
     stop();
     next.stop();

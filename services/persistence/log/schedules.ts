@@ -6,6 +6,7 @@
  */
 import { DiscardPolicy, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import { DUPLICATE_WINDOW_MS, SCHEDULES_STREAM, SCHEDULES_SUBJECT } from "../../contract/mod.ts";
+import type { Replication } from "../../kit/mod.ts";
 
 /** JetStream's error code for a name in use. */
 const STREAM_NAME_IN_USE = 10058;
@@ -20,9 +21,12 @@ const MAX_TICK_BYTES = 1_024;
 const NANOSECONDS_PER_MS = 1_000_000;
 
 /** Creates the stream unless it is there. Throws if JetStream refuses. */
-export async function ensureSchedulesStream(manager: JetStreamManager): Promise<void> {
+export async function ensureSchedulesStream(
+  manager: JetStreamManager,
+  replication: Replication,
+): Promise<void> {
   try {
-    await manager.streams.add({
+    await replication.create(manager, {
       name: SCHEDULES_STREAM,
       description: "Ticks of services' schedules",
       subjects: [SCHEDULES_SUBJECT],
@@ -34,7 +38,8 @@ export async function ensureSchedulesStream(manager: JetStreamManager): Promise<
       duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
     });
   } catch (error) {
-    // An operator has changed it.
     if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NAME_IN_USE) throw error;
+    // It exists with another number of replicas, or an operator has changed it.
+    await replication.apply(manager, await manager.streams.info(SCHEDULES_STREAM));
   }
 }

@@ -19,7 +19,7 @@ import {
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
 } from "../../contract/mod.ts";
-import { descriptionOfStream } from "../../kit/mod.ts";
+import { descriptionOfStream, type Replication } from "../../kit/mod.ts";
 
 /** JetStream's error codes for a missing stream, a missing consumer, and a name in use. */
 const STREAM_NOT_FOUND = 10059;
@@ -62,7 +62,7 @@ export interface LogMessage {
 
 /**
  * Creates the stream if it is missing. Otherwise updates the settings that this service owns, and
- * leaves an operator's own ones. With `create.closed`, a new stream accepts no messages yet.
+ * leaves an operator's own ones. With `options.closed`, a new stream accepts no messages yet.
  *
  * @throws {Error} if an existing stream does not republish, which NATS cannot change
  * @throws {JetStreamApiError} if JetStream refuses
@@ -70,7 +70,7 @@ export interface LogMessage {
 export async function ensureRoomsStream(
   manager: JetStreamManager,
   limits: LogLimits,
-  create: { closed?: boolean } = {},
+  options: { closed?: boolean; replication?: Replication } = {},
 ): Promise<StreamInfo> {
   const wanted = {
     subjects: [ROOMS_STREAM_SUBJECT],
@@ -90,15 +90,16 @@ export async function ensureRoomsStream(
   } catch (error) {
     if (!hasCode(error, STREAM_NOT_FOUND)) throw error;
     try {
-      return await manager.streams.add({
+      const config = {
         ...wanted,
-        ...(create.closed ? { max_msg_size: CLOSED_MAX_MESSAGE_BYTES } : {}),
+        ...(options.closed ? { max_msg_size: CLOSED_MAX_MESSAGE_BYTES } : {}),
         name: ROOMS_STREAM,
         description: descriptionOfStream(),
         storage: StorageType.File,
         retention: RetentionPolicy.Limits,
         republish,
-      });
+      };
+      return await (options.replication?.create(manager, config) ?? manager.streams.add(config));
     } catch (error) {
       // Another instance was faster, possibly with other limits.
       if (!hasCode(error, STREAM_NAME_IN_USE)) throw error;
@@ -119,7 +120,8 @@ export async function ensureRoomsStream(
   const same = Object.entries(wanted).every(([key, value]) =>
     JSON.stringify(config[key as keyof StreamConfig]) === JSON.stringify(value)
   );
-  return same ? info : await manager.streams.update(ROOMS_STREAM, wanted);
+  if (!same) info = await manager.streams.update(ROOMS_STREAM, wanted);
+  return await options.replication?.apply(manager, info) ?? info;
 }
 
 /** JetStream's code for "no message with this seq". */

@@ -7,7 +7,7 @@
  */
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { ROOMS_STREAM } from "../../contract/mod.ts";
-import { type Bus, epochOfStream, errorText } from "../../kit/mod.ts";
+import { type Bus, epochOfStream, errorText, type Replication } from "../../kit/mod.ts";
 import { type Archive, type Generation, LeaseLost, PositionMoved } from "../archive/archive.ts";
 import type { ArchiveState } from "../history/archive_state.ts";
 import { LogReader, type ReadMessage } from "../log/log_reader.ts";
@@ -39,6 +39,7 @@ export interface ArchiverOptions {
   state: ArchiveState;
   lease: LeaseKeeper;
   limits: LogLimits;
+  replication: Replication;
   /** Most messages in a batch. */
   batch: number;
   /** How long a smaller batch waits for more messages, milliseconds. */
@@ -168,13 +169,22 @@ export class Archiver {
 
   /** Attaches to the log, then archives batch after batch. Throws when it must attach again. */
   async #archive(term: number, onAttached: () => void): Promise<void> {
-    const { bus, manager, archive, state, lease, limits, batch, batchMs, dueOf } = this.#options;
+    const { bus, manager, archive, state, lease, batch, batchMs, dueOf } = this.#options;
+    const { limits, replication } = this.#options;
     if (!bus.connected) throw new Error("not connected to NATS");
     const server = serverOf(bus);
     const interrupts = this.#interrupts;
     const broken = this.#broken;
     this.#attaching = true;
-    const generation = await attach({ manager, archive, log: bus.log, limits, term, broken });
+    const generation = await attach({
+      manager,
+      archive,
+      log: bus.log,
+      limits,
+      replication,
+      term,
+      broken,
+    });
     if (this.#broken === broken) this.#broken = undefined;
     if (generation.unverified) await this.#options.verify(term, generation);
     const builder = new BatchBuilder(manager, bus.log, generation, dueOf);

@@ -6,7 +6,7 @@
  * @module
  */
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import { epochOfStream, errorText, type Logger } from "../../kit/mod.ts";
+import { epochOfStream, errorText, type Logger, type Replication } from "../../kit/mod.ts";
 import type { Archive, Generation, Hole } from "../archive/archive.ts";
 import { ensureSchedulesStream } from "../log/schedules.ts";
 import {
@@ -27,6 +27,7 @@ export interface AttachOptions {
   archive: Archive;
   log: Logger;
   limits: LogLimits;
+  replication: Replication;
   /** The term of the lease. */
   term: number;
   /** A generation that a gateway has found to have lost messages, although the archive lacks them too. */
@@ -48,11 +49,14 @@ export interface AttachOptions {
  * @throws {Error} if NATS or the database is unavailable, or the lease is lost
  */
 export async function attach(options: AttachOptions): Promise<Generation> {
-  const { manager, archive, log, limits } = options;
+  const { manager, archive, log, limits, replication } = options;
   const known = await archive.generations();
   const newest = known.at(-1);
-  let stream = await ensureRoomsStream(manager, limits, { closed: newest !== undefined });
-  await ensureSchedulesStream(manager).catch((error) => {
+  let stream = await ensureRoomsStream(manager, limits, {
+    closed: newest !== undefined,
+    replication,
+  });
+  await ensureSchedulesStream(manager, replication).catch((error) => {
     log.warn("services cannot run anything at intervals", { error: errorText(error) });
   });
   const { state, config } = stream;

@@ -28,7 +28,16 @@ export async function restore(bus: Bus, folder: string, place: ArchivePlace): Pr
     await copyNew(`${folder}/archive.db`, place.sqlitePath);
   }
   const file = await Deno.open(`${folder}/stream.snapshot`);
-  await restoreSnapshot(bus.nats, ROOMS_STREAM, head, file.readable);
+  await restoreSnapshot(bus.nats, ROOMS_STREAM, unplaced(head), file.readable);
+}
+
+/**
+ * Without the replicas and the placement that the stream had: these servers may be fewer, or others.
+ * Persistence gives it what STREAM_REPLICAS and STREAM_PLACEMENT_TAGS say.
+ */
+function unplaced(head: SnapshotHead): SnapshotHead {
+  const { placement: _, ...config } = head.config as { placement?: unknown };
+  return { ...head, config: { ...config, num_replicas: 1 } };
 }
 
 /** Copies a file to where there is none, nor anything that SQLite would take for a part of it. */

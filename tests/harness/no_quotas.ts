@@ -1,0 +1,23 @@
+/**
+ * A gateway without quotas.
+ *
+ * @module
+ */
+
+/** Variables of a gateway without limits of users and addresses, for tests that send as fast as they can. */
+export const NO_QUOTAS: Record<string, string> = {
+  USER_CONNECTIONS: "1000000",
+  USER_RATE_FRAMES: "1000000000",
+  USER_RATE_BYTES: "1000000000000",
+  USER_RATE_MESSAGES: "1000000000",
+  USER_RATE_JOINS: "1000000000",
+  USER_RATE_NEW_ROOMS: "1000000000",
+  USER_RATE_HISTORY_BYTES: "1000000000000",
+  USER_RATE_CALLS: "1000000000",
+  USER_ROOMS_OPENED: "1000000",
+  USER_PENDING_PUBLISHES: "8192",
+  ADDRESS_FACTOR: "1000",
+  ADDRESS_CONNECTIONS: "1000000",
+  ADDRESS_UNAUTHENTICATED: "1000000",
+  MAX_UNAUTHENTICATED: "1000000",
+};

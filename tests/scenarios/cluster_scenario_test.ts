@@ -1,0 +1,72 @@
+/**
+ * Three nats-servers: every stream has three replicas, the number can be changed while users talk, and the
+ * system goes on without any one of the servers.
+ */
+import assert from "node:assert/strict";
+import { DENIALS_STREAM, ROOMS_STREAM, SCHEDULES_STREAM } from "../../services/contract/mod.ts";
+import { startService, startSystem, type TestService } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
+
+const STREAMS = [ROOMS_STREAM, DENIALS_STREAM, SCHEDULES_STREAM];
+
+/** How long the replicas may take to elect a leader or to catch up, milliseconds. */
+const ELECTION_MS = 40_000;
+
+Deno.test("streams are replicated, and a restart with another number changes that", async () => {
+  await using system = await startSystem({ cluster: true, gateways: 2 });
+  const cluster = system.cluster!;
+  const replicas = async (stream: string) => (await cluster.info(stream))?.config.num_replicas;
+  for (const stream of STREAMS) assert.equal(await replicas(stream), 3, stream);
+  await cluster.settled(STREAMS);
+
+  const ann = await system.client({ user: "ann" });
+  const bob = await system.client({ user: "bob", gateway: 1 });
+  for (const client of [ann, bob]) {
+    client.send({ type: "subscribe", room: "lobby" });
+    await client.take("subscribed");
+  }
+  let sent = 0;
+  /** Sends a message, again until it is acknowledged, and waits until Bob has it. */
+  const say = async () => {
+    const id = `m${sent++}`;
+    await until(`${id} to be acked`, async () => {
+      ann.send({ type: "message", room: "lobby", id, content: id });
+      return (await ann.answer(id, ELECTION_MS)).type === "ack";
+    }, ELECTION_MS);
+    assert.equal((await bob.take("room-message", undefined, ELECTION_MS)).id, id);
+  };
+  await say();
+
+  // Without any one of the servers.
+  const leader = await cluster.leaderOf(ROOMS_STREAM);
+  await leader.kill();
+  await say();
+  await leader.restart();
+  await cluster.settled(STREAMS);
+  await say();
+
+  // Another number of replicas, and back to three by default.
+  const restart = async (env: Record<string, string>) => {
+    for (const service of [...system.persistences, ...running.splice(0)]) await service.kill();
+    running.push(startService("persistence", {
+      ...system.natsEnv("persistence"),
+      SQLITE_PATH: `${system.folder}/archive.db`,
+      ...env,
+    }));
+    await running[0]!.ready();
+  };
+  const running: TestService[] = [];
+  try {
+    for (const [env, count] of [[{ STREAM_REPLICAS: "1" }, 1], [{}, 3]] as const) {
+      await restart(env);
+      for (const stream of [ROOMS_STREAM, SCHEDULES_STREAM]) {
+        await until(`${count} replicas of ${stream}`, async () => await replicas(stream) === count);
+      }
+      await say();
+    }
+  } finally {
+    for (const service of running) await service.kill();
+  }
+  await cluster.settled(STREAMS);
+  assert.equal(sent, 5);
+});
