@@ -8,7 +8,7 @@
  * How long a test waits for anything that should take milliseconds. Generous, because CI machines
  * are shared.
  */
-export const WAIT_DEADLINE_MS = 20_000;
+export const WAIT_DEADLINE_MS = 60_000;
 
 /**
  * Polls until `probe` returns something other than undefined, null or false, and returns that.
