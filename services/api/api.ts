@@ -18,6 +18,7 @@ import { addDocuments } from "./http/documents.ts";
 import { createRepetitions } from "./http/idempotency.ts";
 import { createLimits } from "./http/limits.ts";
 import { addRoutes } from "./http/routes.ts";
+import { createSharedAnswers, type SharedAnswers } from "./http/shared_answers.ts";
 import { createKeyring } from "./keys/keyring.ts";
 import type { Backend } from "./operations/operation.ts";
 import { createRecentSeqs } from "./recent_seqs.ts";
@@ -52,6 +53,7 @@ export function createApi(config: ApiConfig, log: Logger): Api {
   });
   observeValue("hopwire.api.requests", () => limits.active);
   let backend: Backend | undefined;
+  let answers: SharedAnswers | undefined;
 
   return {
     addRoutes(app) {
@@ -64,12 +66,14 @@ export function createApi(config: ApiConfig, log: Logger): Api {
         deadlineMs: config.API_DEADLINE_MS,
         log,
         backend: () => backend,
+        answers: () => answers,
       });
     },
     async connect({ bus, onDrain }, namespaces) {
       if (namespaces.some(({ content }) => content === "html")) await prepareHtml();
       const publisher = new StreamPublisher(bus);
       const gateways = await followGateways(bus);
+      answers = createSharedAnswers(bus);
       backend = {
         bus,
         publisher,

@@ -46,6 +46,8 @@ import { OBSERVER_RIGHTS, OPERATOR_RIGHTS } from "./people_rights.ts";
 import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
 import {
+  ANSWERS_STREAM,
+  ANSWERS_SUBJECT,
   gatewaySessionSubject,
   NATS_TRACES,
   REVOKED_EVENTS,
@@ -204,7 +206,9 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       ROOM_ERASED,
       ...["CREATE", "INFO", "UPDATE", "PURGE", "MSG.GET", "MSG.DELETE"]
         .map((call) => `${STREAM_API}.${call}.${ROOMS_STREAM}`),
-      ...["CREATE", "INFO", "UPDATE"].map((call) => `${STREAM_API}.${call}.${SCHEDULES_STREAM}`),
+      ...[SCHEDULES_STREAM, ANSWERS_STREAM].flatMap((stream) =>
+        ["CREATE", "INFO", "UPDATE"].map((call) => `${STREAM_API}.${call}.${stream}`)
+      ),
       `${CONSUMER_API}.CREATE.${ROOMS_STREAM}.*`,
       // The consumer of earlier releases, which it deletes.
       `${CONSUMER_API}.DELETE.${ROOMS_STREAM}.archive`,
@@ -243,6 +247,8 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       ...MODERATION,
       ...OF_ALL_GATEWAYS,
       GATEWAY_PING,
+      ANSWERS_SUBJECT,
+      `${STREAM_API}.MSG.GET.${ANSWERS_STREAM}`,
       // With its answers it compares its clock.
       `${STREAM_API}.INFO.${ROOMS_STREAM}`,
     ],

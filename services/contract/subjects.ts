@@ -134,6 +134,20 @@ export function scheduleSubject(service: string, schedule: string): string {
 }
 
 /**
+ * The stream with which the instances of the HTTP API agree on who does a request that is to be done once,
+ * and tell each other the answer.
+ */
+export const ANSWERS_STREAM = "ANSWERS";
+
+/** The subjects that {@link ANSWERS_STREAM} stores. */
+export const ANSWERS_SUBJECT = "api.answer.*";
+
+/** The subject of one such request; `hash` tells it apart. */
+export function answerSubject(hash: string): string {
+  return `api.answer.${hash}`;
+}
+
+/**
  * Extracts the room from a `room.message`, `room.live`, `room.unstored` or `room.signal` subject.
  *
  * @example

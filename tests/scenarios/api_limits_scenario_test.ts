@@ -145,11 +145,31 @@ Deno.test("a repeated request is done once, whichever process gets it", async ()
     [null, "true"],
   );
   const other = await api.send("publish", body, { headers, api: 1 });
-  assert.deepEqual(other.body, { ...first.body, duplicate: true });
-  const changed = await api.refused("invalid_format", "publish", { ...body, content: "other" }, {
-    headers,
-  });
-  assert.equal(changed.status, 409);
+  assert.deepEqual(other.body, first.body);
+  assert.equal(other.headers.get("idempotency-replayed"), "true");
+  for (const at of [0, 1]) {
+    const changed = { ...body, content: "other" };
+    const { status } = await api.refused("invalid_format", "publish", changed, {
+      headers,
+      api: at,
+    });
+    assert.equal(status, 409);
+  }
+  // Signals have no ids, and tokens are new each time.
+  const signal = { room: "lobby", userId: "bot", content: "typing" };
+  const both = await Promise.all(
+    [0, 1, 0, 1].map((at) => api.send("signal", signal, { headers, api: at })),
+  );
+  assert.deepEqual(both.map(({ status }) => status), [200, 200, 200, 200]);
+  const done = both.filter(({ headers }) => headers.get("idempotency-replayed") === null);
+  assert.equal(done.length, 1);
+  await api.done("signal", { ...signal, content: "last" });
+  assert.equal((await ada.take("room-signal")).content, "typing");
+  assert.equal((await ada.take("room-signal")).content, "last");
+  const tokens = await Promise.all(
+    [0, 1].map((at) => api.done("token", { userId: "u7" }, { headers, api: at })),
+  );
+  assert.deepEqual(tokens[0], tokens[1]);
   await api.refused("invalid_format", "publish", body, { headers: { "idempotency-key": "a b" } });
   // The key of somebody else, and another operation, have nothing to do with it.
   const key = await api.addKey();

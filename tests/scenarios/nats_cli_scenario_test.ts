@@ -8,7 +8,7 @@ import { connectClient } from "../harness/client.ts";
 import { readRunFile, startAll } from "../harness/start.ts";
 import { ROOT } from "../harness/root.ts";
 
-const STREAMS = ["DENIALS", "ROOMS", "SCHEDULES"];
+const STREAMS = ["ANSWERS", "DENIALS", "ROOMS", "SCHEDULES"];
 
 const runner = await natsCli();
 const why = "missing" in runner ? `; skipped: ${runner.missing}` : "";

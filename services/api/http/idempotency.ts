@@ -1,27 +1,31 @@
 /**
- * Answers a request that is repeated with the same `Idempotency-Key` as the first time, without doing it again.
- *
- * The answers are in this process's memory. A repetition that reaches another process, or this one after a
- * restart, is done again; but messages then have the same ids, so JetStream stores them once.
+ * Answers a request that is repeated with the same `Idempotency-Key` as the first time, without doing it again,
+ * from the memory of this process. What other processes did is in {@link ./shared_answers.ts}.
  *
  * @module
  */
 import { DUPLICATE_WINDOW_MS } from "../../contract/mod.ts";
-import { StateError } from "../operations/state_error.ts";
+import { usedOtherwise } from "./shared_answers.ts";
 
 /** Most answers that are kept, and most bytes of them. */
 const MAX_ANSWERS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** An answer that is kept has at most this many characters; a larger one is done again. */
+/** An answer that is kept has at most this many characters. */
 const MAX_ANSWER = 64 * 1024;
 
 /** What such a header may be: visible ASCII. */
 export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
+/** An answer; `replayed` if it is that of an earlier request. */
+export interface OnceAnswer {
+  answer: string;
+  replayed: boolean;
+}
+
 interface Entry {
   fingerprint: string;
-  answer: Promise<string>;
+  done: Promise<OnceAnswer>;
   bytes: number;
   until: number;
 }
@@ -29,15 +33,11 @@ interface Entry {
 /** The answers that are kept. */
 export interface Repetitions {
   /**
-   * Returns the answer of the first request with this key, or does the request. `replayed` says which.
+   * Returns the answer of the first request with this key, or does the request.
    *
    * @throws {StateError} if the first request had another fingerprint
    */
-  once(
-    key: string,
-    fingerprint: string,
-    run: () => Promise<string>,
-  ): Promise<{ answer: string; replayed: boolean }>;
+  once(key: string, fingerprint: string, run: () => Promise<OnceAnswer>): Promise<OnceAnswer>;
 }
 
 /** Keeps nothing yet. `now` is a monotonic clock in milliseconds. */
@@ -61,30 +61,27 @@ export function createRepetitions(now: () => number = () => performance.now()): 
     async once(key, fingerprint, run) {
       const known = entries.get(key);
       if (known !== undefined && known.until >= now()) {
-        if (known.fingerprint !== fingerprint) {
-          const detail = "Idempotency-Key was used with another request";
-          throw new StateError(409, "invalid_format", detail);
-        }
+        if (known.fingerprint !== fingerprint) throw usedOtherwise();
         // The first may still be in progress.
-        return { answer: await known.answer, replayed: true };
+        return { answer: (await known.done).answer, replayed: true };
       }
       if (known !== undefined) remove(key, known);
       const entry: Entry = {
         fingerprint,
-        answer: run(),
+        done: run(),
         bytes: key.length,
         until: now() + DUPLICATE_WINDOW_MS,
       };
       entries.set(key, entry);
       bytes += entry.bytes;
       try {
-        const answer = await entry.answer;
+        const { answer, replayed } = await entry.done;
         if (answer.length > MAX_ANSWER) remove(key, entry);
         else if (entries.get(key) === entry) {
           entry.bytes += answer.length;
           bytes += answer.length;
         }
-        return { answer, replayed: false };
+        return { answer, replayed };
       } catch (error) {
         // A refusal is not kept: the request may be repeated when its cause is gone.
         remove(key, entry);

@@ -22,6 +22,8 @@ import { parseBody, readBody } from "./body.ts";
 import { IDEMPOTENCY_HEADER, REPLAYED_HEADER } from "./headers.ts";
 import { IDEMPOTENCY_KEY, type Repetitions } from "./idempotency.ts";
 import type { Limits } from "./limits.ts";
+import { sealOf } from "./sealed.ts";
+import type { SharedAnswers } from "./shared_answers.ts";
 import { traceRequest } from "./telemetry.ts";
 
 /** See {@link handle}. */
@@ -37,6 +39,8 @@ export interface RouteDeps {
   log: Logger;
   /** Undefined before the service is connected, and while it stops. */
   backend(): Backend | undefined;
+  /** Undefined as long as the backend is. */
+  answers(): SharedAnswers | undefined;
 }
 
 /** Adds a route for each operation, and answers to all other requests. */
@@ -121,7 +125,7 @@ async function execute(
   http: Request,
   call: Call,
   backend: Backend,
-  { limits, maxBodyBytes, repetitions }: RouteDeps,
+  { limits, maxBodyBytes, repetitions, answers }: RouteDeps,
   signal: AbortSignal,
 ): Promise<Response> {
   const text = await readBody(http, maxBodyBytes, signal);
@@ -140,11 +144,17 @@ async function execute(
   const name = `${call.key.id} ${operation.name} ${given}`;
   const idempotentId = createHash("sha256").update(name).digest("base64url");
   const fingerprint = createHash("sha256").update(text).digest("base64url");
+  const run = async () =>
+    JSON.stringify(await runOperation(operation, request, { ...call, idempotentId }, backend));
+  const seal = sealOf(http.headers.get("authorization")!, name);
   const { answer, replayed } = await repetitions.once(
     name,
     fingerprint,
+    // What only reads may be done again, by another instance.
     async () =>
-      JSON.stringify(await runOperation(operation, request, { ...call, idempotentId }, backend)),
+      operation.reads
+        ? { answer: await run(), replayed: false }
+        : await answers()!.once({ name, fingerprint, seal, timeLeft: call.timeLeft }, run),
   );
   return answerJson(answer, 200, replayed ? { [REPLAYED_HEADER]: "true" } : {});
 }

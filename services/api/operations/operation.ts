@@ -55,6 +55,8 @@ export interface Operation<Request, Reply> {
   reply: z.ZodType<Reply>;
   /** A request for the documents. */
   example: object;
+  /** Whether it changes nothing; false by default. */
+  reads?: boolean;
   /** Whether `batch` may hold it; true by default. */
   batched?: boolean;
   /** How many operations it counts as; 1 by default. */

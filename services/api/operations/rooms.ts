@@ -29,6 +29,7 @@ export const history = operation({
     "Without `before` and `after`: the newest messages, newest first. With `before`: the newest " +
     "older ones. With `after`: the oldest newer ones, oldest first; of both, `after` counts. Pass on `epoch` " +
     "with the next page to read every message of every epoch. What this process published is in it.",
+  reads: true,
   request: z.strictObject({
     room: RoomName,
     before: Seq.optional(),
@@ -57,6 +58,7 @@ export const presence = operation({
   scope: "read",
   summary: "List the members of a room",
   description: "In the order of their ids. For the next page pass on the last `userId` as `after`.",
+  reads: true,
   request: z.strictObject({
     room: RoomName,
     after: User.optional(),

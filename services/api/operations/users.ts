@@ -38,6 +38,7 @@ export const connections = operation({
   summary: "List the connections of a user",
   description:
     "Each gateway lists 100 connections at most, with 20 rooms of each; `count` counts all.",
+  reads: true,
   request: z.strictObject({ userId: User }),
   reply: z.strictObject({
     count: z.number().int().min(0),
@@ -83,6 +84,7 @@ export const stats = operation({
   scope: "stats",
   summary: "Count rooms, users and connections",
   description: "A user or room that two gateways serve is counted by both.",
+  reads: true,
   request: z.strictObject({}),
   reply: z.strictObject({
     connections: z.number().int().min(0),

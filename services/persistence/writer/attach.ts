@@ -8,6 +8,7 @@
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { epochOfStream, errorText, type Logger, type Replication } from "../../kit/mod.ts";
 import type { Archive, Generation, Hole } from "../archive/archive.ts";
+import { ensureAnswersStream } from "../log/answers.ts";
 import { ensureSchedulesStream } from "../log/schedules.ts";
 import {
   CLOSED_MAX_MESSAGE_BYTES,
@@ -58,6 +59,9 @@ export async function attach(options: AttachOptions): Promise<Generation> {
   });
   await ensureSchedulesStream(manager, replication).catch((error) => {
     log.warn("services cannot run anything at intervals", { error: errorText(error) });
+  });
+  await ensureAnswersStream(manager, replication).catch((error) => {
+    log.warn("requests with an Idempotency-Key are refused", { error: errorText(error) });
   });
   const { state, config } = stream;
   if (state.messages === 0) {
