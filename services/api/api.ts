@@ -6,6 +6,7 @@
 import type { Hono } from "hono";
 import type { ApiScope, Namespace } from "../contract/mod.ts";
 import {
+  createScreener,
   type Logger,
   observeValue,
   prepareHtml,
@@ -77,6 +78,7 @@ export function createApi(config: ApiConfig, log: Logger): Api {
       backend = {
         bus,
         publisher,
+        screener: createScreener(bus),
         namespaces,
         gateways,
         recent: createRecentSeqs(),

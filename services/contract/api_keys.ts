@@ -42,6 +42,8 @@ export const ApiKey = z.strictObject({
   scopes: z.array(z.enum(ALL_API_SCOPES)),
   /** The rooms that the key is limited to; all rooms, and all that is not about rooms, without it. */
   rooms: z.array(RoomPattern).min(1).max(MAX_ROOM_PATTERNS).optional(),
+  /** True: nobody screens what it publishes. */
+  unscreened: z.literal(true).optional(),
   /** Operations a second; the API's default without it. */
   rate: z.number().min(0.1).max(1_000_000).optional(),
   createdAt: Time,

@@ -239,6 +239,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       UNSTORED_MESSAGES,
       SIGNALS,
       "user.event.*",
+      screenSubject("*"),
       RoomsPresence.subject,
       HistoryRead.subject,
       HistoryErase.subject,

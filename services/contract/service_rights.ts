@@ -43,6 +43,7 @@ export type ServiceNeed =
   | "history"
   | "presence"
   | "screen"
+  | "screened"
   | "schedule"
   | "moderate"
   | "revoke"
@@ -100,6 +101,10 @@ const NEEDS: Readonly<Record<ServiceNeed, NeedInfo>> = {
     about: "screen messages before they are stored",
     subscribe: (name) => [screenSubject(name)],
   },
+  screened: {
+    about: "have messages screened before it posts them",
+    publish: () => [RoomsGrant.subject, screenSubject("*")],
+  },
   schedule: {
     about: "run something at intervals, in one instance each time",
     publish: (name) => [scheduleSubject(name, "*")],
@@ -140,7 +145,15 @@ export const USUAL_NEEDS: readonly ServiceNeed[] = [
 ];
 
 /** What such a service may have beside that. */
-export const SERVICE_EXTRAS = ["erase", "log", "moderate", "revoke", "schedule", "screen"] as const;
+export const SERVICE_EXTRAS = [
+  "erase",
+  "log",
+  "moderate",
+  "revoke",
+  "schedule",
+  "screen",
+  "screened",
+] as const;
 /** One of {@link SERVICE_EXTRAS}. */
 export type ServiceExtra = typeof SERVICE_EXTRAS[number];
 

@@ -28,6 +28,7 @@ export * from "./nats_version.ts";
 export * from "./presence/mod.ts";
 export * from "./replication.ts";
 export * from "./requests.ts";
+export * from "./screening.ts";
 export * from "./service.ts";
 export * from "./stream_publisher.ts";
 export * from "./telemetry/mod.ts";

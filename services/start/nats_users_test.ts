@@ -255,7 +255,7 @@ Deno.test("services are declared by a name and what they may do beside the usual
     [["*"], /^NATS_SERVICES: expected names/],
     [
       ["dice+admin"],
-      /^NATS_SERVICES: dice may have erase, log, moderate, revoke, schedule, screen; not "admin"$/,
+      /^NATS_SERVICES: dice may have erase, log, moderate, revoke, schedule, screen, screened; not "admin"$/,
     ],
     [["dice=calls+admin"], /^NATS_SERVICES: dice may need calls, listen, .*; not "admin"$/],
   ];

@@ -74,6 +74,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/renewal_scenario_test.ts",
   "tests/scenarios/rights_scenario_test.ts",
   "tests/scenarios/rules_scenario_test.ts",
+  "tests/scenarios/screening_backends_scenario_test.ts",
   "tests/scenarios/shared_limits_scenario_test.ts",
   "tests/scenarios/start_scenario_test.ts",
   "tests/scenarios/start_secrets_scenario_test.ts",

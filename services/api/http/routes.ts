@@ -89,7 +89,7 @@ async function handle(
     if (backend === undefined) throw new FaultError("unavailable", undefined, 1_000);
     release = deps.limits.begin(key);
     deps.limits.take(key, 1);
-    const call: Call = { key, context: span.context, receivedAt, timeLeft };
+    const call = { key, context: span.context, receivedAt, timeLeft, over: over.signal };
     return await execute(operation, request, call, backend, deps, over.signal);
   };
   try {

@@ -11,6 +11,7 @@ import {
   type Context,
   FaultError,
   faultOf,
+  type Screener,
   type StreamPublisher,
 } from "../../kit/mod.ts";
 import type { Gateways } from "../gateways.ts";
@@ -20,6 +21,7 @@ import type { RecentSeqs } from "../recent_seqs.ts";
 export interface Backend {
   bus: Bus;
   publisher: StreamPublisher;
+  screener: Screener;
   namespaces: readonly Namespace[];
   gateways: Gateways;
   /** The last seqs that were stored by this process, by room. */
@@ -37,6 +39,8 @@ export interface Call {
   receivedAt: number;
   /** How long the operation may still take, milliseconds; at least 1. */
   timeLeft(): number;
+  /** Aborted when the request was answered with `timeout`. */
+  over: AbortSignal;
   /** An id that is the same whenever the request is repeated; undefined without Idempotency-Key. */
   idempotentId?: string;
 }

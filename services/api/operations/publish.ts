@@ -5,37 +5,29 @@
  */
 import * as z from "zod";
 import {
-  DEFAULT_NAMESPACE,
   type ErrorCode,
   ERRORS,
   HEADERS,
-  messageSubject,
   namespaceOf,
   RoomName,
   Seq,
   signalSubject,
   SPAN_ATTRIBUTES,
-  unstoredSubject,
   userEventSubject,
 } from "../../contract/mod.ts";
 import {
-  clock,
   contentJson,
   encodeHeaders,
   FaultError,
   faultOf,
-  hopDurationsOf,
   natsAttributes,
-  secondsBetween,
-  sentHeader,
   SpanKind,
   startHop,
-  type Stored,
-  TELEMETRY_ON,
   traceparentOf,
 } from "../../kit/mod.ts";
 import { Content, MessageId, User, Username } from "./fields.ts";
 import { type Backend, type Call, mayUseRoom, operation } from "./operation.ts";
+import { eventJson, publishMessage } from "./publish_message.ts";
 
 /** Most rooms of one broadcast. */
 export const MAX_BROADCAST_ROOMS = 100;
@@ -62,17 +54,17 @@ const Published = z.strictObject({
   seq: Seq.describe("Where the message stands in the room; 0 in a room that stores nothing."),
   duplicate: z.literal(true).optional().describe("The message had been stored before."),
 });
-type Published = z.infer<typeof Published>;
 
 const PublishRequest = z.strictObject({ room: RoomName, ...message, id });
-type PublishRequest = z.infer<typeof PublishRequest>;
 
 /** Publishes a message to a room. */
 export const publish = operation({
   name: "publish",
   scope: "publish",
   summary: "Publish a message to a room",
-  description: "Answers when the message is stored. Members receive it as `room-message`.",
+  description:
+    "Answers when the message is stored. Members receive it as `room-message`. Where the namespace " +
+    "names a service that screens messages, it may refuse the message with `forbidden`.",
   request: PublishRequest,
   reply: Published,
   example: { room: "chat.lobby", userId: "bot", username: "Bot", content: "hello" },
@@ -151,11 +143,6 @@ export const event = operation({
   },
 });
 
-/** An event's JSON with `content` last, which is serialised already. */
-function eventJson(event: Record<string, unknown>, content: string): string {
-  return `${JSON.stringify(event).slice(0, -1)},"content":${content}}`;
-}
-
 /** Publishes what nobody acknowledges. */
 function send(
   bus: Backend["bus"],
@@ -177,76 +164,4 @@ function send(
   const accepted = bus.sendSoon(subject, payload, { headers });
   hop.end(accepted ? undefined : "unavailable");
   if (!accepted) throw new FaultError("unavailable", "the message bus is unreachable", 1_000);
-}
-
-async function publishMessage(
-  { room, userId, username, content, id }: PublishRequest,
-  call: Call,
-  { bus, publisher, namespaces, recent }: Backend,
-): Promise<Published> {
-  const { stored, content: mode, pattern } = namespaceOf(namespaces, room);
-  const durations = hopDurationsOf(namespaces.length === 0 ? undefined : namedPattern(pattern));
-  const read = clock.at(call.receivedAt);
-  const received = startHop("edge.receive", SpanKind.INTERNAL, call.context, {
-    [SPAN_ATTRIBUTES.hop]: "edge.receive",
-    [SPAN_ATTRIBUTES.room]: room,
-  }, read);
-  const given = id ?? call.idempotentId;
-  let payload: string;
-  const messageId = given ?? crypto.randomUUID();
-  try {
-    const about = { room, id: messageId, userId, username: username || userId };
-    payload = eventJson({ ...about, timestamp: Date.now() }, contentJson(content, mode));
-  } catch (error) {
-    const { code } = faultOf(error);
-    received.end(code);
-    durations.record("edge.receive", secondsBetween(read, clock.now()), code);
-    throw error;
-  }
-  const handed = clock.now();
-  received.end(undefined, handed);
-  durations.record("edge.receive", secondsBetween(read, handed));
-  const subject = stored ? messageSubject(room) : unstoredSubject(room);
-  const hop = startHop("bus.store", SpanKind.PRODUCER, received.context, {
-    [SPAN_ATTRIBUTES.hop]: "bus.store",
-    ...natsAttributes("send", subject),
-    [SPAN_ATTRIBUTES.room]: room,
-    "messaging.message.id": messageId,
-    "messaging.message.body.size": payload.length,
-  }, handed);
-  const headers = encodeHeaders(
-    // The API builds and validates the event as a gateway does.
-    HEADERS.checked,
-    "1",
-    HEADERS.traceparent,
-    traceparentOf(hop.context),
-    HEADERS.sent,
-    TELEMETRY_ON ? sentHeader(read, handed) : undefined,
-    HEADERS.messageId,
-    // The same as that of gateways: a message is stored once, whichever way it comes.
-    stored && given !== undefined ? `${encodeURIComponent(userId)}:${room}:${given}` : undefined,
-  );
-  if (!stored) {
-    const accepted = bus.sendSoon(subject, payload, { headers });
-    hop.end(accepted ? undefined : "unavailable");
-    if (!accepted) throw new FaultError("unavailable", "the message bus is unreachable", 1_000);
-    return { id: messageId, seq: 0 };
-  }
-  const { seq, duplicate } = await new Promise<Stored>((resolve, reject) => {
-    publisher.publish(subject, payload, headers, (done, failure) => {
-      const acked = clock.now();
-      durations.record("bus.store", secondsBetween(handed, acked), failure?.code);
-      if (done !== null) hop.span.setAttribute(SPAN_ATTRIBUTES.seq, done.seq);
-      hop.end(failure?.code, acked);
-      if (done !== null) resolve(done);
-      else reject(FaultError.from(failure!));
-    });
-  });
-  recent.stored(room, seq);
-  return { id: messageId, seq, ...(duplicate ? { duplicate: true as const } : {}) };
-}
-
-/** The pattern of the namespaces file that a room matches; undefined if none does. */
-function namedPattern(pattern: string): string | undefined {
-  return pattern === DEFAULT_NAMESPACE.pattern ? undefined : pattern;
 }

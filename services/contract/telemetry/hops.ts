@@ -29,7 +29,7 @@ export const HOPS = {
     by: "gateway",
   },
   "screen": {
-    from: "a gateway asks a service to screen the message",
+    from: "a gateway, the API or a service asks a service to screen the message",
     to: "it has the answer, and those to the sender's messages before it",
     by: "caller and server",
   },

@@ -94,7 +94,7 @@ export interface App {
    * sure that it is stored once. Needs `post`.
    *
    * @throws {FaultError} `invalid_format` or `too_large` for what no room takes; `unavailable` if it may
-   * not have been stored: then post it again with the same id
+   * not have been stored: then post it again with the same id; with `screen`, `forbidden` if it is refused
    */
   post(room: string, content: unknown, options?: PostOptions): Promise<Stored>;
   /** Sends a signal to who is in a room now. Needs `signal`. */

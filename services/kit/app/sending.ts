@@ -36,6 +36,7 @@ import { sentHeader } from "../telemetry/message_times.ts";
 import { requestDurations } from "../telemetry/operation_durations.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import type { Sender } from "./caller.ts";
+import { createScreened } from "./screened.ts";
 import { currentContext } from "./handlers.ts";
 
 /** Messages of one instance that may wait to be stored. */
@@ -66,6 +67,11 @@ export interface PostOptions extends SignalOptions {
   id?: string;
   /** False for a room whose namespace stores nothing. */
   stored?: boolean;
+  /**
+   * True: the service that the room's namespace names screens the message, as one of a client. For what
+   * users have said. Needs `screened`.
+   */
+  screen?: boolean;
 }
 
 /** What a service sends with. */
@@ -78,6 +84,7 @@ export interface Sending {
 /** Makes what one service sends with. */
 export function createSending(parts: AppParts): Sending {
   const { bus, declaration: { name, needs } } = parts;
+  const screened = createScreened(parts);
   const itself = { userId: name, username: name };
   let publisher: StreamPublisher | undefined;
   // At once: what is registered first is drained last.
@@ -110,12 +117,22 @@ export function createSending(parts: AppParts): Sending {
       const { userId, username } = as;
       const timestamp = Date.now();
       const event = valid(RoomEvent, { room, id, userId, username, content, timestamp });
-      const json = contentIn(event);
+      let json = contentIn(event);
+      let context = options.context ?? currentContext();
+      if (options.screen) {
+        const passed = await screened(event, context);
+        if (passed !== null) {
+          ({ context } = passed);
+          if (passed.replacement !== undefined) {
+            json = contentIn({ ...event, ...passed.replacement });
+          }
+        }
+      }
       const subject = stored ? messageSubject(room) : unstoredSubject(room);
       const hop = startHop(
         "bus.store",
         SpanKind.PRODUCER,
-        options.context ?? currentContext(),
+        context,
         {
           [SPAN_ATTRIBUTES.hop]: "bus.store",
           ...natsAttributes("send", subject),

@@ -16,7 +16,7 @@ const EXIT_USAGE = 64;
 
 const USAGE =
   "usage: deno task api-key create --scopes SCOPE,... [--name NAME] [--rooms PATTERN,...]\n" +
-  "                                [--expires 90d] [--rate N]\n" +
+  "                                [--expires 90d] [--rate N] [--unscreened]\n" +
   "       deno task api-key list\n" +
   "       deno task api-key revoke ID\n" +
   "       with --file FILE for a file other than API_KEYS_FILE or DATA_DIR/api-keys.json\n" +
@@ -54,6 +54,7 @@ export async function apiKey(
       rooms: { type: "string" },
       expires: { type: "string" },
       rate: { type: "string" },
+      unscreened: { type: "boolean" },
       file: { type: "string" },
     },
   });
@@ -72,6 +73,7 @@ export async function apiKey(
     name: values.name ?? "",
     scopes: (scopes.includes("all") ? ALL_API_SCOPES : scopes) as ApiKey["scopes"],
     rooms: listed(values.rooms),
+    unscreened: values.unscreened ? true : undefined,
     rate: values.rate === undefined ? undefined : Number(values.rate),
     expiresAt: expiryOf(values.expires, now),
   }, now);
@@ -84,13 +86,17 @@ export async function apiKey(
   return `${key}\nNobody can show it again. It is the key ${entry.id} of ${file}.`;
 }
 
-function describe({ id, name, scopes, rooms, expiresAt, rate }: ApiKey, now: number): string {
+function describe(
+  { id, name, scopes, rooms, expiresAt, rate, unscreened }: ApiKey,
+  now: number,
+): string {
   const end = expiresAt === undefined
     ? ""
     : `, ${expiresAt <= now ? "expired" : "expires"} ${new Date(expiresAt).toISOString()}`;
   const where = rooms === undefined ? "" : ` in ${rooms.join(",")}`;
   const limit = rate === undefined ? "" : `, ${rate}/s`;
-  return `${id}  ${name || "(no name)"}: ${scopes.join(",")}${where}${limit}${end}`;
+  const passes = unscreened ? ", unscreened" : "";
+  return `${id}  ${name || "(no name)"}: ${scopes.join(",")}${where}${limit}${passes}${end}`;
 }
 
 if (import.meta.main) {

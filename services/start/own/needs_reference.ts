@@ -20,6 +20,7 @@ const FUNCTIONS: Partial<Record<ServiceNeed, string>> = {
   history: "`app.history`",
   presence: "`app.presence`",
   screen: "`app.screen`",
+  screened: "`app.post` with `screen`",
   schedule: "`app.every`",
   moderate: "`request` with `RoomsKick`, `RoomsBan`, `RoomsUnban`, `RoomsBans`",
   revoke: "`request` with `AuthRevoke`, `AuthUnrevoke`, `AuthRevocations`",

@@ -1,4 +1,4 @@
-/** A service that says what its callers may do; see kit_rights_scenario_test.ts. */
+/** The service of kit_rights_scenario_test.ts and screening_backends_scenario_test.ts. */
 import * as z from "zod";
 import { runApp } from "../../../services/kit/mod.ts";
 import { declaration } from "./warden_declaration.ts";
@@ -15,5 +15,18 @@ await runApp(declaration, {
       publish: await caller.may("publish", room),
       call: caller.mayCall("warden", method),
     }));
+
+    app.answer("post", {
+      data: z.object({ room: z.string(), content: z.unknown(), screen: z.boolean() }),
+      result: z.number(),
+    }, async ({ data: { room, content, screen }, caller }) => {
+      return (await app.post(room, content, { as: caller, screen })).seq;
+    });
+
+    app.screen(async ({ room, content }) => {
+      // Would it ask itself about this, it would never end.
+      if (room === "own.a") await app.post(room, `heard ${content}`, { screen: true });
+      return { verdict: "accept" };
+    });
   },
 });

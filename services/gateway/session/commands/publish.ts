@@ -158,7 +158,8 @@ function screenMessage(
   const payload = eventJson({ room, userId, username }, json);
   const { namespace } = grant;
   screening.submit(
-    { session, room, screen, payload, context: received.context, namespace },
+    session,
+    { room, screen, payload, context: received.context, namespace },
     (passed, refusal) => {
       account.publishes--;
       deps.pressure.settled(account);
