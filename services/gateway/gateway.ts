@@ -12,7 +12,6 @@ import {
   StreamPublisher,
 } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
-import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createHistoryReader } from "./room/history_reader.ts";
 import { Anchors } from "./room/anchors.ts";
 import { DeliveryHops } from "./room/delivery_hops.ts";
@@ -189,14 +188,12 @@ export async function startGateway(
     rooms: stats.rooms,
   }));
   const stopSharing = shareUsage(bus, id, quotas);
-  const stopCollecting = collectGarbageWhenIdle(stats);
   health.require("stream", () => log.found);
   health.require("revocations", access.isFresh);
   onDrain(async () => {
     // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
     // listening, so that health checks see that it drains.
     if (config.REUSE_PORT) http.close();
-    stopCollecting();
     stopErasing();
     stopSharing();
     stopAnswering();

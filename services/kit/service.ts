@@ -11,6 +11,7 @@ import { BASE_CONFIG } from "./base_config.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { addHealthRoutes, createHealth, type Health } from "./health.ts";
 import { setTraceRatio, TELEMETRY_ON } from "./hop.ts";
+import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { announceService } from "./micro/micro_service.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
@@ -188,6 +189,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     if (error instanceof ConfigError) exitOnConfigError(name, error);
     exitUnavailable("cannot start", error);
   }
+  drainSteps.push(collectGarbageWhenIdle());
   drainSteps.push(announceService(bus!, { name, description: options.description ?? "" }));
   started = true;
   log.info("started");
