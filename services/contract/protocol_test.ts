@@ -1,6 +1,7 @@
 /** PROTOCOL.md and the schemas agree. */
 import assert from "node:assert/strict";
 import {
+  answerSubject,
   ArchiveAudit,
   AUTH_DEADLINE_MS,
   AuthIssue,
@@ -196,6 +197,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
     ROOM_ERASED,
     LogConfirm.subject,
     LOG_CHANGED,
+    answerSubject("h1"),
     callSubject("dice", "roll"),
     screenSubject("dice"),
   ].map((subject) =>
@@ -205,6 +207,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
       .replace(/\.u7(\.|$)/, ".<user>$1")
       .replace(/\.g1$/, ".<gateway>")
       .replace(/\.t1$/, ".<token>")
+      .replace(/\.h1$/, ".<request>")
       .replace("dice.roll", "<service>.<method>")
       .replace(/\.dice$/, ".<service>")
   );
