@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The first version whose streams have metadata. */
+const FIRST_WITH_METADATA = [2, 10] as const;
+
 /** The first version that reports what it does with a message: `msg_trace` of its configuration. */
 const FIRST_WITH_TRACES = [2, 11] as const;
 
@@ -19,7 +22,15 @@ const FIRST_WITH_TRACES = [2, 11] as const;
  * ```
  */
 export function reportsTraces(version: string): boolean {
+  return isSince(version, FIRST_WITH_TRACES);
+}
+
+/** Returns whether a version of nats-server keeps metadata of streams. */
+export function keepsMetadata(version: string): boolean {
+  return isSince(version, FIRST_WITH_METADATA);
+}
+
+function isSince(version: string, [firstMajor, firstMinor]: readonly [number, number]): boolean {
   const [major, minor] = version.split(".").map(Number) as [number, number];
-  const [firstMajor, firstMinor] = FIRST_WITH_TRACES;
   return major > firstMajor || (major === firstMajor && minor >= firstMinor);
 }

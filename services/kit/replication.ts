@@ -1,5 +1,5 @@
 /**
- * How many replicas the streams have, and on which servers of a NATS cluster they are.
+ * How many replicas the streams have, on which servers of a NATS cluster they are, and whose they are.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import * as z from "zod";
 import type { Bus } from "./bus.ts";
 import { integer, list } from "./config.ts";
 import { errorText } from "./log.ts";
+import { metadataFor } from "./stream_metadata.ts";
 
 /** The replicas of a stream in a cluster that has enough servers for them, unless they are configured. */
 const DEFAULT_REPLICAS = 3;
@@ -48,6 +49,8 @@ export interface ReplicationOptions {
   replicas?: number;
   /** The tags that servers must have. */
   tags?: readonly string[];
+  /** The service whose streams they are, for their metadata; without it they have none. */
+  owner?: string;
 }
 
 /** Returns the options that the variables say. */
@@ -65,11 +68,13 @@ export class Replication {
   readonly #bus: Bus;
   readonly #replicas: number | undefined;
   readonly #tags: readonly string[];
+  readonly #owner: string | undefined;
   #loggedError: string | undefined;
 
   /** `bus` is the connection of the service whose streams they are. */
-  constructor(bus: Bus, { replicas, tags = [] }: ReplicationOptions = {}) {
+  constructor(bus: Bus, { replicas, tags = [], owner }: ReplicationOptions = {}) {
     this.#bus = bus;
+    this.#owner = owner;
     this.#replicas = replicas;
     this.#tags = tags;
   }
@@ -98,7 +103,7 @@ export class Replication {
   }
 
   /**
-   * Gives a stream what is wanted: the configured number of replicas, or three as soon as there are
+   * Gives a stream what is wanted: its metadata, and the configured number of replicas, or three as soon as there are
    * enough servers. Without a configured number it takes away none. If the servers are too few, that is
    * logged once, and the stream stays as it is.
    *
@@ -107,6 +112,8 @@ export class Replication {
    */
   async apply(manager: JetStreamManager, info: StreamInfo): Promise<StreamInfo> {
     const { name, num_replicas, placement } = info.config;
+    const metadata = this.#metadata(info.config.metadata);
+    if (metadata !== undefined) info = await manager.streams.update(name, { metadata });
     const replicas = this.#wanted(num_replicas);
     const placed = this.#tags.length === 0 ||
       JSON.stringify(placement?.tags ?? []) === JSON.stringify(this.#tags);
@@ -142,6 +149,12 @@ export class Replication {
       : Math.max(present, DEFAULT_REPLICAS);
   }
 
+  #metadata(present?: Record<string, string>): Record<string, string> | undefined {
+    const version = this.#bus.nats.info?.version;
+    if (this.#owner === undefined || version === undefined) return undefined;
+    return metadataFor(this.#owner, version, present);
+  }
+
   #part(replicas: number): Partial<StreamConfig> {
     const placement = { cluster: "", tags: [...this.#tags] };
     return { num_replicas: replicas, ...this.#tags.length === 0 ? {} : { placement } };
@@ -160,7 +173,9 @@ export class Replication {
     config: Partial<StreamConfig> & { name: string },
     replicas: number,
   ): Promise<StreamInfo> {
-    return manager.streams.add({ ...config, ...this.#part(replicas) });
+    const metadata = this.#metadata();
+    const described = metadata === undefined ? {} : { metadata };
+    return manager.streams.add({ ...config, ...described, ...this.#part(replicas) });
   }
 
   #refusal(stream: string, replicas: number, cause: unknown): Error {

@@ -1,11 +1,18 @@
 /** Streams get the replicas that the servers can have, or an error that says why not. */
 import assert from "node:assert/strict";
-import { jetstream, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import {
+  jetstream,
+  type JetStreamManager,
+  jetstreamManager,
+  type StreamInfo,
+} from "@nats-io/jetstream";
 import { startNatsCluster } from "../../tests/harness/nats_cluster.ts";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until } from "../../tests/harness/wait.ts";
 import { type Bus, connectBus } from "./bus.ts";
+import { VERSION } from "../contract/mod.ts";
 import { createLogger } from "./log.ts";
+import { keepsMetadata } from "./nats_version.ts";
 import { Replication } from "./replication.ts";
 
 /** A connection to these servers, what it logged, and a manager of their streams. */
@@ -80,6 +87,44 @@ Deno.test("in a cluster of three a stream has three replicas, and the number can
     const fewer = new Replication(bus, { tags: ["ssd"] });
     const alone = await fewer.create(manager, { name: "R", subjects: ["r.>"] });
     assert.equal(alone.config.num_replicas, 1);
+  } finally {
+    await bus.drain();
+  }
+});
+
+Deno.test("a stream says whose it is and which release made it, where the server keeps that", async () => {
+  await using server = await startNats();
+  const { bus, manager } = await connectTo(server.url);
+  try {
+    const kept = keepsMetadata(bus.nats.info!.version);
+    // The server adds keys of its own.
+    const own = (info: StreamInfo) =>
+      Object.fromEntries(
+        Object.entries(info.config.metadata ?? {}).filter(([key]) => !key.startsWith("_nats")),
+      );
+    const auth = new Replication(bus, { owner: "auth" });
+    const expected = kept ? { "hopwire.owner": "auth", "hopwire.version": VERSION } : {};
+    const made = await auth.create(manager, { name: "S", subjects: ["s.>"] });
+    assert.deepEqual(own(made), expected);
+    // One of an earlier release, to which an operator has added something.
+    const metadata = { "hopwire.owner": "auth", "hopwire.version": "0.0.9", mine: "1" };
+    const old = await manager.streams.add({
+      name: "T",
+      subjects: ["t.>"],
+      description: "mine",
+      ...kept ? { metadata } : {},
+    });
+    const applied = await auth.apply(manager, old);
+    assert.deepEqual(own(applied), kept ? { ...expected, mine: "1" } : {});
+    assert.equal(applied.config.description, "mine");
+    // A newer release has it now: two of them do not take turns.
+    if (kept) {
+      const newer = await manager.streams.update("T", {
+        metadata: { ...metadata, "hopwire.version": "10.0.0" },
+      });
+      assert.equal(await auth.apply(manager, newer), newer);
+    }
+    assert.equal(await auth.apply(manager, applied), applied);
   } finally {
     await bus.drain();
   }

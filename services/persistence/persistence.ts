@@ -92,7 +92,7 @@ export async function runPersistence(
       return { epoch: epochOfStream(stream), last: stream.state.last_seq };
     },
   });
-  const replication = new Replication(bus, options.replication);
+  const replication = new Replication(bus, { owner: "persistence", ...options.replication });
   const onLost = () => archiver.interrupt("the lease is lost");
   const lease = keepLease(archive, log, onLost, undefined, () => bus.connected);
   const archiver: Archiver = new Archiver({

@@ -3,6 +3,9 @@
  * services/README.md. What it is told is tested without it in micro_scenario_test.ts.
  */
 import assert from "node:assert/strict";
+import { VERSION } from "../../services/contract/mod.ts";
+import { keepsMetadata } from "../../services/kit/mod.ts";
+import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
 import { natsCli } from "../harness/languages.ts";
 import { connectClient } from "../harness/client.ts";
 import { readRunFile, startAll } from "../harness/start.ts";
@@ -70,7 +73,7 @@ Deno.test({
       const { success, out, errors } = await sh(block.replaceAll(".data/", `${folder}/`));
       assert.ok(success, errors);
       for (const name of [...services, ...STREAMS]) assert.match(out, new RegExp(`│ ${name} +│`));
-      for (const part of ["rooms.join", "room.message.> to room.live.>", "archiver-"]) {
+      for (const part of ["rooms.join", "room.message.> to room.live.>", "copies the log into"]) {
         assert.ok(out.includes(part), `${part} is not in\n${out}`);
       }
     });
@@ -83,6 +86,20 @@ Deno.test({
       const joins = stats.flatMap(({ endpoints }) => endpoints)
         .filter(({ subject }) => subject === "rooms.join");
       assert.ok(joins[0]!.num_requests >= 1, JSON.stringify(stats));
+    });
+
+    await t.step("whose the streams are", async () => {
+      const version = await natsVersion(await findNatsServer());
+      for (const name of STREAMS) {
+        const { config } = await json(`stream info ${name}`);
+        assert.match(config.description, /^Hopwire: /);
+        const owner = name === "DENIALS" ? "auth" : "persistence";
+        const { "hopwire.owner": stated, "hopwire.version": release } = config.metadata ?? {};
+        assert.deepEqual(
+          [stated, release],
+          keepsMetadata(version) ? [owner, VERSION] : [undefined, undefined],
+        );
+      }
     });
 
     await t.step("nothing is changed or read", async () => {

@@ -127,6 +127,7 @@ async function ensureConsumer<Content>(
   }
   await manager.consumers.add(ROOMS_STREAM, {
     durable_name: name,
+    description: `Hopwire: the durable listener of ${name}`,
     ...start,
     ack_policy: AckPolicy.Explicit,
     ack_wait: ACK_WAIT_MS * NANOSECONDS_PER_MS,

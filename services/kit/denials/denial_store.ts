@@ -153,7 +153,7 @@ export function keepDenialsStream(
   store: DenialStore,
   { max, replication: wanted }: { max: number; replication?: ReplicationOptions },
 ): () => void {
-  const replication = new Replication(bus, wanted);
+  const replication = new Replication(bus, { owner: "auth", ...wanted });
   let ensuredAt = performance.now();
   let loggedError: string | undefined;
   const ensure = async () => {

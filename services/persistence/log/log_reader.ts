@@ -98,6 +98,7 @@ export class LogReader {
     });
     await manager.consumers.add(ROOMS_STREAM, {
       name: this.#consumer,
+      description: "Hopwire: copies the log into the archive",
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: from,
       ack_policy: AckPolicy.None,

@@ -28,7 +28,7 @@ export async function ensureSchedulesStream(
   try {
     await replication.create(manager, {
       name: SCHEDULES_STREAM,
-      description: "Ticks of services' schedules",
+      description: "Hopwire: ticks of services' schedules",
       subjects: [SCHEDULES_SUBJECT],
       discard: DiscardPolicy.Old,
       max_msgs_per_subject: 1,
