@@ -18,6 +18,7 @@ const PACKAGES: [program: string, name: string][] = [
   ["pg_ctlcluster", "postgresql"],
   ["docker-compose", "docker-compose"],
   ["redis-server", "redis-server"],
+  ["haproxy", "haproxy"],
 ];
 
 /**

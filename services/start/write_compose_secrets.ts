@@ -8,6 +8,8 @@
 import * as z from "zod";
 import { BUS_USERS } from "../contract/mod.ts";
 import { list, readConfig } from "../kit/mod.ts";
+import { keepCertificates } from "./certificates.ts";
+import { clusterConfig, type ClusterNode } from "./cluster.ts";
 import { ownServices } from "./own/own_services.ts";
 import { authorizationOf, natsAccounts, natsUsers } from "./nats_users.ts";
 import { keptSecret, readKept, writePrivateFile } from "./private_files.ts";
@@ -18,6 +20,11 @@ const OWNERS: Record<string, number> = {
   nats: 1000,
   postgres: 999,
   services: 1993,
+  "nats-1": 1000,
+  "nats-2": 1000,
+  "nats-3": 1000,
+  // The user of haproxy in its image.
+  balancer: 99,
   ...Object.fromEntries(BUS_USERS.map((user) => [user, 1993])),
 };
 
@@ -43,15 +50,42 @@ const accounts = await Promise.all(users.map(async (user) => {
   const folder = `${ROOT}/${own ? user.name : "services"}`;
   return (await natsAccounts(folder, [user]))[0]!;
 }));
+// compose.yaml pins a server that reports its hops.
+const authorization = authorizationOf(accounts, { traces: true });
 await writePrivateFile(
   `${ROOT}/nats/nats.conf`,
   [
     "listen: 0.0.0.0:4222",
     "http: 127.0.0.1:8222",
     'jetstream { store_dir: "/data" }',
-    // compose.yaml pins a server that reports its hops.
-    authorizationOf(accounts, { traces: true }),
+    authorization,
   ].join("\n"),
+);
+const nodes = ["nats-1", "nats-2", "nats-3"].map((name): ClusterNode => ({
+  name,
+  hosts: [name],
+  clients: "0.0.0.0:4222",
+  cluster: "0.0.0.0:6222",
+  monitoring: "127.0.0.1:8222",
+  route: `${name}:6222`,
+  store: "/data",
+  certFile: `${ROOT}/${name}/cert.pem`,
+  keyFile: `${ROOT}/${name}/key.pem`,
+  authorityFile: `${ROOT}/${name}/authority.pem`,
+}));
+for (const node of nodes) {
+  await writePrivateFile(
+    `${ROOT}/${node.name}/nats.conf`,
+    clusterConfig(node, nodes, authorization),
+  );
+}
+const pem = `${ROOT}/balancer/tls.pem`;
+await keepCertificates(
+  [...nodes, { hosts: ["localhost", "127.0.0.1"], certFile: pem, keyFile: pem }],
+  [
+    ...nodes.map(({ authorityFile }) => authorityFile),
+    ...["balancer", ...BUS_USERS].map((name) => `${ROOT}/${name}/authority.pem`),
+  ],
 );
 await secret(`${ROOT}/auth/secret`, config.AUTH_SECRET);
 const password = await secret(`${ROOT}/postgres/password`, config.POSTGRES_PASSWORD);

@@ -33,6 +33,7 @@ const STAND_INS: [image: string, dockerfile: string][] = [
   ["denoland/deno", "deno"],
   ["nats", "nats"],
   ["postgres", "postgres"],
+  ["haproxy", "haproxy"],
   ["grafana/otel-lgtm", "telemetry"],
 ];
 

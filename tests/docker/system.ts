@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parse } from "yaml";
 import * as z from "zod";
 import { findOnPath } from "../../services/start/nats_server.ts";
 import { ROOT } from "../harness/root.ts";
@@ -26,6 +27,10 @@ const Inspected = z.tuple([z.object({
   Config: z.object({ Healthcheck: z.object({ Test: z.array(z.string()) }).optional() }),
 })]);
 
+const Services = z.object({
+  services: z.record(z.string(), z.object({ profiles: z.array(z.string()).optional() })),
+});
+
 /** The compose project on an engine. */
 export interface ComposeSystem {
   /** The version of compose. */
@@ -39,8 +44,11 @@ export interface ComposeSystem {
   /** Returns the id of a service's container. */
   container(service: string): Promise<string>;
   inspect(service: string): Promise<z.infer<typeof Inspected>[0]>;
-  /** Waits until every service's health check passes. Services without a check must be running. */
-  healthy(): Promise<void>;
+  /**
+   * Waits until the health check of each service passes, of those without a profile or of those with the
+   * one given. Services without a check must be running.
+   */
+  healthy(profile?: string): Promise<void>;
   /** Returns the ids of the project's remaining containers and networks. */
   left(): Promise<string[]>;
 }
@@ -71,13 +79,16 @@ export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
     inspect,
     exec: async (service, ...args) =>
       await tryRun(["docker", "exec", await container(service), ...args], env),
-    async healthy() {
-      const services = (await compose("config", "--services")).split("\n");
-      for (const service of services) {
+    async healthy(profile) {
+      const { services } = Services.parse(
+        parse(await Deno.readTextFile(`${ROOT}compose.yaml`), { merge: true }),
+      );
+      for (const [service, { profiles }] of Object.entries(services)) {
+        if (profiles?.[0] !== profile) continue;
         await until(`${service} to be healthy`, async () => {
           const { Status, ExitCode, Health } = (await inspect(service)).State;
           // These prepare volumes and exit.
-          if (["volumes", "secrets"].includes(service)) {
+          if (["volumes", "cluster-volumes", "secrets"].includes(service)) {
             return Status === "exited" && ExitCode === 0;
           }
           return Status === "running" && (Health?.Status ?? "healthy") === "healthy";

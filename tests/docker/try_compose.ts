@@ -1,6 +1,7 @@
 /**
  * `deno task docker`: checks that compose.yaml works. Starts it on a Docker engine, uses it like a
- * client, disturbs it, and prints PASS or FAIL for each check. Exits with 1 if a check failed.
+ * client, disturbs it, and prints PASS or FAIL for each check; then the profile `cluster`, or that alone with
+ * the argument `cluster`. Exits with 1 if a check failed.
  *
  * @module
  */
@@ -8,6 +9,8 @@ import assert from "node:assert/strict";
 import * as z from "zod";
 import { connectClient, type TestClient } from "../harness/client.ts";
 import { until } from "../harness/wait.ts";
+import { check, failures } from "./check.ts";
+import { tryCluster } from "./cluster.ts";
 import { say } from "./commands.ts";
 import { startEngine } from "./engine.ts";
 import { composeOn, type ComposeSystem } from "./system.ts";
@@ -32,28 +35,6 @@ const [PAGE, SOCKET, TOKEN, MONITOR, GRAFANA] = [
 const QUICK_MS = 9_000;
 
 const ROOM = "chat.docker";
-
-let failed = 0;
-
-/** Runs a check and prints its result. Returns whether it passed. */
-async function check(what: string, body: () => Promise<void>): Promise<boolean> {
-  const began = performance.now();
-  try {
-    await body();
-    say(`PASS  ${what} (${((performance.now() - began) / 1_000).toFixed(1)} s)`);
-    return true;
-  } catch (error) {
-    failed++;
-    const { message, cause } = error as Error;
-    say(
-      `FAIL  ${what}\n${message}${cause === undefined ? "" : `\n${cause}`}`.replaceAll(
-        "\n",
-        "\n      ",
-      ),
-    );
-    return false;
-  }
-}
 
 async function signIn(): Promise<TestClient> {
   const response = await fetch(TOKEN, {
@@ -257,6 +238,12 @@ async function tryCompose(): Promise<void> {
   const system = await composeOn(engine);
   say(system.version);
   await system.compose("down", "-v");
+  if (!Deno.args.includes("cluster")) await trySingle(system);
+  await tryCluster(system);
+}
+
+/** The checks of the system without a profile. */
+async function trySingle(system: ComposeSystem): Promise<void> {
   try {
     if (!await check("the images build", async () => void await system.compose("build"))) return;
     const up = async () => {
@@ -290,11 +277,6 @@ async function tryCompose(): Promise<void> {
   }
 }
 
-try {
-  await tryCompose();
-} catch (error) {
-  failed++;
-  say(`FAIL  ${(error as Error).message}`);
-}
-say(failed === 0 ? "PASS" : `FAIL: ${failed}`);
-Deno.exit(failed === 0 ? 0 : 1);
+await check("the checks come to an end", tryCompose);
+say(failures() === 0 ? "PASS" : `FAIL: ${failures()}`);
+Deno.exit(failures() === 0 ? 0 : 1);

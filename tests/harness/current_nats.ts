@@ -79,6 +79,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/start_scenario_test.ts",
   "tests/scenarios/start_secrets_scenario_test.ts",
   "tests/scenarios/storm_scenario_test.ts",
+  "tests/scenarios/upgrade_scenario_test.ts",
   "tests/scenarios/tls_scenario_test.ts",
 ];
 

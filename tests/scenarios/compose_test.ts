@@ -14,6 +14,7 @@ const Compose = z.object({
     z.string(),
     z.object({
       image: z.string(),
+      profiles: z.array(z.string()).optional(),
       command: z.array(z.string()).optional(),
       environment: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
       healthcheck: z.object({ test: z.array(z.string()) }).optional(),
@@ -30,14 +31,19 @@ const Compose = z.object({
 
 const text = await Deno.readTextFile(`${ROOT}compose.yaml`);
 const { services, networks } = Compose.parse(parse(text, { merge: true }));
+const profile = Object.keys(services).filter((name) => services[name]!.profiles !== undefined);
 const own = (await ownServices()).map(({ name }) => name);
+
+/** The variables of a container. */
+const environmentOf = (name: string): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(services[name]!.environment!).map(([key, value]) => [key, String(value)]),
+  );
 
 Deno.test("each service of compose.yaml has the flags of flags.ts and a health check", () => {
   for (const name of SERVICES) {
     const service = services[name]!;
-    const env = Object.fromEntries(
-      Object.entries(service.environment!).map(([key, value]) => [key, String(value)]),
-    );
+    const env = environmentOf(name);
     assert.deepEqual(service.command, [...flagsOf(name, env), `services/${name}/main.ts`], name);
     const port = env.HEALTH_PORT_FILE === undefined ? env.PORT : `$$(cat ${env.HEALTH_PORT_FILE})`;
     const check = service.healthcheck!.test.join(" ");
@@ -86,7 +92,8 @@ Deno.test("gateways share one network, which alone publishes their port", () => 
 Deno.test("each container reaches what it needs, and what is published is published on loopback", () => {
   const onNetwork = (network: string) =>
     Object.keys(services)
-      .filter((name) => services[name]!.networks?.includes(network) && !own.includes(name)).sort();
+      .filter((name) => services[name]!.networks?.includes(network))
+      .filter((name) => !own.includes(name) && !profile.includes(name)).sort();
   assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
   assert.deepEqual(
     onNetwork("bus"),
@@ -110,11 +117,66 @@ Deno.test("each container reaches what it needs, and what is published is publis
   }
 });
 
+Deno.test("the profile cluster has three NATS servers, three gateways, and two of each other service", () => {
+  const counts = { nats: 3, gateway: 3, auth: 2, persistence: 2, rooms: 2, api: 2 };
+  const instances = Object.entries(counts).flatMap(([name, count]) =>
+    Array.from({ length: count }, (_, index) => `${name}-${index + 1}`)
+  );
+  const others = ["balancer", "cluster-monitor", "cluster-postgres", "cluster-volumes"];
+  assert.deepEqual(profile.toSorted(), [...instances, ...others].sort());
+  for (const name of profile) assert.deepEqual(services[name]!.profiles, ["cluster"], name);
+
+  for (const name of [...instances, "cluster-monitor"]) {
+    if (name.startsWith("nats")) continue;
+    const { command, networks: joined, ports, healthcheck } = services[name]!;
+    const service = name.replace(/^cluster-|-\d$/g, "") as typeof SERVICES[number];
+    const env = environmentOf(name);
+    assert.deepEqual(command, [...flagsOf(service, env), `services/${service}/main.ts`], name);
+    const port = env.HEALTH_PORT ?? env.PORT;
+    assert.equal(healthcheck!.test.at(-1), `http://127.0.0.1:${port}/readyz`, name);
+    assert.equal(env.NATS_TLS_CA, `/secrets/${service}/authority.pem`);
+    assert.deepEqual(env.NATS_URL!.split(","), [1, 2, 3].map((n) => `tls://nats-${n}:4222`));
+    assert.ok(joined!.includes("cluster-bus") && !joined!.includes("bus"), name);
+    assert.deepEqual(ports ?? [], name === "cluster-monitor" ? ["127.0.0.1:8091:8090"] : []);
+  }
+  for (const network of ["cluster-bus", "cluster-database", "cluster-edge"]) {
+    assert.ok(networks[network]!.internal);
+  }
+  const withDatabase = profile.filter((name) =>
+    services[name]!.networks?.includes("cluster-database")
+  );
+  assert.deepEqual(withDatabase, ["cluster-postgres", "persistence-1", "persistence-2"]);
+});
+
+Deno.test("the balancer knows the ports of what it balances", async () => {
+  const { environment, volumes, ports } = services.balancer!;
+  for (const [variable, value] of Object.entries(environment!)) {
+    const [, service, number, health] = /^(GATEWAY|AUTH|API)_(\d)(_HEALTH)?$/.exec(variable) ?? [];
+    if (service === undefined) continue;
+    const name = `${service.toLowerCase()}-${number}`;
+    const { PORT, HEALTH_PORT } = environmentOf(name);
+    assert.equal(String(value), health ? HEALTH_PORT : `${name}:${PORT}`, variable);
+  }
+  assert.deepEqual(ports, ["127.0.0.1:8443:8443", "127.0.0.1:8444:8444"]);
+  const [mounted] = volumes![0]!.split(":") as [string];
+  const config = await Deno.readTextFile(`${ROOT}${mounted}`);
+  const used = [...config.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
+  assert.deepEqual([...new Set(used)].sort(), Object.keys(environment!).sort());
+});
+
 Deno.test("there is no default secret, and each container has its own ones alone", () => {
   assert.doesNotMatch(text, /(SECRET|PASSWORD)[A-Z_]*:?-[^}]/);
   for (const name of [...SERVICES, "nats", "postgres"]) {
     const secrets = services[name]!.volumes!.filter((volume) => volume.startsWith("secrets-"));
     assert.deepEqual(secrets, [`secrets-${name}:/secrets/${name}:ro`]);
+  }
+  for (const name of profile) {
+    const secrets = (services[name]!.volumes ?? []).filter((volume) => /^secrets-/.test(volume));
+    if (name === "cluster-volumes") assert.deepEqual(secrets, []);
+    else {
+      const owner = /^nats/.test(name) ? name : name.replace(/^cluster-|-\d$/g, "");
+      assert.deepEqual(secrets, [`secrets-${owner}:/secrets/${owner}:ro`], name);
+    }
   }
 });
 
@@ -138,7 +200,7 @@ Deno.test({
   ignore: dockerCompose === null,
   async fn() {
     const { success, stderr } = await new Deno.Command(dockerCompose!, {
-      args: ["-f", `${ROOT}compose.yaml`, "config", "-q"],
+      args: ["-f", `${ROOT}compose.yaml`, "--profile", "cluster", "config", "-q"],
       stdout: "null",
       stderr: "piped",
     }).output();

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:http";
@@ -47,11 +46,12 @@ export async function serveHealthPort(
   if (port === PORT && port !== 0) {
     throw new ConfigError("HEALTH_PORT: is the port of clients; give it one of its own");
   }
-  const pages = getRequestListener(app.fetch);
-  // Not Deno.serve, which never finishes an answer of hono's adapter to node:http that the client port uses.
-  const server = createServer(DEADLINES, (request, response) => {
-    if (PATHS.includes(request.url!)) return void pages(request, response);
-    response.writeHead(404).end();
+  // The request is made anew: checks of HTTP/1.0 name no host, which hono's adapter refuses.
+  const server = createServer(DEADLINES, async ({ url }, response) => {
+    if (!PATHS.includes(url!)) return void response.writeHead(404).end();
+    const answer = await app.request(url!);
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    response.end(await answer.text());
   });
   try {
     await listen(server, { host: hostname, port, reusePort: false });

@@ -21,6 +21,10 @@ Deno.test("the health port answers health checks, and nothing else", async () =>
     return [response.status, await response.text()];
   };
   assert.deepEqual(await get("/readyz"), [200, '{"status":"ok"}']);
+  // As HAProxy asks by default.
+  const old = await Deno.connect({ hostname: "127.0.0.1", port });
+  await old.write(new TextEncoder().encode("GET /readyz HTTP/1.0\r\n\r\n"));
+  assert.match(await new Response(old.readable).text(), /^HTTP\/1\.\d 200 /);
   draining = true;
   assert.deepEqual(await get("/healthz"), [200, '{"status":"ok"}']);
   assert.deepEqual(await get("/readyz"), [

@@ -75,7 +75,7 @@ function quoted(flag: string): string {
  * @throws {ConfigError} if it has a service of that name already, or lost its marker
  */
 export function withComposeEntry(text: string, declaration: Declaration): string {
-  if (new RegExp(`^  ${declaration.name}:$`, "m").test(text)) {
+  if (new RegExp(`^  ${declaration.name}:( |$)`, "m").test(text)) {
     throw new ConfigError(`compose.yaml: there already is a service ${declaration.name}`);
   }
   const at = text.indexOf(END);
