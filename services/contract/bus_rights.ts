@@ -117,6 +117,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       screenSubject("*"),
       `${STREAM_API}.INFO.${ROOMS_STREAM}`,
       `${STREAM_API}.MSG.GET.${ROOMS_STREAM}`,
+      // Gateways of earlier releases read heads so, and run beside new ones during an upgrade.
       `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${ROOMS_STREAM_SUBJECT}`,
       ...READ_DENIALS,
       // It answers other gateways and rooms. A poll may take an hour (PING_INTERVAL_MS).

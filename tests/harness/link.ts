@@ -11,6 +11,8 @@ import { freePort } from "./process.ts";
 export interface Link extends AsyncDisposable {
   /** The port to connect to in place of the target's. */
   readonly port: number;
+  /** The connections that go through it now. */
+  readonly connections: number;
   /** Passes nothing on, in either direction, and closes nothing: what a network does that drops packets. */
   silence(): void;
   /** Closes every connection, and each new one at once: what a firewall does that rejects. */
@@ -54,6 +56,9 @@ export async function startLink(target: number): Promise<Link> {
   };
   return {
     port,
+    get connections() {
+      return pairs.size;
+    },
     silence() {
       if (state === "open") state = "silent";
       for (const pair of pairs) for (const socket of pair) socket.pause();

@@ -244,8 +244,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const stop = async () => {
     for (const client of clients) client.close();
     await Promise.all(all.map((service) => service.kill()));
+    // An answer that a silent link has kept for longer than `answersWithin` comes too late for its right.
+    const missing = cluster ? / Violation (?!.* "_INBOX\.)/ : / Violation /;
     const violations = servers.flatMap(({ process }) =>
-      process.output.filter((line) => / Violation /.test(line))
+      process.output.filter((line) => missing.test(line))
     );
     await Promise.all([...links.values()].flat().map((link) => link[Symbol.asyncDispose]()));
     await (cluster ?? nats)[Symbol.asyncDispose]();

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { DENIALS_STREAM, ROOMS_STREAM, SCHEDULES_STREAM } from "../../services/contract/mod.ts";
+import type { ClusterServer } from "../harness/nats_cluster.ts";
 import { startService, startSystem, type TestService } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
@@ -69,4 +70,53 @@ Deno.test("streams are replicated, and a restart with another number changes tha
   }
   await cluster.settled(STREAMS);
   assert.equal(sent, 5);
+});
+
+/** How long the last message of a quiet room may be missing, milliseconds. */
+const FOUND_MS = 30_000;
+
+Deno.test("the last message of a room whose live copy was lost arrives all the same", async () => {
+  await using system = await startSystem({ cluster: true, gateways: 2 });
+  const cluster = system.cluster!;
+  await cluster.settled(STREAMS);
+  const leader = await cluster.leaderOf(ROOMS_STREAM);
+  const follower = await cluster.followerOf(ROOMS_STREAM);
+  /** Leaves a service one server. */
+  const pin = async (service: TestService, server: ClusterServer) => {
+    const links = system.linksOf(service);
+    const wanted = links[cluster.servers.indexOf(server)]!;
+    for (const link of links) if (link !== wanted) link.cut();
+    await until(`${service.name} at ${server.name}`, () => wanted.connections > 0);
+    await service.ready();
+  };
+  const others = [...system.persistences, ...system.rooms, ...system.auths];
+  for (const service of [system.gateways[0]!, ...others]) await pin(service, leader);
+  await pin(system.gateways[1]!, follower);
+  const [ann, bob] = [
+    await system.client({ user: "ann" }),
+    await system.client({ user: "bob", gateway: 1 }),
+  ];
+  for (const client of [ann, bob]) {
+    client.send({ type: "subscribe", room: "quiet" });
+    await client.take("subscribed");
+  }
+  ann.send({ type: "message", room: "quiet", id: "before", content: "" });
+  await bob.take("room-message", ({ id }) => id === "before");
+
+  const reconnects = () =>
+    system.gateways[1]!.process.output.filter((line) => /reconnected to NATS/.test(line)).length;
+  const before = reconnects();
+  // Nothing reaches the follower, or the gateway behind it, whose connection to NATS stays.
+  cluster.isolate(follower, "cut");
+  ann.send({ type: "message", room: "quiet", id: "missed", content: "" });
+  await ann.take("ack", ({ id }) => id === "missed");
+  await ann.take("room-message", ({ id }) => id === "missed");
+  cluster.heal();
+
+  await bob.take("room-message", ({ id }) => id === "missed", FOUND_MS);
+  const ids = bob.frames.filter((frame) => frame.type === "room-message").map(({ id }) => id);
+  assert.deepEqual(ids, ["before", "missed"]);
+  const { output } = system.gateways[1]!.process;
+  assert.equal(reconnects(), before, "by a reconnect");
+  assert.ok(output.some((line) => /live messages were lost/.test(line)), output.join("\n"));
 });

@@ -9,12 +9,14 @@ import type { Msg } from "@nats-io/transport-node";
 import { SPAN_ATTRIBUTES } from "../../contract/mod.ts";
 import {
   type Attributes,
+  clock,
   type Context,
   contextOf,
   durations,
   exportHop,
   type HopDurations,
   type MessageTimes,
+  messageTimes,
   natsAttributes,
   recordedTraceparent,
   secondsBetween,
@@ -30,6 +32,12 @@ export interface Arrival {
   readonly times: MessageTimes;
   /** When this gateway read it, microseconds since 1970. */
   readonly read: number;
+}
+
+/** How a message arrived. Only the times that a gateway wrote are believed. */
+export function arrivalOf(message: Msg, own: boolean): Arrival | undefined {
+  if (!TELEMETRY_ON || !own) return undefined;
+  return { message, times: messageTimes(message), read: clock.now() };
 }
 
 /** Where a message goes. */

@@ -3,12 +3,22 @@
  *
  * @module
  */
-import { HEADERS, messageSubject, ROOMS_STREAM } from "../../contract/mod.ts";
+import * as z from "zod";
+import { messageSubject, ROOMS_STREAM } from "../../contract/mod.ts";
 import { type Bus, FaultError } from "../../kit/mod.ts";
 import type { Lookups } from "./lookups.ts";
 
 /** How long the stream may take to answer with a room's last message, milliseconds. */
 const READ_HEAD_TIMEOUT_MS = 2_000;
+
+/** JetStream's code for "no message found". */
+const NO_MESSAGE_FOUND = 10037;
+
+/** JetStream's answer, as far as it is needed. */
+const Answer = z.object({
+  message: z.object({ seq: z.int().positive() }).optional(),
+  error: z.object({ err_code: z.int().optional() }).optional(),
+});
 
 /** The end of a room's log. */
 export interface LogHead {
@@ -19,10 +29,13 @@ export interface LogHead {
 }
 
 /**
- * Reads the seq of a room's last stored message from the stream. If the stream has none (any more),
- * the archive tells; `epoch` is the log that the gateway follows.
+ * Reads the seq of a room's last stored message from the stream's leader. If the stream has none (any
+ * more), the archive tells; `epoch` is the log that the gateway follows.
  *
- * @throws {FaultError} `unavailable` if the stream does not answer
+ * A direct get would cost the server a third (11 us in place of 36 us of CPU), but any replica may answer
+ * it, and one that lags behind would answer with an older head.
+ *
+ * @throws {FaultError} `unavailable` if the leader does not answer
  */
 export async function readLogHead(
   { bus, lookups }: { bus: Bus; lookups: Lookups },
@@ -30,15 +43,14 @@ export async function readLogHead(
   epoch: string | null,
 ): Promise<LogHead> {
   if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
-  const message = await bus.nats.request(
-    `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${messageSubject(room)}`,
-    "",
+  const reply = await bus.nats.request(
+    `$JS.API.STREAM.MSG.GET.${ROOMS_STREAM}`,
+    JSON.stringify({ last_by_subj: messageSubject(room) }),
     { timeout: READ_HEAD_TIMEOUT_MS },
   );
-  // The last one: NATS adds its own after what the publisher set.
-  const sequence = message.headers?.last(HEADERS.sequence);
-  if (sequence) return { seq: Number(sequence), known: true };
-  if (message.headers?.code !== 404) {
+  const { message, error } = Answer.parse(reply.json());
+  if (message !== undefined) return { seq: message.seq, known: true };
+  if (error?.err_code !== NO_MESSAGE_FOUND) {
     throw new FaultError("unavailable", "the room's log cannot be reached", 1_000);
   }
   try {

@@ -17,19 +17,16 @@ import {
   unstoredSubject,
 } from "../../contract/mod.ts";
 import {
-  clock,
   errorText,
   FaultError,
   hasWireHeader,
   headerName,
   hopDurationsOf,
-  messageTimes,
   recordedTraceparent,
-  TELEMETRY_ON,
   wireHeaderNumber,
   withDeadline,
 } from "../../kit/mod.ts";
-import type { Arrival, Destination } from "./delivery_hops.ts";
+import { arrivalOf, type Destination } from "./delivery_hops.ts";
 import { Feed } from "./feed.ts";
 import { encodeFrame, messageFrame, signalFrame } from "../wire/frame.ts";
 import { erasedFrame } from "./erased.ts";
@@ -217,6 +214,11 @@ export class Room {
     await this.#repaired();
   }
 
+  /** Repairs what is missing up to the seq `head`, which the room's log has reached. */
+  missed(head: number): void {
+    if (this.stored && head > this.head) this.#sequencer.repairUpTo(head);
+  }
+
   #repaired(): Promise<void> {
     // Usually nothing is missing. Then there is no need for a timer.
     if (this.#sequencer.live) return Promise.resolve();
@@ -290,10 +292,4 @@ export class Room {
     const arrival = arrivalOf(message, own);
     if (arrival) this.#deps.deliveries.note(arrival, this.#signals, 0, this.members.length);
   }
-}
-
-/** How a message arrived. Only the times that a gateway wrote are believed. */
-function arrivalOf(message: Msg, own: boolean): Arrival | undefined {
-  if (!TELEMETRY_ON || !own) return undefined;
-  return { message, times: messageTimes(message), read: clock.now() };
 }

@@ -7,6 +7,7 @@
  */
 import type { Grant } from "../../contract/mod.ts";
 import { errorText, FaultError } from "../../kit/mod.ts";
+import { compareHeads } from "./head_comparison.ts";
 import { readLogHead } from "./log_head.ts";
 import type { Lookups } from "./lookups.ts";
 import type { Log } from "./log_identity.ts";
@@ -55,6 +56,7 @@ export class RoomTable {
   readonly #rooms = new Map<string, Held>();
   readonly #empty = new Set<Held>();
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #stopComparing: () => void;
   #resuming = 0;
 
   /** `maxRooms` bounds the rooms that this gateway serves at a time. */
@@ -72,6 +74,12 @@ export class RoomTable {
     this.#maxRooms = maxRooms;
     this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     const { bus } = deps;
+    this.#stopComparing = compareHeads({
+      bus,
+      epoch: () => log.epoch,
+      rooms: () => this.#openRooms(),
+      size: () => this.#rooms.size,
+    });
     bus.onDisconnect(() => {
       this.#resuming++;
       for (const { room } of this.#rooms.values()) room.suspend();
@@ -144,7 +152,12 @@ export class RoomTable {
   /** Closes every room and stops the sweep. */
   close(): void {
     clearInterval(this.#timer);
+    this.#stopComparing();
     this.clear();
+  }
+
+  *#openRooms(): Generator<Room> {
+    for (const { room } of this.#rooms.values()) yield room;
   }
 
   #sweep(now: number): void {

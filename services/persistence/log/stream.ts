@@ -81,6 +81,7 @@ export async function ensureRoomsStream(
     max_age: limits.maxAge * 1_000 * NANOSECONDS_PER_MS,
     max_msg_size: MAX_MESSAGE_BYTES,
     duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
+    // Gateways of earlier releases read with it. It may be answered by a replica that lags behind.
     allow_direct: true,
   };
   const republish = { src: ROOMS_STREAM_SUBJECT, dest: ROOMS_STREAM_REPUBLISHED };
