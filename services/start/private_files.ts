@@ -17,6 +17,7 @@ const OWN_FILE = "dev-secret";
 const OTHERS: readonly string[] = [
   "api-keys.json",
   "client",
+  "kubernetes-schemas",
   "go-examples",
   "go-tools",
   "nats-server",

@@ -61,6 +61,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/http_scenario_test.ts",
   "tests/scenarios/kit_readme_scenario_test.ts",
   "tests/scenarios/kit_rights_scenario_test.ts",
+  "tests/scenarios/kubernetes_test.ts",
   "tests/scenarios/log_trace_scenario_test.ts",
   "tests/scenarios/measurements_scenario_test.ts",
   "tests/scenarios/memory_scenario_test.ts",

@@ -242,6 +242,7 @@ Deno.test("each container's telemetry has an id of its own", async () => {
     assert.match(first, /^service\.instance\.id=[0-9a-f]{8} run --allow-env=A main\.ts$/);
     assert.match(second, /^service\.instance\.id=[0-9a-f]{8},region=eu run /);
     assert.notEqual(first.slice(0, 28), second.slice(0, 28));
+    assert.match(await run("service.instance.id=pod-1"), /^service\.instance\.id=pod-1 run /);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
