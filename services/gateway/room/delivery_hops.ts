@@ -103,6 +103,7 @@ export class DeliveryHops {
     const recorded = recordedTraceparent(message);
     if (recorded !== undefined) exportDelivery(contextOf(recorded), delivery, began, ended);
     if (times.received === 0 || !this.#slow.isSlow(ended - times.received)) return;
+    if (!this.#slow.admit()) return;
     const context = this.#slow.take(wireTraceparent(message));
     if (context !== null) exportSlow(context, delivery, began, ended);
   }

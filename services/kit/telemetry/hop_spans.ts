@@ -71,17 +71,24 @@ export class SlowMessages {
   }
 
   /**
-   * Counts a slow message. Returns the context to export its hops under, or null if it is recorded anyhow
-   * or enough others were exported. `traceparent` is that of the message.
+   * Counts a slow message. Returns whether it may be exported: not when enough others were. Ask this first,
+   * because when everything is slow it decides about every message.
    */
-  take(traceparent: string | undefined): Context | null {
+  admit(): boolean {
     this.count++;
-    if (traceparent === undefined || isSampled(traceparent)) return null;
     const now = performance.now();
     const refill = (now - this.#refilledAt) / 1_000 * SLOW_PER_SECOND;
     this.#tokens = Math.min(SLOW_BURST, this.#tokens + refill);
     this.#refilledAt = now;
-    if (this.#tokens < 1) return null;
+    return this.#tokens >= 1;
+  }
+
+  /**
+   * Returns the context to export the hops of an admitted message under, or null if it is recorded anyhow.
+   * `traceparent` is that of the message.
+   */
+  take(traceparent: string | undefined): Context | null {
+    if (traceparent === undefined || isSampled(traceparent)) return null;
     this.#tokens--;
     return contextOf(`${traceparent.slice(0, -2)}01`);
   }

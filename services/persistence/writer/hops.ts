@@ -11,6 +11,7 @@ import {
   SPAN_ATTRIBUTES,
 } from "../../contract/mod.ts";
 import {
+  type Attributes,
   clock,
   type Context,
   contextOf,
@@ -59,39 +60,21 @@ export function createArchiveHops(
     const store = secondsBetween(began, ended);
     for (const message of messages) {
       const stored = microsOf(message);
-      const room = roomOfSubject(message.subject);
-      const hops = hopDurationsOf(namespaces.length > 0 ? patternOf(room) : NO_NAMESPACE);
+      const hops = hopDurationsOf(
+        namespaces.length > 0 ? patternOf(roomOfSubject(message.subject)) : NO_NAMESPACE,
+      );
       hops.record("archive.wait", secondsBetween(stored, began));
       hops.record("archive.store", store, failure);
-      const exportBoth = (parent: Context, extra = {}) => {
-        const attributes = {
-          [SPAN_ATTRIBUTES.room]: room,
-          [SPAN_ATTRIBUTES.seq]: message.seq,
-          [SPAN_ATTRIBUTES.namespace]: hops.namespace,
-          ...extra,
-        };
-        const from = Math.min(stored, began);
-        const kind = SpanKind.CONSUMER;
-        const context = exportHop(parent, {
-          hop: "archive.wait",
-          kind,
-          from,
-          to: began,
-          attributes: { ...natsAttributes("process", message.subject), ...attributes },
-        });
-        exportHop(context, {
-          hop: "archive.store",
-          from: began,
-          to: ended,
-          attributes: { ...attributes, "messaging.batch.message_count": messages.length },
-          failure,
-        });
-      };
-      if (message.traceparent !== undefined) exportBoth(contextOf(message.traceparent));
-      if (!slow.isSlow(ended - stored)) continue;
+      if (message.traceparent !== undefined) {
+        const batch = { began, ended, size: messages.length, failure };
+        exportBoth(contextOf(message.traceparent), message, hops.namespace, batch);
+      }
+      if (!slow.isSlow(ended - stored) || !slow.admit()) continue;
       const traceparent = message.raw && wireTraceparent(message.raw);
       const parent = slow.take(message.traceparent ?? traceparent);
-      if (parent !== null) exportBoth(parent, { [SPAN_ATTRIBUTES.slow]: true });
+      if (parent === null) continue;
+      const batch = { began, ended, size: messages.length, failure };
+      exportBoth(parent, message, hops.namespace, batch, { [SPAN_ATTRIBUTES.slow]: true });
     }
   };
 
@@ -101,6 +84,44 @@ export function createArchiveHops(
       return (failure) => finish(messages, began, clock.now(), failure);
     },
   };
+}
+
+/** A batch that is committed, or failed. */
+interface FinishedBatch {
+  began: number;
+  ended: number;
+  size: number;
+  failure: string | undefined;
+}
+
+/** Exports both hops of a message. */
+function exportBoth(
+  parent: Context,
+  message: ReadMessage,
+  namespace: string,
+  { began, ended, size, failure }: FinishedBatch,
+  extra: Attributes = {},
+): void {
+  const attributes = {
+    [SPAN_ATTRIBUTES.room]: roomOfSubject(message.subject),
+    [SPAN_ATTRIBUTES.seq]: message.seq,
+    [SPAN_ATTRIBUTES.namespace]: namespace,
+    ...extra,
+  };
+  const context = exportHop(parent, {
+    hop: "archive.wait",
+    kind: SpanKind.CONSUMER,
+    from: Math.min(microsOf(message), began),
+    to: began,
+    attributes: { ...natsAttributes("process", message.subject), ...attributes },
+  });
+  exportHop(context, {
+    hop: "archive.store",
+    from: began,
+    to: ended,
+    attributes: { ...attributes, "messaging.batch.message_count": size },
+    failure,
+  });
 }
 
 /** When the log stored a message, microseconds since 1970. */

@@ -230,7 +230,7 @@ function publishAccepted(
       if (done !== null) hop.span.setAttribute(SPAN_ATTRIBUTES.seq, done.seq);
       hop.end(failure?.code, acked);
       // Nobody else will tell of it: it reaches neither members nor the archive.
-      if (failure !== null && TELEMETRY_ON) {
+      if (failure !== null && TELEMETRY_ON && slow.admit()) {
         const slowly = slow.take(traceparentOf(hop.context));
         if (slowly !== null) exportUnstored(slowly, readAt, handed, acked, failure.code);
       }
