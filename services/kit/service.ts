@@ -15,6 +15,7 @@ import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { announceService } from "./micro/micro_service.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
+import { durationsExporter } from "./telemetry/durations_exporter.ts";
 import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
 
 /** How long a drain may take by default, milliseconds. */
@@ -122,7 +123,7 @@ export async function runService<Shape extends z.ZodRawShape>(
         log.error("a step of the drain failed, continuing", { error: errorText(error) });
       }
     }
-    await (bus as Bus | undefined)?.drain();
+    await Promise.all([(bus as Bus | undefined)?.drain(), durationsExporter?.flush()]);
     clearTimeout(deadline);
     log.info("stopped");
     Deno.exit(0);
@@ -174,6 +175,10 @@ export async function runService<Shape extends z.ZodRawShape>(
       error,
     )
   );
+  if (durationsExporter !== null) {
+    durationsExporter.onFailure = (error) =>
+      log.warn("the collector takes no metrics; they are sent again later", { error });
+  }
   if (TELEMETRY_ON) {
     drainSteps.push(exportProcessMetrics(), exportBusMetrics(bus!));
     if (options.clockStream !== undefined) {

@@ -49,7 +49,7 @@ export function flagsOf(service: ServiceName, env: Record<string, string | undef
   const flags = [
     "--no-prompt",
     `--allow-net=${hostsOf(service, env).join(",")}`,
-    `--allow-env=${variablesOf(service).join(",")}`,
+    `--allow-env=${[...variablesOf(service), TELEMETRY_VARIABLES_FLAG].join(",")}`,
     // Libraries read variables of their own (WS_NO_BUFFER_UTIL, PG...). They find them unset.
     "--ignore-env",
   ];
@@ -76,7 +76,19 @@ function hostsOf(service: ServiceName, env: Record<string, string | undefined>):
   if (service === "auth") hosts.push(hostOfUrl(env.AUTH_JWKS_URL));
   if (service === "persistence") hosts.push(hostOfUrl(env.DATABASE_URL, "5432"));
   if (service === "monitor") hosts.push(hostOfUrl(env.MONITOR_FORWARD_URL));
-  return hosts.filter((host) => host !== null);
+  hosts.push(...collectorHosts(env));
+  return [...new Set(hosts.filter((host) => host !== null))];
+}
+
+/** The variables that Deno reads by itself for its telemetry, and a service for its histograms. */
+export const TELEMETRY_VARIABLES_FLAG = "OTEL_*";
+
+/** The address of the collector to which a service exports its histograms. */
+export function collectorHosts(env: Record<string, string | undefined>): string[] {
+  const host = hostOfUrl(
+    env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT,
+  );
+  return host === null ? [] : [host];
 }
 
 /** The addresses of the NATS servers. */

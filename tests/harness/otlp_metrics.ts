@@ -103,15 +103,17 @@ export function startMetricsReceiver(): MetricsReceiver {
           const { resource: { attributes }, scopeMetrics } of Metrics.parse(body).resourceMetrics
         ) {
           const { "service.name": name, "service.instance.id": id } = attributes;
-          byProcess.set(
-            `${name} ${id}`,
-            {
-              at: performance.now(),
-              metrics: scopeMetrics.flatMap(({ scope, metrics }) =>
-                metrics.map((metric) => ({ ...metric, scope: scope.name, resource: attributes }))
-              ),
-            },
+          const key = `${name} ${id}`;
+          const exported = scopeMetrics.flatMap(({ scope, metrics }) =>
+            metrics.map((metric) => ({ ...metric, scope: scope.name, resource: attributes }))
           );
+          // A service exports its histograms in a request of their own.
+          const others = byProcess.get(key)?.metrics.filter((one) =>
+            !exported.some(({ name }) =>
+              name === one.name
+            )
+          ) ?? [];
+          byProcess.set(key, { at: performance.now(), metrics: [...others, ...exported] });
         }
       }
       return Response.json({});

@@ -72,7 +72,9 @@ Deno.test("each service of one's own has the entry that follows from its declara
   const { services: more } = Compose.parse(parse(withComposeEntry(text, made), { merge: true }));
   const { command, networks: joined, environment, volumes } = more["new-one"]!;
   assert.deepEqual(command, composeCommand(made));
-  assert.ok(command!.includes("--allow-net=0.0.0.0:8100,nats:4222,api.example.com:443"));
+  assert.ok(
+    command!.includes("--allow-net=0.0.0.0:8100,nats:4222,api.example.com:443,monitor:8090"),
+  );
   assert.ok(command!.includes("--allow-read=/secrets/services/new-one.nk"));
   assert.deepEqual(joined, ["bus", "telemetry", "outside"]);
   assert.equal(environment!.NEW_ONE_MAX_LENGTH, "${NEW_ONE_MAX_LENGTH:-}");

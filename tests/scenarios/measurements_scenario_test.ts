@@ -68,6 +68,7 @@ Deno.test("what clients measured counts in the histogram of hops, whoever they a
         .flatMap(({ scopeMetrics }) => scopeMetrics).flatMap(({ metrics }) => metrics);
       const points = metrics.filter(({ name }) => name === "hopwire.hop.duration")
         .flatMap(({ histogram }) => histogram!.dataPoints);
+      if (points.length === 0) return Response.json({});
       latest = Object.fromEntries(points.map(({ attributes, count, sum }) => {
         const by = Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue]));
         return [`${by.hop} ${by.namespace} ${by.outcome}`, [count, sum]];

@@ -13,6 +13,7 @@ import {
   clock,
   type Context,
   contextOf,
+  type Duration,
   durations,
   type Hop,
   ROOT_CONTEXT,
@@ -23,8 +24,8 @@ import {
 
 const requests = durations("hopwire.api.request.duration");
 
-/** Attributes by route, status and error: there are few. */
-const known = new Map<string, Attributes>();
+/** What records, by route, status and error: there are few. */
+const known = new Map<string, Duration>();
 
 /** A request in progress. */
 export interface RequestTrace {
@@ -54,11 +55,11 @@ export function traceRequest(route: string, request: Request, receivedAt: number
       if (error !== undefined && status < 500) hop.span.setAttribute("error.type", error);
       hop.end(status >= 500 ? error : undefined);
       const key = `${route} ${status} ${error}`;
-      let attributes = known.get(key);
-      if (attributes === undefined) {
-        known.set(key, attributes = attributesOf(route, status, error));
+      let duration = known.get(key);
+      if (duration === undefined) {
+        known.set(key, duration = requests.of(attributesOf(route, status, error)));
       }
-      requests.record((performance.now() - receivedAt) / 1_000, attributes);
+      duration.record((performance.now() - receivedAt) / 1_000);
     },
   };
 }

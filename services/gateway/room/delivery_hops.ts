@@ -12,6 +12,7 @@ import {
   clock,
   type Context,
   contextOf,
+  type Duration,
   durations,
   exportHop,
   type HopDurations,
@@ -56,7 +57,7 @@ interface Delivery {
 }
 
 const deliveryDurations = durations("hopwire.delivery.duration");
-const byNamespace = new Map<string, Attributes>();
+const byNamespace = new Map<string, Duration>();
 
 /** See the module's doc. One per gateway. */
 export class DeliveryHops {
@@ -95,9 +96,11 @@ export class DeliveryHops {
       hops.record("edge.fanout", secondsBetween(began, ended));
       if (times.received > 0) {
         const { namespace } = hops;
-        let attributes = byNamespace.get(namespace);
-        if (attributes === undefined) byNamespace.set(namespace, attributes = { namespace });
-        deliveryDurations.record(secondsBetween(times.received, ended), attributes);
+        let duration = byNamespace.get(namespace);
+        if (duration === undefined) {
+          byNamespace.set(namespace, duration = deliveryDurations.of({ namespace }));
+        }
+        duration.record(secondsBetween(times.received, ended));
       }
     }
     const recorded = recordedTraceparent(message);

@@ -1,11 +1,11 @@
 /**
- * The histogram of hops, `hopwire.hop.duration`, by namespace. Objects of attributes are made once for each
+ * The histogram of hops, `hopwire.hop.duration`, by namespace. What records is looked for once for each
  * hop, namespace and outcome, because thousands of durations are recorded in a second.
  *
  * @module
  */
 import { type HopName, NO_NAMESPACE } from "../../contract/mod.ts";
-import { type Attributes, durations } from "./instruments.ts";
+import { type Duration, durations } from "./instruments.ts";
 
 /** Namespaces that get attributes of their own. A namespaces file rarely has more than ten. */
 const MAX_NAMESPACES = 100;
@@ -16,7 +16,9 @@ const histogram = durations("hopwire.hop.duration");
 export class HopDurations {
   /** The namespace's pattern. */
   readonly namespace: string;
-  readonly #attributes = new Map<string, Map<string, Attributes>>();
+  /** By hop, those that went well, which are nearly all, and by outcome and hop the others. */
+  readonly #ok = new Map<string, Duration>();
+  readonly #others = new Map<string, Duration>();
 
   /** Only {@link hopDurationsOf} makes them. */
   constructor(namespace: string) {
@@ -25,13 +27,19 @@ export class HopDurations {
 
   /** Records one hop. `outcome` is an error code, unless all went well. */
   record(hop: HopName, seconds: number, outcome = "ok"): void {
-    let outcomes = this.#attributes.get(hop);
-    if (outcomes === undefined) this.#attributes.set(hop, outcomes = new Map());
-    let attributes = outcomes.get(outcome);
-    if (attributes === undefined) {
-      outcomes.set(outcome, attributes = { hop, namespace: this.namespace, outcome });
+    this.of(hop, outcome).record(seconds);
+  }
+
+  /** Returns what records a hop. */
+  of(hop: HopName, outcome = "ok"): Duration {
+    const map = outcome === "ok" ? this.#ok : this.#others;
+    const key = outcome === "ok" ? hop : `${outcome} ${hop}`;
+    let duration = map.get(key);
+    if (duration === undefined) {
+      duration = histogram.of({ hop, namespace: this.namespace, outcome });
+      map.set(key, duration);
     }
-    histogram.record(seconds, attributes);
+    return duration;
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Attributes, type Durations, durations } from "./instruments.ts";
+import { type Duration, type Durations, durations } from "./instruments.ts";
 
 /** The durations of one subject, by error code. */
 export interface OperationDurations {
@@ -41,15 +41,17 @@ function createDurations(
     "messaging.operation.name": operation,
     "messaging.destination.template": template,
   };
-  const failures = new Map<string, Attributes>();
+  const ok = histogram.of(base);
+  const failures = new Map<string, Duration>();
   return {
     record(seconds, failure) {
-      if (failure === undefined) return histogram.record(seconds, base);
-      let attributes = failures.get(failure);
-      if (attributes === undefined) {
-        failures.set(failure, attributes = { ...base, "error.type": failure });
+      if (failure === undefined) return ok.record(seconds);
+      let duration = failures.get(failure);
+      if (duration === undefined) {
+        duration = histogram.of({ ...base, "error.type": failure });
+        failures.set(failure, duration);
       }
-      histogram.record(seconds, attributes);
+      duration.record(seconds);
     },
   };
 }

@@ -24,11 +24,18 @@ const HEAD_START_US = 10_000_000;
 /** Exports that follow each other sooner are parts of one, microseconds. */
 const SAME_EXPORT_US = 100_000;
 
+/** Our services export their histograms by themselves, beside what Deno exports, and a moment later. */
+const isWhole = (metrics: readonly Metric[]) => metrics.some(({ kind }) => kind !== "histogram");
+
 /** One process. */
 export interface ProcessMetrics extends Origin {
   /** When its metrics arrived for the first and for the last time, microseconds since 1970. */
   firstSeen: number;
   lastSeen: number;
+  /** When it last exported more than histograms, microseconds since 1970; 0 before. */
+  wholeAt: number;
+  /** Whether it has exported histograms by themselves. */
+  histograms: boolean;
   /** Time between its last two exports, microseconds; 0 before the second one. */
   interval: number;
   /** What is known of each metric, and its series. */
@@ -85,6 +92,8 @@ export function createMetricStore(
       instance,
       firstSeen: at,
       lastSeen: at,
+      wholeAt: 0,
+      histograms: false,
       interval: 0,
       metrics: new Map(),
       cost: 0,
@@ -133,9 +142,15 @@ export function createMetricStore(
       const step = currentStep();
       const process = processOf(origin, at);
       if (process === undefined) return metrics.reduce((sum, one) => sum + one.points.length, 0);
-      const known = process.firstSeen !== at;
-      if (at - process.lastSeen > SAME_EXPORT_US) process.interval = at - process.lastSeen;
+      const whole = isWhole(metrics);
+      const known = whole ? process.wholeAt !== 0 : process.histograms;
+      if (whole || process.wholeAt === 0) {
+        const last = process.wholeAt || process.lastSeen;
+        if (at - last > SAME_EXPORT_US) process.interval = at - last;
+      }
       process.lastSeen = at;
+      if (whole) process.wholeAt = at;
+      else process.histograms = true;
       let dropped = 0;
       for (const metric of metrics) {
         const { cumulative } = metric;
@@ -165,7 +180,7 @@ export function createMetricStore(
     reported(name, process) {
       const of = process === undefined ? [...processes.values()] : [process];
       return of.flatMap((one) =>
-        series(name, one).filter(({ at }) => at >= one.lastSeen - SAME_EXPORT_US)
+        series(name, one).filter(({ at }) => at >= one.wholeAt - SAME_EXPORT_US)
       );
     },
   };

@@ -68,6 +68,35 @@ Deno.test("what a process counted before monitor ran is in no step; what is new 
   assert.equal(fresh!.values.get(store.currentStep()), 3);
 });
 
+Deno.test("histograms may come by themselves, whenever: gauges stay, and so does the interval", () => {
+  const { store, wait } = storeAt();
+  const before = START - 3_600e6;
+  const send = (count: number) => {
+    store.record({ origin: GATEWAY, metrics: [metric("gauge", [{ value: 1 }])] });
+    wait(0.5);
+    const point = { value: count, start: before, buckets: [count, 0], bounds: [1] };
+    const metrics = [metric("histogram", [point], { name: "h" })];
+    store.record({ origin: GATEWAY, metrics });
+    wait(4.5);
+  };
+  send(1_000);
+  const [histogram] = store.series("h");
+  const counted = () =>
+    [0, 1, 2].reduce(
+      (sum, ago) => sum + (histogram!.grown.get(store.currentStep() - ago)?.[0] ?? 0),
+      0,
+    );
+  assert.equal(counted(), 0, "what was recorded before monitor ran is in no step");
+  send(1_002);
+  send(1_003);
+  assert.equal(counted(), 3);
+  const [process] = store.processes();
+  assert.equal(process!.interval, 5e6);
+  assert.equal(store.reported("m").length, 1);
+  store.record({ origin: GATEWAY, metrics: [metric("gauge", [{ value: 1 }], { name: "other" })] });
+  assert.equal(store.reported("m").length, 0);
+});
+
 Deno.test("a process that restarts counts from zero, and nothing is counted twice or less than zero", () => {
   const { store, wait } = storeAt();
   const send = (value: number, buckets: number[], start: number) =>

@@ -20,6 +20,7 @@ function environmentIn(name: string): Record<string, string> {
     HOST: "0.0.0.0",
     PORT: String(PORT),
     NATS_NKEY_FILE: `/secrets/services/${name}.nk`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://monitor:8090",
   };
 }
 

@@ -12,7 +12,7 @@ import {
   readConfig,
 } from "../../kit/mod.ts";
 import { type Environment, natsEnvironment } from "../environments.ts";
-import { natsHosts } from "../flags.ts";
+import { collectorHosts, natsHosts, TELEMETRY_VARIABLES_FLAG } from "../flags.ts";
 
 /** Returns the names of the variables that a service reads. */
 export function variablesOfOwn({ config }: Declaration): string[] {
@@ -28,8 +28,11 @@ export function flagsOfOwn(
   const reads = NATS_FILES.flatMap((name) => env[name] ? [env[name]] : []);
   return [
     "--no-prompt",
-    `--allow-net=${[listens, ...natsHosts(env), ...declaration.hosts].join(",")}`,
-    `--allow-env=${variablesOfOwn(declaration).join(",")}`,
+    `--allow-net=${
+      [...new Set([listens, ...natsHosts(env), ...declaration.hosts, ...collectorHosts(env)])]
+        .join(",")
+    }`,
+    `--allow-env=${[...variablesOfOwn(declaration), TELEMETRY_VARIABLES_FLAG].join(",")}`,
     "--ignore-env",
     ...reads.length > 0 ? [`--allow-read=${reads.join(",")}`] : [],
   ];
