@@ -9,6 +9,9 @@ import { get as getSecurely } from "node:https";
 /** How long an answer may take, milliseconds. */
 const TIMEOUT_MS = 2_000;
 
+/** A trace that is not sampled, so that services export no spans of health checks. */
+export const NOT_SAMPLED = "00-00000000000000000000000000000001-0000000000000001-00";
+
 /**
  * Requests a URL. The certificate of an `https` URL is not checked: it is the service's public name that
  * it holds, and the answer is no secret.
@@ -18,7 +21,11 @@ const TIMEOUT_MS = 2_000;
 export function probe(url: string): Promise<{ ok: boolean; text: string }> {
   return new Promise((resolve, reject) => {
     // A new connection for each request: several gateways on one port answer in turn.
-    const options = { agent: false as const, timeout: TIMEOUT_MS };
+    const options = {
+      agent: false as const,
+      timeout: TIMEOUT_MS,
+      headers: { traceparent: NOT_SAMPLED },
+    };
     const request = url.startsWith("https:")
       ? getSecurely(url, { ...options, rejectUnauthorized: false })
       : get(url, options);

@@ -29,6 +29,12 @@ Deno.test("one trace covers every hop of a message, with the right parents", asy
     client.send({ type: "subscribe", room: "chat.lobby" });
     await client.take("subscribed");
   }
+  // The system was started with health checks, and requests of others are traced.
+  const pathsOf = () => receiver.spans.map(({ attributes }) => attributes["url.path"]);
+  await (await fetch(`http://127.0.0.1:${system.gateways[0]!.port}/healthz`)).text();
+  await until("the span of a request", () => pathsOf().includes("/healthz"));
+  assert.ok(!pathsOf().includes("/readyz"), "health checks are traced");
+
   const traceId = "0af7651916cd43dd8448eb211c80319c";
   const clientSpan = "b7ad6b7169203331";
   clients[0].send({

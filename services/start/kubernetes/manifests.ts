@@ -6,6 +6,7 @@
  */
 import { stringify } from "yaml";
 import { flagsOf, type ServiceName, SERVICES } from "../flags.ts";
+import { NOT_SAMPLED } from "../probe.ts";
 import { type ServiceSettings, SETTINGS } from "./settings.ts";
 
 /** The user of Deno's image. */
@@ -42,7 +43,7 @@ function containerOf(service: ServiceName, settings: ServiceSettings): Manifest 
   const env = environmentOf(service);
   const health = Number(env.HEALTH_PORT ?? settings.port);
   const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
-    httpGet: { path, port: health },
+    httpGet: { path, port: health, httpHeaders: [{ name: "traceparent", value: NOT_SAMPLED }] },
     periodSeconds,
     timeoutSeconds: 3,
     failureThreshold,
