@@ -111,6 +111,13 @@ monitorTest("the page shows what was sent, and the API's numbers", () => ({}), a
   assert.equal(await page.locator("#charts canvas").count(), 4);
   const slowest = page.locator("#slowest a");
   await until("the slowest messages", async () => await slowest.count() === 12);
+  const hopsOf = () => page.locator("#slowest .hop-of").allInnerTexts();
+  const isArchives = (text: string) => text.startsWith("mostly archive.");
+  assert.ok(!(await hopsOf()).some(isArchives), "no member waits for the archive");
+  await page.getByRole("button", { name: "archived" }).click();
+  await until("the slowest of the archive", async () => (await hopsOf()).some(isArchives));
+  await page.getByRole("button", { name: "delivered" }).click();
+  await until("the slowest deliveries", async () => !(await hopsOf()).some(isArchives));
   assert.equal(await isWide(page), false);
   await assertAccessible(page, "the overview");
 

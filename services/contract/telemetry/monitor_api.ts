@@ -58,8 +58,11 @@ export const MessageSummary = z.object({
   at: Micros,
   /** From the beginning of its first hop to the end of its last one. */
   duration: Micros,
-  /** The hop that took longest. */
+  /** The same without the archive's hops: what users wait for. Null if only the archive's hops are known. */
+  delivery: Micros.nullable(),
+  /** The hop that took longest, of all and of the delivery. */
   slowestHop: z.string().nullable(),
+  slowestDeliveryHop: z.string().nullable(),
   /** Reconstructed, because it was slow and not sampled. */
   slow: z.boolean(),
   error: z.string().nullable(),
@@ -94,8 +97,9 @@ export const Trace = MessageSummary.extend({
 export type Trace = z.infer<typeof Trace>;
 
 /**
- * `GET /api/messages?room=&seq=&order=slow|recent&limit=`: messages of the window. `room` and `seq`
- * filter. `slow` (the default) begins with the slowest, `recent` with the newest. At most 200.
+ * `GET /api/messages?room=&seq=&order=slow|archive|recent&limit=`: messages of the window. `room` and
+ * `seq` filter. `slow` (the default) begins with those whose delivery took longest, `archive` with those
+ * that were archived last after they began, `recent` with the newest. At most 200.
  */
 export const MessageList = z.object({ messages: z.array(MessageSummary) });
 /** The parsed form of {@link MessageList}. */

@@ -6,7 +6,7 @@
 import type { Hono } from "hono";
 import * as z from "zod";
 import type { MessageList, Overview, Trace } from "../../contract/mod.ts";
-import { MAX_MESSAGES, type MessageSearch } from "../traces/summaries.ts";
+import { MAX_MESSAGES, MESSAGE_ORDERS, type MessageSearch } from "../traces/summaries.ts";
 import type { Access } from "./access.ts";
 import { PROMETHEUS_TYPE } from "./prometheus.ts";
 
@@ -23,7 +23,7 @@ const whole = z.string().regex(/^\d{1,15}$/, "expected a whole number").transfor
 const Search = z.object({
   room: z.string().max(512).optional(),
   seq: whole.optional(),
-  order: z.enum(["slow", "recent"]).default("slow"),
+  order: z.enum(MESSAGE_ORDERS).default("slow"),
   limit: whole.pipe(z.number().min(1).max(MAX_MESSAGES)).default(MAX_MESSAGES),
 });
 

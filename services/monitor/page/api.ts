@@ -24,7 +24,7 @@ export function readOverview(signal: AbortSignal): Promise<Overview> {
 
 /** `GET /api/messages`. */
 export function readMessages(
-  search: { room?: string; seq?: number; order?: "slow" | "recent"; limit?: number },
+  search: { room?: string; seq?: number; order?: "slow" | "archive" | "recent"; limit?: number },
   signal: AbortSignal,
 ): Promise<MessageList> {
   const query = new URLSearchParams();

@@ -9,13 +9,17 @@ import { durationText, timeText } from "./format.ts";
 import { hashOf } from "./location.ts";
 import { colorOf, serviceOfHop } from "./services.ts";
 
-/** Shows messages in `target`; `empty` says why there are none. */
+/**
+ * Shows messages in `target`, with the time that they took: until they were delivered, or archived too.
+ * `empty` says why there are none.
+ */
 export function showMessages(
   target: HTMLElement,
   messages: readonly MessageSummary[],
   empty: string,
+  took: "delivery" | "duration" = "duration",
 ): void {
-  const state = JSON.stringify(messages);
+  const state = took + JSON.stringify(messages);
   if (target.dataset.shown === state) return;
   // Not while the keyboard is in it: the focus would be lost.
   if (target.contains(document.activeElement) && target.dataset.shown !== undefined) return;
@@ -24,14 +28,20 @@ export function showMessages(
     target.replaceChildren(element("p", { className: "nothing muted" }, empty));
     return;
   }
-  const longest = Math.max(1, ...messages.map(({ duration }) => duration));
+  const longest = Math.max(1, ...messages.map((message) => message[took] ?? 0));
   const list = element("ol", { className: "messages" });
-  list.append(...messages.map((message) => element("li", {}, messageLink(message, longest))));
+  list.append(...messages.map((message) => element("li", {}, messageLink(message, longest, took))));
   target.replaceChildren(list);
 }
 
-function messageLink(message: MessageSummary, longest: number): HTMLAnchorElement {
-  const { traceId, room, seq, at, duration, slowestHop, slow, error } = message;
+function messageLink(
+  message: MessageSummary,
+  longest: number,
+  by: "delivery" | "duration",
+): HTMLAnchorElement {
+  const { traceId, room, seq, at, slow, error } = message;
+  const duration = message[by] ?? 0;
+  const slowestHop = by === "delivery" ? message.slowestDeliveryHop : message.slowestHop;
   const where = element("span", { className: "where" }, element("b", {}, room ?? "no room"));
   if (seq !== null) where.append(element("span", { className: "muted number" }, ` #${seq}`));
   if (slow) where.append(" ", element("span", { className: "tag" }, "not sampled"));

@@ -25,10 +25,12 @@ const SLOWEST = 12;
 const showPath = createPath();
 const traffic = createTraffic();
 let poll: Poll | null = null;
+/** Whether the slowest messages are those that reached their members last, or the archive. */
+let slowestBy: "slow" | "archive" = "slow";
 let retryAt = 0;
 
 async function askOverview(signal: AbortSignal): Promise<void> {
-  const search = { order: "slow" as const, limit: SLOWEST };
+  const search = { order: slowestBy, limit: SLOWEST };
   const [overview, { messages }] = await Promise.all([
     readOverview(signal),
     readMessages(search, signal),
@@ -40,7 +42,12 @@ async function askOverview(signal: AbortSignal): Promise<void> {
   showHealth(overview);
   showRefusals(overview);
   const empty = "No message is kept yet. Send one, and its hops appear here.";
-  showMessages(byId("slowest"), messages, empty);
+  if (search.order !== slowestBy) return;
+  const slowest = search.order === "archive"
+    ? messages
+    : messages.filter(({ delivery }) => delivery !== null);
+  const took = search.order === "archive" ? "duration" : "delivery";
+  showMessages(byId("slowest"), slowest, empty, took);
 }
 
 function showStatus({ alerts, at, window }: Overview): void {
@@ -149,6 +156,16 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   byId("query").focus();
 });
+
+for (const order of ["slow", "archive"] as const) {
+  byId(`slowest-${order}`).addEventListener("click", () => {
+    slowestBy = order;
+    for (const one of ["slow", "archive"]) {
+      byId(`slowest-${one}`).setAttribute("aria-pressed", String(one === order));
+    }
+    poll?.now();
+  });
+}
 
 setInterval(() => {
   if (!byId("banner").hidden) showCountdown();

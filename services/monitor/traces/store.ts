@@ -41,6 +41,10 @@ export interface StoredTrace {
   /** From the beginning of its first hop to the end of its last one, microseconds since 1970. */
   start: number;
   end: number;
+  /** From the beginning of its first hop to the end of its last one that is not the archive's. */
+  delivered: { start: number; end: number };
+  /** Whether it has a hop of the archive. */
+  archived: boolean;
   room: string | null;
   seq: number | null;
   error: string | null;
@@ -94,7 +98,7 @@ export function createTraceStore(options: TraceStoreOptions): TraceStore {
     if (trace.message && keptBytes + trace.bytes <= maxBytes * KEPT_SHARE) {
       if (kept.size >= most) {
         const least = trace.error !== null ? kept.values().next().value! : fastestOf(kept);
-        if (trace.error !== null || duration(least) < duration(trace)) discard(kept, least);
+        if (trace.error !== null || slowness(least) < slowness(trace)) discard(kept, least);
       }
       if (kept.size < most) {
         keptBytes += trace.bytes;
@@ -165,6 +169,8 @@ function createTrace(id: string): StoredTrace {
     hops: false,
     start: Infinity,
     end: -Infinity,
+    delivered: { start: Infinity, end: -Infinity },
+    archived: false,
     room: null,
     seq: null,
     error: null,
@@ -194,10 +200,21 @@ function addSpan(trace: StoredTrace, span: Span, at: number): boolean {
   if (hop !== null) {
     trace.hops ||= !hop.startsWith("nats.");
     trace.message ||= !NOT_OF_MESSAGES.test(hop);
-    trace.start = Math.min(trace.start, span.start);
-    trace.end = Math.max(trace.end, span.start + span.duration);
+    extend(trace, span);
+    if (isOfArchive(hop)) trace.archived = true;
+    else extend(trace.delivered, span);
   }
   return true;
+}
+
+function extend(time: { start: number; end: number }, { start, duration }: Span): void {
+  time.start = Math.min(time.start, start);
+  time.end = Math.max(time.end, start + duration);
+}
+
+/** Whether a hop is one of the archive, which no member waits for. */
+export function isOfArchive(hop: string): boolean {
+  return hop.startsWith("archive.");
 }
 
 /** Returns the hop that a span is of; null if it is of none. */
@@ -211,8 +228,18 @@ export function duration(trace: StoredTrace): number {
   return Math.max(0, trace.end - trace.start);
 }
 
+/** How long its delivery took, microseconds; null if only hops of the archive are known. */
+export function deliveryOf({ delivered: { start, end } }: StoredTrace): number | null {
+  return end < start ? null : end - start;
+}
+
+/** How slow a message was for its members; if nothing is known of that, for the archive. */
+function slowness(trace: StoredTrace): number {
+  return deliveryOf(trace) ?? duration(trace);
+}
+
 function fastestOf(traces: Map<string, StoredTrace>): StoredTrace {
-  return [...traces.values()].reduce((a, b) => duration(b) < duration(a) ? b : a);
+  return [...traces.values()].reduce((a, b) => slowness(b) < slowness(a) ? b : a);
 }
 
 /** About how many bytes a span takes. Ids and the names of attributes are shared or short. */

@@ -62,7 +62,9 @@ Deno.test("a message is summed up from its hops, in whatever order they arrive",
       seq: 9,
       at: START,
       duration: 53_000,
+      delivery: 4_000,
       slowestHop: "archive.wait",
+      slowestDeliveryHop: "bus.store",
       slow: false,
       error: "no hop",
     });
@@ -100,6 +102,21 @@ Deno.test("messages are found by room and seq, the slowest or the newest first",
   assert.deepEqual(find({ room: "c" }), []);
   assert.deepEqual(find({ limit: 1 }), [1]);
   assert.ok(store.get(idOf(4)) && store.get(idOf(5)), "others are found by their id");
+});
+
+Deno.test("slow is what its members waited for, unless the archive is asked about", () => {
+  const { store } = storeWith();
+  store.add([
+    span(1, "edge.fanout", [0, 9_000]),
+    span(2, "edge.fanout", [0, 5_000]),
+    span(2, "archive.store", [5_000, 80_000]),
+    span(3, "archive.wait", [0, 90_000]),
+  ]);
+  const find = (order: "slow" | "archive") =>
+    findMessages(store.all(), { order, limit: 200 }).messages
+      .map(({ traceId, delivery }) => [parseInt(traceId, 16), delivery]);
+  assert.deepEqual(find("slow"), [[1, 9_000], [2, 5_000], [3, null]]);
+  assert.deepEqual(find("archive"), [[3, null], [2, 5_000]]);
 });
 
 Deno.test("number and bytes are bounded: the oldest go, the slowest and the failed stay", () => {

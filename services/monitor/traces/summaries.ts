@@ -11,7 +11,7 @@ import {
   type TraceSpan,
 } from "../../contract/mod.ts";
 import type { Span } from "../otlp/model.ts";
-import { duration, hopOf, type StoredTrace } from "./store.ts";
+import { deliveryOf, duration, hopOf, isOfArchive, type StoredTrace } from "./store.ts";
 
 /** Most messages that a list has. */
 export const MAX_MESSAGES = 200;
@@ -27,11 +27,15 @@ const FIRST_HOPS: ReadonlySet<string> = new Set([
 /** How much earlier than its parent a hop may begin before monitor says that clocks differ. */
 const CLOCK_DOUBT_US = 1_000;
 
+/** What a list begins with: the slowest to be delivered, the slowest to be archived, or the newest. */
+export const MESSAGE_ORDERS = ["slow", "archive", "recent"] as const;
+type MessageOrder = typeof MESSAGE_ORDERS[number];
+
 /** A search for messages. */
 export interface MessageSearch {
   room?: string;
   seq?: number;
-  order: "slow" | "recent";
+  order: MessageOrder;
   limit: number;
 }
 
@@ -44,18 +48,24 @@ export function summaryOf(trace: StoredTrace): MessageSummary {
     seq,
     at: Number.isFinite(at) ? at : trace.spans[0]?.start ?? 0,
     duration: Number.isFinite(at) ? duration(trace) : trace.spans[0]?.duration ?? 0,
+    delivery: deliveryOf(trace),
     slowestHop: slowestHopOf(trace),
+    slowestDeliveryHop: slowestHopOf(trace, (hop) => !isOfArchive(hop)),
     slow,
     error,
   };
 }
 
-function slowestHopOf({ spans }: StoredTrace): string | null {
-  let slowest: Span | undefined;
+function slowestHopOf({ spans }: StoredTrace, counts = (_hop: string) => true): string | null {
+  let slowest: string | null = null;
+  let longest = -1;
   for (const span of spans) {
-    if (hopOf(span) !== null && span.duration > (slowest?.duration ?? -1)) slowest = span;
+    const hop = hopOf(span);
+    if (hop === null || span.duration <= longest || !counts(hop)) continue;
+    slowest = hop;
+    longest = span.duration;
   }
-  return slowest === undefined ? null : hopOf(slowest);
+  return slowest;
 }
 
 /** Returns the messages that a search finds. */
@@ -63,14 +73,21 @@ export function findMessages(traces: Iterable<StoredTrace>, search: MessageSearc
   const { room, seq, order, limit } = search;
   const found: StoredTrace[] = [];
   for (const trace of traces) {
-    if (!trace.message) continue;
+    if (!trace.message || (order === "archive" && !trace.archived)) continue;
     if (room !== undefined && trace.room !== room) continue;
     if (seq !== undefined && trace.seq !== seq) continue;
     found.push(trace);
   }
-  found.sort(order === "slow" ? (a, b) => duration(b) - duration(a) : (a, b) => b.start - a.start);
+  found.sort(COMPARE[order]);
   return { messages: found.slice(0, Math.min(limit, MAX_MESSAGES)).map(summaryOf) };
 }
+
+const COMPARE: Record<MessageOrder, (a: StoredTrace, b: StoredTrace) => number> = {
+  // Those of which only the archive's hops are known come last.
+  slow: (a, b) => (deliveryOf(b) ?? -1) - (deliveryOf(a) ?? -1),
+  archive: (a, b) => duration(b) - duration(a),
+  recent: (a, b) => b.start - a.start,
+};
 
 /** Returns a whole trace, its spans by start. `notes` are those that hold for every trace. */
 export function traceOf(trace: StoredTrace, notes: readonly string[]): Trace {

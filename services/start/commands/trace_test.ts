@@ -32,6 +32,8 @@ const trace: Trace = {
   at: BEGIN,
   duration: 40_000,
   slowestHop: "archive.store",
+  slowestDeliveryHop: "bus.store",
+  delivery: 5_000,
   slow: false,
   error: null,
   // As monitor sends them: by start.
