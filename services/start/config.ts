@@ -49,6 +49,9 @@ export const START_CONFIG = z.object({
   MONITOR_PORT: integer(1, 65_535).default(8090).meta({
     description: "The port of monitor: its page, its API, and where the services send telemetry.",
   }),
+  API: flag().default(true).meta({
+    description: "Whether to run the HTTP API for back-ends.",
+  }),
   API_PORT: integer(1, 65_535).default(8070).meta({
     description: "The port of the HTTP API for back-ends, on this machine alone.",
   }),

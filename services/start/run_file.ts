@@ -18,9 +18,9 @@ export const RunFile = z.object({
   natsUrl: z.string(),
   /** The address of monitor; missing when it does not run. */
   monitor: z.string().optional(),
-  /** The address of the HTTP API. */
+  /** The address of the HTTP API; missing when it does not run. */
   api: z.string().optional(),
-  /** A key for it; missing when API_KEYS_FILE is set. */
+  /** A key for it; missing when API_KEYS_FILE is set or it does not run. */
   apiKey: z.string().optional(),
   /** A development token; missing when the auth service issues none. */
   token: z.string().optional(),

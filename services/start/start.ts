@@ -90,9 +90,10 @@ class System {
     if (leftovers > 0) log.warn(`stopped ${leftovers} processes of a run that was killed`);
     requireFreePort(HOST, PORT, "PORT");
     requireFreePort("127.0.0.1", AUTH_PORT, "AUTH_PORT");
-    requireFreePort("127.0.0.1", API_PORT, "API_PORT");
+    if (config.API) requireFreePort("127.0.0.1", API_PORT, "API_PORT");
     if (config.MONITOR) requireFreePort("127.0.0.1", config.MONITOR_PORT, "MONITOR_PORT");
-    const services = SERVICES.filter((service) => service !== "monitor" || config.MONITOR);
+    const off = [config.MONITOR ? "" : "monitor", config.API ? "" : "api"];
+    const services = SERVICES.filter((service) => !off.includes(service));
     const natsPort = config.NATS_PORT || freePort();
     const natsServers = config.NATS_URL ?? `nats://127.0.0.1:${natsPort}`;
     const ports: Record<ServiceName, number> = {
@@ -115,7 +116,7 @@ class System {
     }));
     for (const [declaration, env] of ownEnvironments) checkOwn(declaration, env);
     // With a file of the user's own, the user decides about keys.
-    const apiKey = given.API_KEYS_FILE ? undefined : await developmentApiKey(folder);
+    const apiKey = given.API_KEYS_FILE || !config.API ? undefined : await developmentApiKey(folder);
     const ofGateway = readConfig(z.object(GATEWAY_CONFIG), (name) => environments.gateway[name]);
     this.#drainWindow = ofGateway.DRAIN_WINDOW_MS;
     this.#files = createRunFiles(folder, url);
@@ -145,7 +146,7 @@ class System {
     const websocket = `ws${secure}://${host}:${PORT}/ws`;
     const natsUrl = withoutCredentials(natsServers);
     const monitor = config.MONITOR ? `http://127.0.0.1:${config.MONITOR_PORT}/` : undefined;
-    const api = `http://127.0.0.1:${API_PORT}/`;
+    const api = config.API ? `http://127.0.0.1:${API_PORT}/` : undefined;
     this.#files.setReady({ websocket, natsUrl, monitor, api, apiKey, token });
     const files = keys === undefined
       ? []

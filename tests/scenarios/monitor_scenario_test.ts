@@ -221,9 +221,13 @@ Deno.test("the start command runs monitor, which passes everything on to the use
   assert.deepEqual(own.filter(({ name }) => !/^nats\./.test(name)), []);
 });
 
-Deno.test("MONITOR=false leaves it out", async () => {
-  await using system = await startAll({ MONITOR: "false" });
+Deno.test("MONITOR=false leaves it out, and API=false the HTTP API", async () => {
+  await using system = await startAll({ MONITOR: "false", API: "false" });
   assert.equal(system.file.monitor, undefined);
   assert.equal(system.file.pids.monitor, undefined);
   await assert.rejects(fetch(`http://127.0.0.1:${system.env.MONITOR_PORT}/`));
+  const { api, apiKey, pids } = system.file;
+  assert.deepEqual([api, apiKey, pids.api], [undefined, undefined, undefined]);
+  await assert.rejects(fetch(`http://127.0.0.1:${system.env.API_PORT}/`));
+  assert.ok(!system.process.output.some((line) => /\bAPI\b/.test(line)));
 });
