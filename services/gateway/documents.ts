@@ -17,7 +17,12 @@ const PAGE_PATHS = [
   ["/docs", "docs.html", "text/html; charset=utf-8"],
   ["/docs.css", "docs.css", "text/css; charset=utf-8"],
 ] as const;
-const TOOL_PATHS = ["/asyncapi.json", "/openapi.json", "/schemas.json"] as const;
+const TOOL_PATHS = [
+  "/asyncapi.json",
+  "/openapi.json",
+  "/monitor-openapi.json",
+  "/schemas.json",
+] as const;
 
 /** Adds the routes of the documents. */
 export function addDocumentRoutes(app: Hono): void {

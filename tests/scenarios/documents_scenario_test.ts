@@ -18,7 +18,14 @@ import { ROOT } from "../harness/root.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
-const PATHS = ["/docs", "/docs.css", "/asyncapi.json", "/openapi.json", "/schemas.json"];
+const PATHS = [
+  "/docs",
+  "/docs.css",
+  "/asyncapi.json",
+  "/openapi.json",
+  "/monitor-openapi.json",
+  "/schemas.json",
+];
 
 async function generated(name: string): Promise<string> {
   return await Deno.readTextFile(`${ROOT}services/contract/generated/${name}`);

@@ -1,4 +1,5 @@
 /** Monitor, with the whole system: where the time of one message went. */
+import { Ajv2020 } from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import type { Trace, TraceSpan } from "../../services/contract/mod.ts";
@@ -15,6 +16,39 @@ import { until } from "../harness/wait.ts";
 
 /** The gate runs this file with each of the two servers. */
 const version = await natsVersion(await findNatsServer());
+
+/** Compares what monitor answers with what its OpenAPI document says. */
+async function answersAreAsDocumented(url: string, traceId: string): Promise<void> {
+  const openapi = await (await fetch(`${url}/openapi.json`)).json();
+  const generated = `${ROOT}services/contract/generated/monitor-openapi.json`;
+  assert.deepEqual(openapi, JSON.parse(await Deno.readTextFile(generated)));
+  const ajv = new Ajv2020({ strict: false });
+  ajv.addSchema({ ...openapi, $id: "urn:test:monitor" });
+  const requests: [path: string, query: string, status: number][] = [
+    ["/api/overview", "", 200],
+    ["/api/messages", "?order=recent&limit=1&room=chat.lobby&seq=", 200],
+    ["/api/messages", "?limit=201", 400],
+    ["/api/messages", "?order=random", 400],
+    ["/api/messages", "?seq=1.5", 400],
+    ["/api/traces/{traceId}", traceId, 200],
+    ["/api/traces/{traceId}", "f".repeat(32), 404],
+    ["/api/traces/{traceId}", "x", 400],
+    ["/metrics", "", 200],
+  ];
+  for (const [path, rest, status] of requests) {
+    const response = await fetch(url + path.replace("{traceId}", "") + rest);
+    const text = await response.text();
+    assert.equal(response.status, status, `${path} ${rest}: ${text}`);
+    const { content } = openapi.paths[path].get.responses[status];
+    const type = response.headers.get("content-type")!.split(";")[0]!;
+    const { $ref } = content[type].schema;
+    if ($ref === undefined) continue;
+    const valid = ajv.getSchema(`urn:test:monitor${$ref}`)!;
+    assert.ok(valid(JSON.parse(text)), `${path}: ${JSON.stringify(valid.errors)}`);
+  }
+  const tested = new Set(requests.map(([path]) => path));
+  assert.deepEqual([...tested, "/openapi.json"].sort(), Object.keys(openapi.paths).sort());
+}
 
 Deno.test("monitor shows the whole tree of a message, and its path in numbers", async () => {
   await using system = await startSystem({ monitor: true, gateways: 2 });
@@ -94,6 +128,7 @@ Deno.test("monitor shows the whole tree of a message, and its path in numbers", 
       hops.get("nats.store") === (reportsTraces(version) ? 1 : 0) &&
       now.connections.now === 2 && now;
   });
+  await answersAreAsDocumented(monitor.url, traceId);
   assert.equal(overview.delivery.count, 2);
   assert.ok(overview.delivery.p99! > 0);
   assert.deepEqual(overview.connections.byTransport.websocket, 2);

@@ -1,12 +1,11 @@
 /**
- * The routes of what monitor shows: `/api` and `/metrics`.
+ * The routes of what monitor shows: `/api` and `/metrics`, and the document that describes them.
  *
  * @module
  */
 import type { Hono } from "hono";
-import * as z from "zod";
-import type { MessageList, Overview, Trace } from "../../contract/mod.ts";
-import { MAX_MESSAGES, MESSAGE_ORDERS, type MessageSearch } from "../traces/summaries.ts";
+import openapi from "../../contract/generated/monitor-openapi.json" with { type: "json" };
+import { type MessageList, MessageSearch, type Overview, type Trace } from "../../contract/mod.ts";
 import type { Access } from "./access.ts";
 import { PROMETHEUS_TYPE } from "./prometheus.ts";
 
@@ -18,22 +17,13 @@ export interface Views {
   prometheus(): string;
 }
 
-const whole = z.string().regex(/^\d{1,15}$/, "expected a whole number").transform(Number);
-
-const Search = z.object({
-  room: z.string().max(512).optional(),
-  seq: whole.optional(),
-  order: z.enum(MESSAGE_ORDERS).default("slow"),
-  limit: whole.pipe(z.number().min(1).max(MAX_MESSAGES)).default(MAX_MESSAGES),
-});
-
 /** Adds the routes. */
 export function addApiRoutes(app: Hono, access: Access, views: Views): void {
   for (const path of ["/", "/api/*", "/metrics"]) app.use(path, access.viewers);
   app.get("/api/overview", (c) => c.json(views.overview()));
   app.get("/api/messages", (c) => {
     const query = Object.entries(c.req.query()).filter(([, value]) => value !== "");
-    const parsed = Search.safeParse(Object.fromEntries(query));
+    const parsed = MessageSearch.safeParse(Object.fromEntries(query));
     if (parsed.success) return c.json(views.messages(parsed.data));
     const { path, message } = parsed.error.issues[0]!;
     return c.json({ error: `${path.join(".")}: ${message}` }, 400);
@@ -48,5 +38,7 @@ export function addApiRoutes(app: Hono, access: Access, views: Views): void {
       ? c.json({ error: "monitor has no such trace: it was not sampled, or it is too old" }, 404)
       : c.json(trace);
   });
+  // It says nothing of the system.
+  app.get("/openapi.json", (c) => c.json(openapi));
   app.get("/metrics", (c) => c.body(views.prometheus(), 200, { "content-type": PROMETHEUS_TYPE }));
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import {
+  MAX_LISTED_MESSAGES,
   type MessageList,
+  type MessageSearch,
   type MessageSummary,
   SPAN_ATTRIBUTES,
   type Trace,
@@ -12,9 +14,6 @@ import {
 } from "../../contract/mod.ts";
 import type { Span } from "../otlp/model.ts";
 import { deliveryOf, duration, hopOf, isOfArchive, type StoredTrace } from "./store.ts";
-
-/** Most messages that a list has. */
-export const MAX_MESSAGES = 200;
 
 /** Hops whose parent may be a span of the client. */
 const FIRST_HOPS: ReadonlySet<string> = new Set([
@@ -26,18 +25,6 @@ const FIRST_HOPS: ReadonlySet<string> = new Set([
 
 /** How much earlier than its parent a hop may begin before monitor says that clocks differ. */
 const CLOCK_DOUBT_US = 1_000;
-
-/** What a list begins with: the slowest to be delivered, the slowest to be archived, or the newest. */
-export const MESSAGE_ORDERS = ["slow", "archive", "recent"] as const;
-type MessageOrder = typeof MESSAGE_ORDERS[number];
-
-/** A search for messages. */
-export interface MessageSearch {
-  room?: string;
-  seq?: number;
-  order: MessageOrder;
-  limit: number;
-}
 
 /** Returns the summary of a trace that has a hop. */
 export function summaryOf(trace: StoredTrace): MessageSummary {
@@ -79,10 +66,10 @@ export function findMessages(traces: Iterable<StoredTrace>, search: MessageSearc
     found.push(trace);
   }
   found.sort(COMPARE[order]);
-  return { messages: found.slice(0, Math.min(limit, MAX_MESSAGES)).map(summaryOf) };
+  return { messages: found.slice(0, Math.min(limit, MAX_LISTED_MESSAGES)).map(summaryOf) };
 }
 
-const COMPARE: Record<MessageOrder, (a: StoredTrace, b: StoredTrace) => number> = {
+const COMPARE: Record<MessageSearch["order"], (a: StoredTrace, b: StoredTrace) => number> = {
   // Those of which only the archive's hops are known come last.
   slow: (a, b) => (deliveryOf(b) ?? -1) - (deliveryOf(a) ?? -1),
   archive: (a, b) => duration(b) - duration(a),

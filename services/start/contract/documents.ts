@@ -9,12 +9,25 @@ import { asyncApi } from "./asyncapi.ts";
 import { commentsOfContract } from "./comments.ts";
 import { definitionsOf, type JsonObject } from "./json_schemas.ts";
 import { clientFrameName, ENDPOINTS, SCHEMAS, serverFrameName } from "./named_schemas.ts";
+import { monitorOpenApi } from "./monitor_openapi.ts";
 import { openApi } from "./openapi.ts";
 import { referencePage } from "./page/page.ts";
 import { type ProtocolText, protocolText } from "./protocol_text.ts";
 
 /** The folder of the documents. */
 export const GENERATED = new URL("../../contract/generated/", import.meta.url);
+
+/** Schemas that the code calls otherwise, whose comments are theirs. */
+const MONITOR_NAMES: Readonly<Record<string, string>> = {
+  MonitorOverview: "Overview",
+  MonitorMessages: "MessageList",
+  MonitorTrace: "Trace",
+  MonitorMessage: "MessageSummary",
+  MonitorSpan: "TraceSpan",
+  MonitorHop: "HopSummary",
+  MonitorProcess: "ProcessSummary",
+  MonitorAlert: "Alert",
+};
 
 const STYLE = new URL("page/page.css", import.meta.url);
 const PROTOCOL = new URL("../../contract/PROTOCOL.md", import.meta.url);
@@ -27,12 +40,14 @@ export async function documents(): Promise<Record<string, string>> {
   const descriptions = describe(protocol, comments);
   const asyncapi = asyncApi(protocol, descriptions, comments);
   const openapi = openApi(protocol, descriptions);
+  const monitor = monitorOpenApi(descriptions);
   const schemas = bundle(descriptions);
   return {
     "asyncapi.json": json(asyncapi),
     "openapi.json": json(openapi),
+    "monitor-openapi.json": json(monitor),
     "schemas.json": json(schemas),
-    "docs.html": referencePage({ markdown, asyncapi, openapi, schemas }),
+    "docs.html": referencePage({ markdown, asyncapi, openapi, monitor, schemas }),
     "docs.css": await Deno.readTextFile(STYLE),
   };
 }
@@ -66,6 +81,7 @@ function describe(
     described[`${name}Request`] = `What is requested on \`${subject}\`.`;
     described[`${name}Reply`] = `What a request on \`${subject}\` is answered with.`;
   }
+  for (const [name, of] of Object.entries(MONITOR_NAMES)) described[name] = comments[of] ?? "";
   described.ClientFrame = "Any frame that a client sends.";
   return described;
 }

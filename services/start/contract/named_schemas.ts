@@ -56,6 +56,19 @@ const serverFrames = ServerFrame.options.map((schema) =>
   [serverFrameName(schema.shape.type.value), schema] as const
 );
 
+/** What monitor answers. */
+export const MONITOR_SCHEMAS: NamedSchemas = {
+  MonitorOverview: contract.Overview,
+  MonitorMessages: contract.MessageList,
+  MonitorTrace: contract.Trace,
+  MonitorMessage: contract.MessageSummary,
+  MonitorSpan: contract.TraceSpan,
+  MonitorHop: contract.HopSummary,
+  MonitorProcess: contract.ProcessSummary,
+  MonitorAlert: contract.Alert,
+  MonitorRefusal: contract.MonitorRefusal,
+};
+
 /** Every published schema. */
 export const SCHEMAS: NamedSchemas = {
   RoomName: contract.RoomName,
@@ -104,6 +117,7 @@ export const SCHEMAS: NamedSchemas = {
   MicroPing: contract.MicroPing,
   MicroInfo: contract.MicroInfo,
   MicroStats: contract.MicroStats,
+  ...MONITOR_SCHEMAS,
   ...Object.fromEntries(
     Object.entries(ENDPOINTS).flatMap(([name, { request, reply }]) => [
       [`${name}Request`, request],

@@ -212,6 +212,7 @@ function otherPaths(): JsonObject {
     }),
     "/asyncapi.json": document("readAsyncApi", "The AsyncAPI document."),
     "/openapi.json": document("readOpenApi", "This document."),
+    "/monitor-openapi.json": document("readOpenApiOfMonitor", "The OpenAPI document of monitor."),
     "/schemas.json": document("readSchemas", "All JSON Schemas, in one document."),
   };
 }

@@ -16,15 +16,20 @@ export interface PageParts {
   markdown: string;
   asyncapi: JsonObject;
   openapi: JsonObject;
+  /** The document of monitor. */
+  monitor: JsonObject;
   schemas: JsonObject;
 }
 
 /** Returns the page. Its style sheet is `/docs.css`. */
-export function referencePage({ markdown, asyncapi, openapi, schemas }: PageParts): string {
+export function referencePage(
+  { markdown, asyncapi, openapi, monitor, schemas }: PageParts,
+): string {
   const definitions = schemas.$defs as JsonObject;
   const sections = [
     markdownHtml(withFields(withoutOutsideLinks(markdown), definitions)),
-    httpSection(openapi),
+    httpSection("http", "HTTP", openapi),
+    httpSection("monitor", "monitor", monitor),
     busSection(asyncapi),
     schemaSection(definitions),
   ];
@@ -40,6 +45,7 @@ export function referencePage({ markdown, asyncapi, openapi, schemas }: PagePart
 <nav aria-label="Contents">
 ${contents(sections)}
 <p>For tools: <a href="/asyncapi.json">AsyncAPI</a>, <a href="/openapi.json">OpenAPI</a>,
+<a href="/monitor-openapi.json">OpenAPI of monitor</a>,
 <a href="/schemas.json">JSON Schemas</a></p>
 </nav>
 <main>
@@ -89,12 +95,12 @@ function splitSection(text: string, heading: string): [string, string, string] {
   return [text.slice(0, begin), text.slice(begin, next), text.slice(next)];
 }
 
-function httpSection({ paths }: JsonObject): string {
+function httpSection(id: string, title: string, { paths }: JsonObject): string {
   const parts = Object.entries(paths as JsonObject).flatMap(([path, item]) =>
     Object.entries(item as JsonObject).filter(([method]) => method !== "servers")
       .map(([method, operation]) => httpOperation(path, method, operation as JsonObject))
   );
-  return `<h2 id="http-reference">Reference: HTTP</h2>\n${parts.join("\n")}`;
+  return `<h2 id="${id}-reference">Reference: ${title}</h2>\n${parts.join("\n")}`;
 }
 
 function httpOperation(path: string, method: string, operation: JsonObject): string {
