@@ -54,6 +54,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/dashboard_scenario_test.ts",
   "tests/scenarios/deadlines_scenario_test.ts",
   "tests/scenarios/documents_scenario_test.ts",
+  "tests/scenarios/drill_scenario_test.ts",
   "tests/scenarios/examples_scenario_test.ts",
   "tests/scenarios/follow_scenario_test.ts",
   "tests/scenarios/handshake_scenario_test.ts",
