@@ -69,6 +69,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/metrics_scenario_test.ts",
   "tests/scenarios/never_read_scenario_test.ts",
   "tests/scenarios/new_service_scenario_test.ts",
+  "tests/scenarios/operating_readme_scenario_test.ts",
   "tests/scenarios/personal_data_scenario_test.ts",
   "tests/scenarios/proxies_scenario_test.ts",
   "tests/scenarios/quota_scenario_test.ts",

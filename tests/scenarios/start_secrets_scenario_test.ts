@@ -1,7 +1,7 @@
 /** The start command keeps its secrets: keys of NATS, files, and what it prints. */
 import { connect, type ConnectionOptions, nkeyAuthenticator } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
-import { RoomsPresence } from "../../services/contract/mod.ts";
+import { BUS_USERS, RoomsPresence } from "../../services/contract/mod.ts";
 import { startNats } from "../harness/nats.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -65,18 +65,27 @@ Deno.test("NATS takes nobody without a key, and no secret is shown or readable",
   }
   shown.push(await Deno.readTextFile(`${folder}/run.json`));
   const secrets = [...await secretsOf(folder), "hunter2"];
-  assert.equal(secrets.length, 10);
+  // Those of Hopwire's users and of dice, the secret of tokens, and the password.
+  assert.equal(secrets.length, BUS_USERS.length + 3);
   for (const secret of secrets) assert.ok(!shown.join("\n").includes(secret), "a secret is shown");
 });
 
 Deno.test("a NATS server of one's own, with the users of `deno task nats-users`", async () => {
   const keys = await Deno.makeTempDir({ prefix: "hopwire-keys-" });
-  const task = startProcess(Deno.execPath(), ["task", "nats-users", keys, "dice"], { cwd: ROOT });
+  // The two commands of services/README.md.
+  const readme = await Deno.readTextFile(`${ROOT}services/README.md`);
+  const [, services] = /^deno task nats-users keys ([^#\n]*)/m.exec(readme)!;
+  const args = ["task", "nats-users", keys, ...services!.trim().split(" ")];
+  const task = startProcess(Deno.execPath(), args, { cwd: ROOT });
   assert.equal((await task.status()).code, 0, task.output.join("\n"));
+  const [, keyFile] = /^NATS_URL=\S+ NATS_NKEY_FILE='(\S+)' deno task start$/m.exec(readme)!;
   await using nats = await startNats({ config: await Deno.readTextFile(`${keys}/users.conf`) });
   // A password in the URL that the server does not ask for.
   const NATS_URL = nats.url.replace("nats://", "nats://somebody:hunter2@");
-  await using system = await startAll({ NATS_URL, NATS_NKEY_FILE: `${keys}/{service}.nk` });
+  await using system = await startAll({
+    NATS_URL,
+    NATS_NKEY_FILE: keyFile!.replace(/^keys/, keys),
+  });
   assert.equal(system.file.pids.nats, undefined);
   assert.equal(system.file.natsUrl, nats.url);
   assert.ok(!system.process.output.join("\n").includes("hunter2"));
