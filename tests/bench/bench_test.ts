@@ -64,10 +64,11 @@ Deno.test("a short bench runs every scenario on Hopwire", async () => {
   assert.equal(hopwire.catchUp!.wrong, 0);
   const { hotRoom: hot, manyRooms: many } = hopwire.traced!;
   for (const ways of [hot, many]) {
-    for (const { turns, cost, throughput } of Object.values(ways)) {
-      assert.equal(turns.length, QUICK.tracingTurns);
-      assert.ok(cost > 0 && throughput > 0);
+    for (const { ratios, ratio, cpu, full } of Object.values(ways)) {
+      assert.equal(ratios.length, QUICK.tracingTurns);
+      assert.ok(ratio > 0 && cpu.gateway! >= 0 && full.deliveries > 0 && full.cpu > 0);
     }
+    assert.equal(ways.off.ratio, 1);
   }
   assert.match(table(results), /hot room: p99 at 50 msg\/s/);
 });

@@ -7,7 +7,7 @@ import type { Peer } from "./peers.ts";
 import { stepLine, summary, type TargetResults } from "./report.ts";
 import * as run from "./scenarios.ts";
 import type { Target } from "./target.ts";
-import { tracing } from "./tracing.ts";
+import { tracing, tracingLines } from "./tracing.ts";
 
 /** Every scenario, in execution order. */
 export const SCENARIOS = [
@@ -156,13 +156,8 @@ export const RUNS: Record<Scenario, Run> = {
     skips: ({ name }) => name === "hopwire" ? null : "it measures Hopwire's telemetry",
     on: () => Promise.resolve(),
     async alone({ start, results, sizes, say }) {
-      const { hotRoom, manyRooms } = results.traced = await tracing(start, sizes, sayStep(say));
-      for (const [load, ways] of Object.entries({ hotRoom, manyRooms })) {
-        for (const [way, { cost, throughput }] of Object.entries(ways)) {
-          const ratios = `CPU ${cost.toFixed(3)}, deliveries/s ${throughput.toFixed(3)}`;
-          say(`${load}, ${way} / off: ${ratios}`);
-        }
-      }
+      results.traced = await tracing(start, sizes, sayStep(say));
+      for (const line of tracingLines(results.traced)) say(line);
     },
   },
   "churn": {

@@ -43,8 +43,9 @@ export interface Sizes {
   churn: number;
   /** Concurrent clients during churn. */
   churning: number;
-  /** Turns of the tracing comparison. */
+  /** Turns of the tracing comparison, at a rate that the server keeps up with and beyond capacity. */
   tracingTurns: number;
+  tracingFullTurns: number;
 }
 
 /** The sizes of reported results. */
@@ -77,7 +78,8 @@ export const FULL: Sizes = {
   missed: 200,
   churn: 60,
   churning: 500,
-  tracingTurns: 5,
+  tracingTurns: 12,
+  tracingFullTurns: 3,
 };
 
 /** Small sizes, which only check that everything works. */
@@ -111,4 +113,5 @@ export const QUICK: Sizes = {
   churn: 2,
   churning: 20,
   tracingTurns: 1,
+  tracingFullTurns: 1,
 };
