@@ -24,6 +24,7 @@ import { natsCommand, writeNatsContext } from "./nats_context.ts";
 import { logNatsLine } from "./nats_log.ts";
 import { findNatsServer, prepareNats } from "./nats_server.ts";
 import { type NatsAccount, natsAccounts, natsUsers } from "./nats_users.ts";
+import { limitConnections } from "./open_files.ts";
 import { ownServices } from "./own/own_services.ts";
 import { checkOwn, environmentOfOwn, flagsOfOwn } from "./own/run_own.ts";
 import { createOutputLogger, OWN_NAME, printFrom } from "./output.ts";
@@ -119,6 +120,7 @@ class System {
     const apiKey = given.API_KEYS_FILE || !config.API ? undefined : await developmentApiKey(folder);
     const ofGateway = readConfig(z.object(GATEWAY_CONFIG), (name) => environments.gateway[name]);
     this.#drainWindow = ofGateway.DRAIN_WINDOW_MS;
+    limitConnections(environments.gateway, ofGateway.MAX_CONNECTIONS, log);
     this.#files = createRunFiles(folder, url);
     await fetchPackages(() => log.info("fetching npm packages ..."));
     await buildPages();
