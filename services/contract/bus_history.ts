@@ -9,6 +9,11 @@ import { endpoint, RoomEvent } from "./bus.ts";
 import { Epoch, Seq, UserId } from "./frame_fields.ts";
 import * as limits from "./limits.ts";
 import { RoomName } from "./rooms.ts";
+import { ROOMS_STREAMS } from "./streams.ts";
+import { ROOMS_STREAM } from "./subjects.ts";
+
+/** The name of a stream of the log. */
+const RoomsStream = z.enum(ROOMS_STREAMS as [string, ...string[]]);
 
 /** A stored message as the archive returns it. */
 export const ArchivedMessage = RoomEvent.extend({ seq: Seq, prev: Seq });
@@ -104,11 +109,14 @@ export type AuditFinding = z.infer<typeof AuditFinding>;
 /**
  * Compares a part of the log with the archive, seq by seq. Repeat it with `from` set to `next` until the
  * reply has none. With `repair`, what the log has is archived again, and what nobody has is recorded as
- * lost. Served by persistence, by the instance that archives.
+ * lost. It compares one stream of the log; repeat it with each `stream`, from 0 to `streams` in the reply.
+ * Served by persistence, by the instance that archives the first stream.
  */
 export const ArchiveAudit = endpoint(
   "archive.audit",
   z.object({
+    /** The number of the stream; 0 by default. */
+    stream: z.number().int().min(0).max(ROOMS_STREAMS.length - 1).optional(),
     /** The first seq; by default the log's first. */
     from: Seq.optional(),
     repair: z.boolean().optional(),
@@ -124,6 +132,8 @@ export const ArchiveAudit = endpoint(
     /** How many seqs were repaired. */
     repaired: z.number().int().min(0),
     next: Seq.optional(),
+    /** How many streams the log has, if there are several. */
+    streams: z.number().int().min(2).optional(),
   }),
 );
 /** The parsed reply of {@link ArchiveAudit}. */
@@ -134,7 +144,8 @@ export type AuditReport = z.infer<typeof ArchiveAudit["reply"]>;
  * compared with the archive since its last connect to NATS. Until it says so, a log may have been
  * restored from an older copy, and no gateway may claim that a client has recovered. A gateway that has
  * received a message which the log no longer has names its seq as `lost`: then a new epoch begins.
- * Served by persistence; `unavailable` while no instance archives.
+ * Served by persistence; `unavailable` while no instance archives. Each stream of the log is confirmed by
+ * itself: see {@link logConfirmOf}.
  */
 export const LogConfirm = endpoint(
   "log.confirm",
@@ -145,10 +156,22 @@ export const LogConfirm = endpoint(
   }),
 );
 
+/** {@link LogConfirm} for one stream of the log: the instance that archives that stream answers. */
+export function logConfirmOf(stream: string): typeof LogConfirm {
+  if (stream === ROOMS_STREAM) return LogConfirm;
+  return { ...LogConfirm, subject: `${LogConfirm.subject}.${stream}` };
+}
+
+/** The subjects of {@link logConfirmOf} for every stream but the first. */
+export const LOG_CONFIRM_OTHERS = `${LogConfirm.subject}.*`;
+
 /** The event that says that the log has another epoch now. Published by persistence. */
 export const LOG_CHANGED = "log.changed";
 /** The payload of {@link LOG_CHANGED}. */
-export const LogChanged = z.object({ epoch: Epoch });
+export const LogChanged = z.object({
+  epoch: Epoch,
+  stream: RoomsStream.optional().describe("The stream of the log; by default the first."),
+});
 
 /**
  * Requests the seqs of the last archived messages of rooms, for gateways that open rooms whose messages
@@ -159,8 +182,10 @@ export const HistoryHeads = endpoint(
   "history.heads",
   z.object({ rooms: z.array(RoomName).min(1).max(limits.MAX_BATCH) }),
   z.object({
-    /** The log that the seqs belong to. */
+    /** The log that the seqs belong to; of several streams, that of the first room. */
     epoch: z.string(),
     heads: z.array(Seq),
+    /** The log that each seq belongs to, if the log has several streams. */
+    epochs: z.array(z.string()).optional(),
   }),
 );

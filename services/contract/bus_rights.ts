@@ -34,6 +34,7 @@ import {
   HistoryHeads,
   HistoryRead,
   LOG_CHANGED,
+  LOG_CONFIRM_OTHERS,
   LogConfirm,
   ROOM_ERASED,
 } from "./bus_history.ts";
@@ -45,6 +46,7 @@ import { microSubjects } from "./micro.ts";
 import { OBSERVER_RIGHTS, OPERATOR_RIGHTS } from "./people_rights.ts";
 import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
 import { GATEWAY_USAGE } from "./usage.ts";
+import { ARCHIVE_LOG, FOLLOW_LOG } from "./stream_rights.ts";
 import {
   ANSWERS_STREAM,
   ANSWERS_SUBJECT,
@@ -113,10 +115,10 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       HistoryRead.subject,
       HistoryHeads.subject,
       LogConfirm.subject,
+      LOG_CONFIRM_OTHERS,
       "call.*.*",
       screenSubject("*"),
-      `${STREAM_API}.INFO.${ROOMS_STREAM}`,
-      `${STREAM_API}.MSG.GET.${ROOMS_STREAM}`,
+      ...FOLLOW_LOG,
       // Gateways of earlier releases read heads so, and run beside new ones during an upgrade.
       `$JS.API.DIRECT.GET.${ROOMS_STREAM}.${ROOMS_STREAM_SUBJECT}`,
       ...READ_DENIALS,
@@ -205,15 +207,12 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       NATS_TRACES,
       LOG_CHANGED,
       ROOM_ERASED,
-      ...["CREATE", "INFO", "UPDATE", "PURGE", "MSG.GET", "MSG.DELETE"]
-        .map((call) => `${STREAM_API}.${call}.${ROOMS_STREAM}`),
+      ...ARCHIVE_LOG,
       ...[SCHEDULES_STREAM, ANSWERS_STREAM].flatMap((stream) =>
         ["CREATE", "INFO", "UPDATE"].map((call) => `${STREAM_API}.${call}.${stream}`)
       ),
-      `${CONSUMER_API}.CREATE.${ROOMS_STREAM}.*`,
       // The consumer of earlier releases, which it deletes.
       `${CONSUMER_API}.DELETE.${ROOMS_STREAM}.archive`,
-      `${CONSUMER_API}.MSG.NEXT.${ROOMS_STREAM}.*`,
       // It reads the stream, so it cannot have `answersWithin`.
       "_INBOX.*.>",
     ],
@@ -223,6 +222,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       HistoryErase.subject,
       ArchiveAudit.subject,
       LogConfirm.subject,
+      LOG_CONFIRM_OTHERS,
       ...microSubjects("persistence"),
       inboxes("persistence"),
     ],

@@ -27,6 +27,8 @@ export * from "./rights.ts";
 export * from "./rooms.ts";
 export * from "./screening.ts";
 export * from "./service_rights.ts";
+export * from "./stream_rights.ts";
+export * from "./streams.ts";
 export * from "./subjects.ts";
 export * from "./telemetry/mod.ts";
 export * from "./text.ts";

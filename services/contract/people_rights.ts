@@ -8,7 +8,8 @@ import { ArchiveAudit, HistoryErase } from "./bus_history.ts";
 import { inboxes } from "./inboxes.ts";
 import { MICRO_SUBJECTS } from "./micro.ts";
 import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
-import { NATS_TRACES, ROOMS_STREAM } from "./subjects.ts";
+import { COPY_LOG } from "./stream_rights.ts";
+import { NATS_TRACES } from "./subjects.ts";
 
 /** The rights of the operator's commands. */
 export const OPERATOR_RIGHTS: BusRights = {
@@ -19,10 +20,7 @@ export const OPERATOR_RIGHTS: BusRights = {
     ...REVOCATION,
     ...MODERATION,
     MICRO_SUBJECTS,
-    `${STREAM_API}.SNAPSHOT.${ROOMS_STREAM}`,
-    `${STREAM_API}.RESTORE.${ROOMS_STREAM}`,
-    `$JS.SNAPSHOT.ACK.${ROOMS_STREAM}.>`,
-    `$JS.SNAPSHOT.RESTORE.${ROOMS_STREAM}.*`,
+    ...COPY_LOG,
   ],
   subscribe: [inboxes("operator")],
 };

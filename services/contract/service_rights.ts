@@ -9,10 +9,10 @@ import { HistoryErase, HistoryRead } from "./bus_history.ts";
 import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
 import { inboxes } from "./inboxes.ts";
 import { microSubjects } from "./micro.ts";
+import { ROOMS_STREAMS } from "./streams.ts";
 import {
   NATS_TRACES,
   REVOKED_EVENTS,
-  ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
   scheduleSubject,
@@ -63,19 +63,20 @@ const NEEDS: Readonly<Record<ServiceNeed, NeedInfo>> = {
   },
   log: {
     about: "read the stream of messages with a durable consumer, which has the service's name",
-    publish: (name) => {
-      const consumer = `${ROOMS_STREAM}.${name}`;
-      return [
-        `${STREAM_API}.INFO.${ROOMS_STREAM}`,
-        `${CONSUMER_API}.CREATE.${consumer}`,
-        `${CONSUMER_API}.CREATE.${consumer}.>`,
-        `${CONSUMER_API}.DURABLE.CREATE.${consumer}`,
-        `${CONSUMER_API}.INFO.${consumer}`,
-        `${CONSUMER_API}.DELETE.${consumer}`,
-        `${CONSUMER_API}.MSG.NEXT.${consumer}`,
-        // No right to `$JS.ACK`: an ack is an answer, and NATS forgets an answered message.
-      ];
-    },
+    publish: (name) =>
+      ROOMS_STREAMS.flatMap((stream) => {
+        const consumer = `${stream}.${name}`;
+        return [
+          `${STREAM_API}.INFO.${stream}`,
+          `${CONSUMER_API}.CREATE.${consumer}`,
+          `${CONSUMER_API}.CREATE.${consumer}.>`,
+          `${CONSUMER_API}.DURABLE.CREATE.${consumer}`,
+          `${CONSUMER_API}.INFO.${consumer}`,
+          `${CONSUMER_API}.DELETE.${consumer}`,
+          `${CONSUMER_API}.MSG.NEXT.${consumer}`,
+          // No right to `$JS.ACK`: an ack is an answer, and NATS forgets an answered message.
+        ];
+      }),
   },
   post: {
     about: "publish messages to rooms",

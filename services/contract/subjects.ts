@@ -6,16 +6,14 @@
 import { bucketOf } from "./rooms.ts";
 
 /**
- * The stream that holds every stored message. It is the log, and defines the total order of each
- * room.
+ * The stream that holds every stored message, or the first of several: see `streams.ts`. It is the log,
+ * and defines the total order of each room.
  */
 export const ROOMS_STREAM = "ROOMS";
 
-/** The subjects that {@link ROOMS_STREAM} stores. */
+/** The subjects of all stored messages. */
 export const ROOMS_STREAM_SUBJECT = "room.message.>";
-/**
- * The subjects on which the NATS server republishes the messages stored in {@link ROOMS_STREAM}.
- */
+/** The subjects on which the NATS server republishes the messages that it has stored. */
 export const ROOMS_STREAM_REPUBLISHED = "room.live.>";
 
 /** Every {@link unstoredSubject}. */

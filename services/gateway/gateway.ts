@@ -13,10 +13,9 @@ import {
 } from "../kit/mod.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createHistoryReader } from "./room/history_reader.ts";
-import { Anchors } from "./room/anchors.ts";
 import { DeliveryHops } from "./room/delivery_hops.ts";
 import { followErasures } from "./room/erased.ts";
-import { followLog } from "./room/log_identity.ts";
+import { followLogs } from "./room/logs.ts";
 import { createLookups } from "./room/lookups.ts";
 import { Presence } from "./room/presence.ts";
 import { RoomTable } from "./room/room_table.ts";
@@ -71,9 +70,8 @@ export async function startGateway(
   const memory = new MemoryBudget(config.MEMORY_BUDGET_BYTES);
   const quotas = new Quotas(config);
   const publisher = new StreamPublisher(bus);
-  const anchors = new Anchors();
-  const log = followLog(bus, anchors);
-  const history = createHistoryReader(bus, () => log.epoch);
+  const logs = followLogs(bus);
+  const history = createHistoryReader(bus, (room) => logs.of(room).epoch);
   const acceptRate = new AcceptRate();
   const seconds = setInterval(() => acceptRate.tick(), 1_000);
   const others = followOtherGateways(bus, id);
@@ -88,8 +86,8 @@ export async function startGateway(
   const grants = createGrants(bus);
   const calls = createCalls(bus);
   const rooms: RoomTable = new RoomTable(
-    { bus, history, stats, flushes, deliveries, presence, lookups, anchors },
-    log,
+    { bus, history, stats, flushes, deliveries, presence, lookups },
+    logs,
     config.MAX_ROOMS_SERVED,
   );
 
@@ -108,7 +106,7 @@ export async function startGateway(
     bus,
     publisher,
     pressure: new PublishPressure(publisher, config.USER_PENDING_PUBLISHES),
-    log,
+    logs,
     rooms,
     presence,
     grants,
@@ -167,13 +165,13 @@ export async function startGateway(
   const httpTransport = http.transport = new HttpTransport(transportDeps);
 
   // Positions in the old log are void: clients reconnect and start over.
-  log.onReplaced((reason) => {
-    bus.log.warn(reason, { epoch: log.epoch });
+  logs.onReplaced((reason, { epoch }) => {
+    bus.log.warn(reason, { epoch });
     connections.closeAll("unavailable");
     rooms.clear();
   });
   const stopErasing = followErasures(bus, (room, epoch, seqs) => {
-    if (epoch === log.epoch) rooms.erase(room, seqs);
+    if (epoch === logs.of(room).epoch) rooms.erase(room, seqs);
   });
   access.start({
     closeRevoked: () => users.closeRevoked(),
@@ -188,7 +186,7 @@ export async function startGateway(
     rooms: stats.rooms,
   }));
   const stopSharing = shareUsage(bus, id, quotas);
-  health.require("stream", () => log.found);
+  health.require("stream", () => logs.found);
   health.require("revocations", access.isFresh);
   onDrain(async () => {
     // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
@@ -219,10 +217,10 @@ export async function startGateway(
     verifier.close();
     rooms.close();
     access.stop();
-    log.stop();
+    logs.stop();
     publisher.close();
   });
   if (!config.REUSE_PORT) return;
-  await log.waitUntilFound(FIND_LOG_MS);
+  await logs.waitUntilFound(FIND_LOG_MS);
   await http.listen();
 }

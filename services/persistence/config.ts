@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { DUPLICATE_WINDOW_MS } from "../contract/mod.ts";
+import { DUPLICATE_WINDOW_MS, STREAM_COUNTS } from "../contract/mod.ts";
 import { integer, REPLICATION_CONFIG } from "../kit/mod.ts";
 
 /** The schemas of the variables. */
@@ -23,6 +23,15 @@ export const PERSISTENCE_CONFIG = {
   SQLITE_PATH: z.string().default(".data/archive.db").meta({
     description: "The SQLite file. All instances must share it, so they run on one machine.",
     range: "a path",
+  }),
+  STREAMS: integer(1, Math.max(...STREAM_COUNTS)).default(1).refine(
+    (count) => STREAM_COUNTS.includes(count),
+    `expected ${STREAM_COUNTS.join(", ")}`,
+  ).meta({
+    description:
+      "The number of streams that hold the messages: 1, 2, 4 or 8. Each stream has a part " +
+      "of the rooms and is archived by itself. It is fixed when the system starts for the first time.",
+    range: STREAM_COUNTS.join(", "),
   }),
   // The default is how long the database may be unavailable before messages are lost. NATS refuses
   // an age below the deduplication window.

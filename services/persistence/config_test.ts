@@ -9,6 +9,7 @@ const read = (env: Record<string, string>) =>
 Deno.test("the defaults are SQLite, a day and a GiB", () => {
   assert.deepEqual(read({}), {
     SQLITE_PATH: ".data/archive.db",
+    STREAMS: 1,
     STREAM_MAX_AGE: 86_400,
     STREAM_MAX_BYTES: 2 ** 30,
     ARCHIVE_BATCH: 2_000,
@@ -34,4 +35,6 @@ Deno.test("a database URL is validated, and never shown", () => {
 Deno.test("the log keeps messages at least as long as the deduplication window", () => {
   assert.throws(() => read({ STREAM_MAX_AGE: "119" }), /STREAM_MAX_AGE: .*from 120/);
   assert.equal(read({ STREAM_MAX_AGE: "120" }).STREAM_MAX_AGE, 120);
+  assert.throws(() => read({ STREAMS: "3" }), /STREAMS: expected 1, 2, 4, 8/);
+  assert.equal(read({ STREAMS: "4" }).STREAMS, 4);
 });

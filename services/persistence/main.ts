@@ -21,6 +21,7 @@ await runService({
     const archive = await openArchive(config);
     context.onDrain(() => archive.close());
     await runPersistence(context, archive, {
+      streams: config.STREAMS,
       limits: { maxAge: config.STREAM_MAX_AGE, maxBytes: config.STREAM_MAX_BYTES },
       replication: replicationOf(config),
       batch: config.ARCHIVE_BATCH,

@@ -14,26 +14,30 @@ export interface LogMetrics {
 }
 
 /**
- * Exports the position of the archive, what is missing in it, and the size of the log. What is not known
- * is not exported: only the instance that archives looks at the log.
+ * Exports the position of the archive, what is missing in it, and the size of the log: of one stream, which
+ * `attributes` name where there are several. What is not known is not exported: only the instance that
+ * archives looks at the log.
  */
 export function exportArchiveMetrics(
   archive: Pick<ArchiveState, "current" | "unexplainedMessages">,
+  attributes?: Record<string, string>,
 ): LogMetrics {
   let stream: Pick<StreamInfo, "state" | "config"> | null = null;
+  const observe = (name: Parameters<typeof observeValue>[0], read: () => number) =>
+    observeValue(name, read, attributes);
   const ofLog = (value: (stream: Pick<StreamInfo, "state" | "config">) => number) => () =>
     stream === null ? NaN : value(stream);
-  observeValue("hopwire.archive.position", () => archive.current?.position ?? NaN);
-  observeValue("hopwire.archive.holes.unexplained", () => archive.unexplainedMessages);
-  observeValue(
+  observe("hopwire.archive.position", () => archive.current?.position ?? NaN);
+  observe("hopwire.archive.holes.unexplained", () => archive.unexplainedMessages);
+  observe(
     "hopwire.archive.lag",
     ofLog(({ state }) =>
       Math.max(0, state.last_seq - Math.max(archive.current?.position ?? 0, state.first_seq - 1))
     ),
   );
-  observeValue("hopwire.log.messages", ofLog(({ state }) => state.messages));
-  observeValue("hopwire.log.size", ofLog(({ state }) => state.bytes));
-  observeValue(
+  observe("hopwire.log.messages", ofLog(({ state }) => state.messages));
+  observe("hopwire.log.size", ofLog(({ state }) => state.bytes));
+  observe(
     "hopwire.log.fullness",
     ofLog(({ state, config }) => config.max_bytes > 0 ? state.bytes / config.max_bytes : NaN),
   );

@@ -8,6 +8,7 @@ import {
   BUS_RIGHTS,
   BUS_USERS,
   type BusRights,
+  ROOMS_STREAM,
   SERVICE_EXTRAS,
   serviceRights,
 } from "../contract/mod.ts";
@@ -37,10 +38,9 @@ export async function withRights(text: string): Promise<string> {
       }];
     }),
   ];
-  const subjects = new Set(columns.flatMap(([, rights]) => [
-    ...rights.publish,
-    ...rights.subscribe,
-  ]));
+  const subjects = new Set(
+    columns.flatMap(([, rights]) => [...rights.publish, ...rights.subscribe]).map(withoutNumber),
+  );
   const rows = [...subjects].toSorted(inOrder).map((subject) =>
     row(`\`${subject}\``, columns.map(([, rights]) => rightTo(subject, rights)))
   );
@@ -56,8 +56,17 @@ export async function withRights(text: string): Promise<string> {
   return await withGenerated(text, "rights", table.join("\n"));
 }
 
+/** The streams of the log but the first: they are one row, with N in place of their number. */
+const OTHER_STREAMS = new RegExp(`\\b${ROOMS_STREAM}_\\d+\\b`);
+
+function withoutNumber(subject: string): string {
+  return subject.replace(OTHER_STREAMS, `${ROOMS_STREAM}_N`);
+}
+
 function rightTo(subject: string, { publish, subscribe }: BusRights): string {
-  const [out, into] = [publish.includes(subject), subscribe.includes(subject)];
+  const has = (subjects: readonly string[]) =>
+    subjects.some((one) => withoutNumber(one) === subject);
+  const [out, into] = [has(publish), has(subscribe)];
   return out && into ? "both" : out ? "publish" : into ? "subscribe" : "";
 }
 

@@ -202,7 +202,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const defaults: Record<ServiceName, Record<string, string>> = {
     monitor: {},
     auth: { AUTH_SECRET: SECRET },
-    persistence: { SQLITE_PATH: `${folder}/archive.db` },
+    persistence: {
+      SQLITE_PATH: `${folder}/archive.db`,
+      // So that any scenario can run with several streams.
+      STREAMS: Deno.env.get("TEST_STREAMS") ?? "1",
+    },
     rooms: {},
     api: { API_KEYS_FILE: `${folder}/api-keys.json` },
     gateway: {},

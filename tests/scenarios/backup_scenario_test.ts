@@ -67,7 +67,11 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
       const url = await postgres?.createDatabase();
       const gateway = { RATE_FRAMES_PER_SECOND: "100000", RATE_BURST: "100000", ...NO_QUOTAS };
       await using system = await startSystem({
-        env: { gateway, ...(url === undefined ? {} : { persistence: { DATABASE_URL: url } }) },
+        env: {
+          gateway,
+          // And the log has several streams.
+          ...(url === undefined ? {} : { persistence: { DATABASE_URL: url, STREAMS: "2" } }),
+        },
       });
       const file = `${system.folder}/archive.db`;
       const place: Record<string, string> = url === undefined
@@ -78,6 +82,12 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
       const ann = await system.client({ user: "ann" });
       ann.send({ type: "subscribe", room: "lobby" });
       const { epoch } = await ann.take("subscribed");
+      // "lobby" is in the second of two streams, "hall" in the first.
+      ann.send({ type: "subscribe", room: "hall" });
+      await ann.take("subscribed");
+      ann.send({ type: "message", room: "hall", content: "kept", id: "hall" });
+      await ann.take("ack");
+      await ann.take("room-message", ({ room }) => room === "hall");
       const talking = talk(ann);
       await until("some messages", () => talking.acked.length > 100);
       const before = talking.acked.length;
@@ -117,6 +127,9 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
       const bob = await system.client({ user: "bob" });
       bob.send({ type: "subscribe", room: "lobby", since: { seq: last.seq, epoch } });
       assert.equal((await bob.take("subscribed")).recovered, false);
+      bob.send({ type: "subscribe", room: "hall" });
+      await bob.take("subscribed");
+      assert.deepEqual(await history(bob, "hall"), ["kept"]);
       const found = await until("history", () => history(bob, "lobby"));
       const old = found.filter((content) => typeof content === "number");
       // In order, without a gap, and nothing that was acknowledged before the backup is missing.

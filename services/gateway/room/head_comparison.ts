@@ -44,14 +44,21 @@ export interface ComparedRoom {
 /** What a comparison needs from the gateway. */
 export interface ComparisonDeps {
   bus: Bus;
-  /** The log that the gateway follows. */
-  epoch(): string | null;
+  /** The epoch of a room's log, as the gateway knows it. */
+  epochOf(room: string): string | null;
   /** The rooms that the gateway holds; rooms may come and go while they are read. */
   rooms(): Iterator<ComparedRoom>;
   /** How many there are. */
   size(): number;
   /** In place of {@link ROUND_MS}, for tests. */
   roundMs?: number;
+}
+
+/** A room whose log of this epoch has reached a seq that has not been delivered here. */
+interface Behind {
+  room: ComparedRoom;
+  epoch: string;
+  head: number;
 }
 
 /** Compares rooms from now on. Returns a function that stops. */
@@ -77,28 +84,32 @@ export function compareHeads(deps: ComparisonDeps): () => void {
     }
   };
   const compare = async () => {
-    const epoch = deps.epoch();
+    const epochs = batch.map(({ name }) => deps.epochOf(name));
+    if (epochs.every((epoch) => epoch === null)) return;
     const answer = await request(
       bus,
       HistoryHeads,
       { rooms: batch.map(({ name }) => name) },
       { timeout: TIMEOUT_MS },
     );
-    if (epoch === null || answer.epoch !== epoch) return;
-    const behind: [ComparedRoom, number][] = [];
+    const behind: Behind[] = [];
     for (const [i, room] of batch.entries()) {
-      if (answer.heads[i]! > room.head) behind.push([room, answer.heads[i]!]);
+      const epoch = answer.epochs?.[i] ?? answer.epoch;
+      const head = answer.heads[i]!;
+      if (epoch === epochs[i] && head > room.head) behind.push({ room, epoch, head });
     }
     if (behind.length === 0) return;
     // Not awaited: in a busy system there is always a message on its way.
-    setTimeout(() => repair(epoch, behind), GRACE_MS);
+    setTimeout(() => repair(behind), GRACE_MS);
   };
-  const repair = (epoch: string, behind: readonly [ComparedRoom, number][]) => {
-    if (stopped || deps.epoch() !== epoch) return;
-    const missing = behind.filter(([room, head]) => head > room.head);
-    for (const [room, head] of missing) room.missed(head);
+  const repair = (behind: readonly Behind[]) => {
+    if (stopped) return;
+    const missing = behind.filter(({ room, epoch, head }) =>
+      head > room.head && deps.epochOf(room.name) === epoch
+    );
+    for (const { room, head } of missing) room.missed(head);
     if (missing.length > 0) {
-      const names = missing.slice(0, 5).map(([{ name }]) => name);
+      const names = missing.slice(0, 5).map(({ room }) => room.name);
       bus.log.warn("live messages were lost; reading them from the archive", {
         rooms: missing.length,
         first: names,
@@ -107,7 +118,7 @@ export function compareHeads(deps: ComparisonDeps): () => void {
   };
   const turn = async () => {
     try {
-      if (bus.connected && deps.epoch() !== null) {
+      if (bus.connected) {
         if (batch.length === 0) fill();
         if (batch.length > 0) await compare();
         batch = [];

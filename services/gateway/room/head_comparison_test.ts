@@ -30,7 +30,7 @@ Deno.test("a room whose last message was lost is repaired, in many requests for 
     }));
     const stop = compareHeads({
       bus,
-      epoch: () => "e",
+      epochOf: () => "e",
       rooms: () => (rooms as ComparedRoom[]).values(),
       size: () => rooms.length,
       roundMs: 400,

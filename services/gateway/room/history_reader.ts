@@ -69,8 +69,11 @@ export interface HistoryReader {
   frames(room: string, after: number, upTo: number): Promise<FramePage>;
 }
 
-/** Creates the reader. `epoch` returns the log that the gateway follows, null if it has found none. */
-export function createHistoryReader(bus: Bus, epoch: () => string | null): HistoryReader {
+/** Creates the reader. `epochOf` returns the epoch of a room's log, null if the gateway has found none. */
+export function createHistoryReader(
+  bus: Bus,
+  epochOf: (room: string) => string | null,
+): HistoryReader {
   const reads = new Map<string, Promise<unknown>>();
   /** For each room and `upTo`, the running read that reaches furthest back. Bounded by `reads`. */
   const furthest = new Map<string, { after: number; page: Promise<FramePage> }>();
@@ -98,7 +101,7 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
   });
   const page = (query: Query, context: Context = ROOT_CONTEXT) => lane.submit({ query, context });
   const after = (room: string, seq: number, upTo: number) => {
-    const of = epoch() ?? undefined;
+    const of = epochOf(room) ?? undefined;
     return share(
       `page ${room} ${seq} ${upTo} ${of}`,
       () => page({ room, after: seq, upTo, epoch: of, repair: true, limit: MAX_HISTORY_LIMIT }),
@@ -109,7 +112,7 @@ export function createHistoryReader(bus: Bus, epoch: () => string | null): Histo
 
     async entries(room, seq, upTo) {
       const { messages, more, epoch: of, trimmedTo } = await after(room, seq, upTo);
-      if (of !== epoch()) throw new FaultError("unavailable", "the log was replaced", 1_000);
+      if (of !== epochOf(room)) throw new FaultError("unavailable", "the log was replaced", 1_000);
       const entries = messages.map(({ seq, prev, ...event }) => ({
         seq,
         prev,

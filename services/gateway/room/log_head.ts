@@ -4,8 +4,9 @@
  * @module
  */
 import * as z from "zod";
-import { messageSubject, ROOMS_STREAM } from "../../contract/mod.ts";
+import { messageSubject } from "../../contract/mod.ts";
 import { type Bus, FaultError } from "../../kit/mod.ts";
+import type { Log } from "./log_identity.ts";
 import type { Lookups } from "./lookups.ts";
 
 /** How long the stream may take to answer with a room's last message, milliseconds. */
@@ -29,8 +30,8 @@ export interface LogHead {
 }
 
 /**
- * Reads the seq of a room's last stored message from the stream's leader. If the stream has none (any
- * more), the archive tells; `epoch` is the log that the gateway follows.
+ * Reads the seq of a room's last stored message from the leader of its stream. If the stream has none
+ * (any more), the archive tells; `log` is the stream as the gateway knows it.
  *
  * A direct get would cost the server a third (11 us in place of 36 us of CPU), but any replica may answer
  * it, and one that lags behind would answer with an older head.
@@ -40,11 +41,11 @@ export interface LogHead {
 export async function readLogHead(
   { bus, lookups }: { bus: Bus; lookups: Lookups },
   room: string,
-  epoch: string | null,
+  log: Pick<Log, "stream" | "epoch">,
 ): Promise<LogHead> {
   if (!bus.connected) throw new FaultError("unavailable", undefined, 1_000);
   const reply = await bus.nats.request(
-    `$JS.API.STREAM.MSG.GET.${ROOMS_STREAM}`,
+    `$JS.API.STREAM.MSG.GET.${log.stream}`,
     JSON.stringify({ last_by_subj: messageSubject(room) }),
     { timeout: READ_HEAD_TIMEOUT_MS },
   );
@@ -55,7 +56,7 @@ export async function readLogHead(
   }
   try {
     const head = await lookups.archiveHead(room);
-    return head.epoch === epoch ? { seq: head.seq, known: true } : { seq: 0, known: false };
+    return head.epoch === log.epoch ? { seq: head.seq, known: true } : { seq: 0, known: false };
   } catch {
     // The archive is unreachable. Live delivery works without it; only recovery does not.
     return { seq: 0, known: false };

@@ -29,7 +29,8 @@ Deno.test("a replica that lags behind tells no head", async () => {
   const lookups = { archiveHead: () => Promise.resolve({ seq: 0, epoch: "e" }) } as Partial<
     Lookups
   > as Lookups;
-  const head = (bus: typeof near) => readLogHead({ bus, lookups }, "lobby", "e");
+  const head = (bus: typeof near) =>
+    readLogHead({ bus, lookups }, "lobby", { stream: ROOMS_STREAM, epoch: "e" });
   const publish = () => jetstream(near.nats).publish(messageSubject("lobby"), "{}");
   try {
     assert.deepEqual(await head(far), { seq: 0, known: true });

@@ -1,14 +1,21 @@
 /**
- * The identity of the log that this gateway follows. The gateway reads it at start, at each reconnect
+ * The identity of one stream of the log that this gateway follows; `logs.ts` has all of them. The gateway reads it at start, at each reconnect
  * to NATS, when persistence announces another one, every half minute, and whenever something looks
  * wrong, because the stream may have been replaced, cut or restored meanwhile.
  *
  * @module
  */
-import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
-import { LOG_CHANGED, LogChanged, LogConfirm, ROOMS_STREAM } from "../../contract/mod.ts";
+import { jetstreamManager } from "@nats-io/jetstream";
+import {
+  LOG_CHANGED,
+  LogChanged,
+  logConfirmOf,
+  ROOMS_STREAM,
+  streamCountOf,
+} from "../../contract/mod.ts";
 import { type Bus, epochOfStream, errorText, request, subscribe } from "../../kit/mod.ts";
-import type { Anchors } from "./anchors.ts";
+import { Anchors } from "./anchors.ts";
+import { lostSeq } from "./lost_seq.ts";
 
 /**
  * Wait between attempts to find the stream, or to have it confirmed, milliseconds: at first, at most
@@ -34,8 +41,14 @@ const CONFIRM_TIMEOUT_MS = 2_000;
  */
 const SETTLE_MS = 2_000;
 
-/** The log, as far as a gateway knows it. */
+/** One stream of the log, as far as a gateway knows it. */
 export interface Log {
+  /** The stream's name. */
+  readonly stream: string;
+  /** What this gateway has received of it. */
+  readonly anchors: Anchors;
+  /** How many streams the log has, as this one says; null until it has been found. */
+  readonly streams: number | null;
   /** The log's epoch; null until the stream has been found. */
   readonly epoch: string | null;
   /**
@@ -64,21 +77,24 @@ export interface Log {
 }
 
 /**
- * Finds the stream in the background, however long that takes, and follows its identity. `anchors`
- * holds what this gateway has received of it.
+ * Finds a stream in the background, however long that takes, and follows its identity. `inspected` is called
+ * whenever it has been read, before anybody follows it.
  */
-export function followLog(bus: Bus, anchors: Anchors): Log {
-  return new FollowedLog(bus, anchors);
+export function followLog(bus: Bus, stream: string, inspected: () => void = () => {}): Log {
+  return new FollowedLog(bus, stream, inspected);
 }
 
 class FollowedLog implements Log {
   readonly #bus: Bus;
-  readonly #anchors: Anchors;
+  readonly stream: string;
+  readonly anchors = new Anchors();
+  readonly #inspected: () => void;
   readonly #onReconnected: (() => void)[] = [];
   readonly #onReplaced: ((reason: string) => void)[] = [];
   readonly #changes: { unsubscribe(): void };
   readonly #timer: ReturnType<typeof setInterval>;
   #epoch: string | null = null;
+  #streams: number | null = null;
   #found = Promise.withResolvers<void>();
   #isFound = false;
   #confirmed = Promise.withResolvers<void>();
@@ -91,11 +107,13 @@ class FollowedLog implements Log {
   #wakeUp: (() => void) | undefined;
   #stopped = false;
 
-  constructor(bus: Bus, anchors: Anchors) {
+  constructor(bus: Bus, stream: string, inspected: () => void) {
     this.#bus = bus;
-    this.#anchors = anchors;
+    this.stream = stream;
+    this.#inspected = inspected;
     bus.onReconnect(() => this.#connected());
-    this.#changes = subscribe(bus, LOG_CHANGED, LogChanged, ({ epoch }) => {
+    this.#changes = subscribe(bus, LOG_CHANGED, LogChanged, ({ epoch, stream: changed }) => {
+      if ((changed ?? ROOMS_STREAM) !== stream) return;
       this.#wakeUp?.();
       if (epoch !== this.#epoch) this.#find();
     });
@@ -107,6 +125,10 @@ class FollowedLog implements Log {
 
   get epoch(): string | null {
     return this.#epoch;
+  }
+
+  get streams(): number | null {
+    return this.#streams;
   }
 
   get found(): boolean {
@@ -149,6 +171,7 @@ class FollowedLog implements Log {
 
   /** After a (re)connect it may be another log. */
   #connected(): void {
+    if (this.#stopped) return;
     this.#connects++;
     this.#connectedAt = performance.now();
     this.#lose();
@@ -179,7 +202,7 @@ class FollowedLog implements Log {
       } catch (error) {
         const text = errorText(error);
         if (text !== loggedError && !this.#isFound) {
-          this.#bus.log.warn("waiting for the stream", { error: text });
+          this.#bus.log.warn("waiting for the stream", { stream: this.stream, error: text });
         }
         loggedError = text;
       }
@@ -204,22 +227,25 @@ class FollowedLog implements Log {
   async #inspect(connects: number): Promise<boolean> {
     const manager = await jetstreamManager(this.#bus.nats, { checkAPI: false });
     // Before the stream is read: what arrives later may be newer than what it reports.
-    const { highest } = this.#anchors;
-    const info = await manager.streams.info(ROOMS_STREAM);
+    const { highest } = this.anchors;
+    const info = await manager.streams.info(this.stream);
     const before = this.#epoch;
     const epoch = epochOfStream(info);
-    const lost = before === epoch ? await this.#lostSeq(manager, info, highest) : null;
+    const lost = before === epoch ? await lostSeq(manager, info, highest, this.anchors) : null;
     if (connects !== this.#connects) return false;
     if (lost !== null) {
       // The log has to get another epoch before anybody may follow it.
       this.#lose();
-      await request(this.#bus, LogConfirm, { epoch, lost }, { timeout: CONFIRM_TIMEOUT_MS });
+      const confirm = logConfirmOf(this.stream);
+      await request(this.#bus, confirm, { epoch, lost }, { timeout: CONFIRM_TIMEOUT_MS });
       return false;
     }
+    this.#streams = streamCountOf(info.config.subjects);
     this.#epoch = epoch;
+    this.#inspected();
     if (before !== null && before !== epoch) {
       if (this.#isConfirmed) this.#lose();
-      this.#anchors.clear();
+      this.anchors.clear();
       for (const callback of this.#onReplaced) {
         callback("the log was replaced or has lost messages");
       }
@@ -235,7 +261,8 @@ class FollowedLog implements Log {
     const epoch = this.#epoch!;
     if (!this.#isConfirmed) {
       const options = { timeout: CONFIRM_TIMEOUT_MS };
-      const answer = await request(this.#bus, LogConfirm, { epoch }, options).catch(() => null);
+      const confirm = logConfirmOf(this.stream);
+      const answer = await request(this.#bus, confirm, { epoch }, options).catch(() => null);
       if (connects !== this.#connects) return false;
       if (answer === null) {
         if (performance.now() - this.#connectedAt >= SETTLE_MS) this.#follow();
@@ -256,35 +283,6 @@ class FollowedLog implements Log {
     this.#found.resolve();
     for (const callback of this.#onReconnected) callback();
   }
-
-  /** Returns the seq of a message that this gateway has received and the log has lost; or null. */
-  async #lostSeq(
-    manager: JetStreamManager,
-    { state }: StreamInfo,
-    highest: number,
-  ): Promise<number | null> {
-    if (state.last_seq < highest) return highest;
-    for (const { seq, payload } of this.#anchors.newestFirst()) {
-      if (seq < state.first_seq) return null;
-      const stored = await manager.streams.getMessage(ROOMS_STREAM, { seq }).catch(ignoreMissing);
-      // It may have been deleted on purpose: an older one tells.
-      if (stored === null) continue;
-      return equal(stored.data, payload) ? null : seq;
-    }
-    return null;
-  }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-/** JetStream's code for "no message with this seq". */
-const NO_MESSAGE_FOUND = 10037;
-
-function ignoreMissing(error: unknown): null {
-  if ((error as { code?: number }).code === NO_MESSAGE_FOUND) return null;
-  throw error;
 }
 
 /** Waits for a promise, for at most `ms` milliseconds. */

@@ -32,8 +32,8 @@ export function createLookups(bus: Bus, gateway: string): Lookups {
   const heads = new Batcher<string, { seq: number; epoch: string }>({
     ...limits,
     async send(rooms, timeout) {
-      const { epoch, heads } = await request(bus, HistoryHeads, { rooms }, { timeout });
-      return heads.map((seq) => ({ seq, epoch }));
+      const { epoch, epochs, heads } = await request(bus, HistoryHeads, { rooms }, { timeout });
+      return heads.map((seq, i) => ({ seq, epoch: epochs?.[i] ?? epoch }));
     },
   });
   return {

@@ -54,6 +54,8 @@ export class Room {
   readonly members: RoomMember[] = [];
   readonly window: Window;
   readonly #deps: RoomDeps;
+  /** The stream that stores the room's messages. */
+  readonly #log: ReturnType<RoomDeps["logOf"]>;
   readonly #feed: Feed;
   readonly #sequencer: Sequencer;
   /** Null if the room has no presence. */
@@ -74,6 +76,7 @@ export class Room {
     this.stored = stored;
     this.window = new Window(deps.windows);
     this.#deps = deps;
+    this.#log = deps.logOf(name);
     this.#feed = new Feed(this.members, deps.flushes);
     this.#sequencer = new Sequencer({
       deliver: (entry, prev) => this.#deliver(entry, prev),
@@ -83,7 +86,7 @@ export class Room {
         deps.stats.repairs++;
         deps.bus.log.debug("repairing a room", { room: name, after, upTo });
       },
-      stale: () => deps.checkLogIdentity(),
+      stale: () => this.#log.checkIdentity(),
       failed: (error) => {
         deps.bus.log.warn("a room is waiting for the archive", {
           room: name,
@@ -238,7 +241,7 @@ export class Room {
   erase(seqs: readonly number[]): void {
     this.erasures++;
     for (const seq of seqs) {
-      this.#deps.anchors.forget(seq);
+      this.#log.anchors.forget(seq);
       this.window.replace(seq, erasedFrame);
       this.#feed.push(encodeFrame({ type: "message-erased", room: this.name, seq }));
     }
@@ -257,7 +260,7 @@ export class Room {
     // Not a copy that the server republished: only those carry a sequence.
     if (Number.isNaN(seq)) return;
     const prev = wireHeaderNumber(message, LAST_SEQUENCE);
-    this.#deps.anchors.note(seq, message.data);
+    this.#log.anchors.note(seq, message.data);
     if (event !== null) return this.#sequencer.accept({ seq, prev, event, arrival });
     // It is stored, so it keeps its place in the order. The archive shows the same placeholder.
     this.#deps.bus.log.warn("replaced an invalid event by a placeholder", {
@@ -279,14 +282,12 @@ export class Room {
 
   #signal(message: Msg): void {
     if (isDelivery(message.reply)) return;
-    const { data } = message;
+    const { data, subject } = message;
     const own = hasWireHeader(message, CHECKED);
     const event = own ? data : validatedEvent(data, this.name, SignalEvent);
     const frame = event === null ? null : signalFrame(event);
     if (frame === null) {
-      return this.#deps.bus.log.warn("dropped an invalid signal", {
-        subject: message.subject,
-      });
+      return this.#deps.bus.log.warn("dropped an invalid signal", { subject });
     }
     this.#feed.push(frame, true);
     const arrival = arrivalOf(message, own);

@@ -6,10 +6,10 @@
 import type { RosterPart } from "../../contract/mod.ts";
 import type { Bus } from "../../kit/mod.ts";
 import type { FlushSchedule } from "../wire/flush_schedule.ts";
-import type { Anchors } from "./anchors.ts";
 import type { DeliveryHops } from "./delivery_hops.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { LogHead } from "./log_head.ts";
+import type { Log } from "./log_identity.ts";
 import type { Presence } from "./presence.ts";
 import type { WindowBudget } from "./window.ts";
 
@@ -36,8 +36,8 @@ export interface RoomDeps {
    * @throws {FaultError} `unavailable` if the log cannot be reached
    */
   readHead(room: string): Promise<LogHead>;
-  /** What this gateway has received last of the log. */
-  anchors: Anchors;
+  /** The stream of the log that stores a room's messages. */
+  logOf(room: string): Pick<Log, "anchors" | "checkIdentity">;
   /** Presence on this gateway. */
   presence: Presence;
   /**
@@ -46,6 +46,4 @@ export interface RoomDeps {
    * @throws {FaultError} `unavailable` if rooms cannot answer in time
    */
   roster(room: string): Promise<RosterPart[]>;
-  /** Reports a sign that the log may have been replaced: its identity should be checked. */
-  checkLogIdentity(): void;
 }

@@ -10,7 +10,7 @@ import { errorText, FaultError } from "../../kit/mod.ts";
 import { compareHeads } from "./head_comparison.ts";
 import { readLogHead } from "./log_head.ts";
 import type { Lookups } from "./lookups.ts";
-import type { Log } from "./log_identity.ts";
+import type { Logs } from "./logs.ts";
 import { Room } from "./room.ts";
 import type { RoomDeps, RoomStats } from "./room_deps.ts";
 import { createWindowBudget } from "./window.ts";
@@ -43,7 +43,7 @@ export interface RoomTableStats extends RoomStats {
 
 /** What a room table needs from the gateway. */
 export interface RoomTableDeps
-  extends Omit<RoomDeps, "readHead" | "roster" | "windows" | "checkLogIdentity" | "stats"> {
+  extends Omit<RoomDeps, "readHead" | "roster" | "windows" | "logOf" | "stats"> {
   stats: RoomTableStats;
   lookups: Lookups;
 }
@@ -60,23 +60,22 @@ export class RoomTable {
   #resuming = 0;
 
   /** `maxRooms` bounds the rooms that this gateway serves at a time. */
-  constructor(deps: RoomTableDeps, log: Log, maxRooms: number) {
+  constructor(deps: RoomTableDeps, logs: Logs, maxRooms: number) {
     this.#stats = deps.stats;
     const windows = createWindowBudget();
-    const checkLogIdentity = () => log.checkIdentity();
     this.#deps = {
       ...deps,
       windows,
-      checkLogIdentity,
+      logOf: (room) => logs.of(room),
       roster: (room) => deps.lookups.roster(room),
-      readHead: (room) => readLogHead(deps, room, log.epoch),
+      readHead: (room) => readLogHead(deps, room, logs.of(room)),
     };
     this.#maxRooms = maxRooms;
     this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     const { bus } = deps;
     this.#stopComparing = compareHeads({
       bus,
-      epoch: () => log.epoch,
+      epochOf: (room) => logs.of(room).epoch,
       rooms: () => this.#openRooms(),
       size: () => this.#rooms.size,
     });
@@ -85,7 +84,7 @@ export class RoomTable {
       for (const { room } of this.#rooms.values()) room.suspend();
     });
     // Only after the log's identity is known again: the stream may have been replaced.
-    log.onReconnected(() => void this.#resumeAll());
+    logs.onReconnected(() => void this.#resumeAll());
   }
 
   /** Drops the content of erased messages of a room, if this gateway holds it. */

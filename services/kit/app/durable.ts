@@ -1,34 +1,35 @@
 /**
- * Listens to every message, with a durable consumer: NATS remembers what was acknowledged, and a message is
+ * Listens to every message, with a durable consumer on each stream of the log: NATS remembers what was acknowledged, and a message is
  * acknowledged when its handler has returned. So a service that is killed in mid-work gets the message
  * again, and one that returned does not.
  *
  * @module
  */
 import {
-  AckPolicy,
-  DeliverPolicy,
   jetstream,
   type JetStreamClient,
   type JetStreamManager,
   jetstreamManager,
   type JsMsg,
 } from "@nats-io/jetstream";
-import { HEADERS, ROOMS_STREAM } from "../../contract/mod.ts";
+import {
+  HEADERS,
+  matchesRoom,
+  MAX_STREAMS,
+  roomOfSubject,
+  ROOMS_STREAM,
+  roomsStream,
+  streamCountOf,
+} from "../../contract/mod.ts";
 import { contextOf } from "../hop.ts";
 import { errorText } from "../log.ts";
 import { LogThrottle } from "../log_throttle.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
+import { ACK_WAIT_MS, ensureConsumer, MAX_ACK_PENDING } from "./durable_consumer.ts";
 import { RecentKeys } from "./recent_keys.ts";
 import { HANDLER_MS } from "./handlers.ts";
 import { Lanes, type Work } from "./lanes.ts";
 import { handleMessage, type Listener, wantedMessage } from "./listening.ts";
-
-/**
- * How long the server waits for an ack before it delivers a message again, milliseconds. Less than NATS
- * lets a service answer (35 s), more than a handler may take.
- */
-const ACK_WAIT_MS = 30_000;
 
 /** How long before that a handler must have returned, so that its ack is in time, milliseconds. */
 const ACK_MARGIN_MS = 2_000;
@@ -45,9 +46,6 @@ const SWEEP_MS = 500;
 /** Messages that one instance may hold for each that it handles. */
 const HELD_PER_HANDLER = 4;
 
-/** Messages that the server may have delivered without an ack, over all instances. */
-const MAX_ACK_PENDING = 512;
-
 /** How long one pull waits for messages, milliseconds. */
 const PULL_MS = 5_000;
 
@@ -58,81 +56,60 @@ const RETRY_MAX_MS = 60_000;
 /** The delay before the next try to reach JetStream, milliseconds. */
 const RECONNECT_MS = 500;
 
-const NANOSECONDS_PER_MS = 1_000_000;
-
-/** Starts the durable listener of a service: one, because its consumer has the service's name. */
+/** Starts the durable listener of a service: one, because its consumers have the service's name. */
 export function listenDurably<Content>(parts: AppParts, listener: Listener<Content>): void {
   requireNeed(parts, "log", "app.listen with durable");
   const { bus, declaration: { name }, health, log } = parts;
-  const reader = new DurableReader(parts, listener);
   const throttle = new LogThrottle();
-  let attached = false;
+  const { concurrency } = listener.options;
+  /** What is handled at a time, of all streams. */
+  const lanes = new Lanes(concurrency, Math.max(MAX_STREAMS, concurrency * HELD_PER_HANDLER));
+  const readers: DurableReader<Content>[] = [];
+  const running: Promise<void>[] = [];
+  /** The streams whose consumer was there when it was last looked for. */
+  const attached = new Set<string>();
+  let streams: number | undefined;
   let stopped = false;
-  health.require("durable consumer", () => attached);
+  health.require("durable consumer", () => streams !== undefined && attached.size >= streams);
 
-  const run = async () => {
+  const run = async (stream: string) => {
+    const share = () => Math.floor(concurrency * HELD_PER_HANDLER / (streams ?? 1)) || 1;
+    const reader = new DurableReader(parts, listener, lanes, share);
+    readers.push(reader);
     while (!stopped) {
       try {
         const manager = await jetstreamManager(bus.nats, { checkAPI: false });
-        await ensureConsumer(manager, name, listener, reader.resumeFrom);
-        attached = true;
-        await reader.read(jetstream(bus.nats), name, () => stopped);
+        if (stream === ROOMS_STREAM) await readOthers(manager);
+        // A filter must be within one subject of its stream. Where the buckets of a stream are
+        // subjects of their own, no filter has them all, so the reader leaves out other rooms.
+        const filter = streams === 1 ? `room.message.*.${listener.pattern}` : undefined;
+        await ensureConsumer(manager, stream, name, listener, filter, reader.resumeFrom);
+        attached.add(stream);
+        await reader.read(jetstream(bus.nats), stream, name, () => stopped);
       } catch (error) {
-        attached = false;
+        attached.delete(stream);
         const what = "cannot read the log, trying again";
         throttle.run(() => log.warn(what, { error: errorText(error) }));
       }
       if (!stopped) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
     }
   };
-  const running = run();
+  /** The first stream tells how many there are. */
+  const readOthers = async (manager: JetStreamManager) => {
+    if (streams !== undefined) return;
+    const { config } = await manager.streams.info(ROOMS_STREAM);
+    streams = streamCountOf(config.subjects);
+    for (let index = 1; index < streams; index++) running.push(run(roomsStream(index)));
+  };
+  running.push(run(ROOMS_STREAM));
   parts.onDrain(async () => {
     stopped = true;
     const late = new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, DRAIN_MS)));
-    await Promise.race([reader.stop().then(() => running), late]);
-  });
-}
-
-/**
- * Creates the consumer unless it is there. Where the one with which this process has read was lost
- * meanwhile, it goes on at `resumeFrom`, or at the beginning of a log that is another one.
- */
-async function ensureConsumer<Content>(
-  manager: JetStreamManager,
-  name: string,
-  { pattern, options }: Listener<Content>,
-  resumeFrom: number,
-): Promise<void> {
-  const known = await manager.consumers.info(ROOMS_STREAM, name).catch((error) => {
-    if (/consumer not found/i.test(errorText(error))) return null;
-    throw error;
-  });
-  const filter = `room.message.*.${pattern}`;
-  if (known !== null && known.config.filter_subject === filter) return;
-  let start: { deliver_policy: DeliverPolicy; opt_start_seq?: number } = {
-    deliver_policy: options.from === "first" ? DeliverPolicy.All : DeliverPolicy.New,
-  };
-  if (known !== null) {
-    // The pattern has changed: it goes on where the consumer with the earlier one was.
-    await manager.consumers.delete(ROOMS_STREAM, name);
-    start = {
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: known.ack_floor.stream_seq + 1,
+    const ended = async () => {
+      await Promise.all(readers.map((reader) => reader.stop()));
+      await Promise.all(running);
     };
-  } else if (resumeFrom > 0) {
-    const { state } = await manager.streams.info(ROOMS_STREAM);
-    start = state.last_seq + 1 < resumeFrom
-      ? { deliver_policy: DeliverPolicy.All }
-      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: resumeFrom };
-  }
-  await manager.consumers.add(ROOMS_STREAM, {
-    durable_name: name,
-    description: `Hopwire: the durable listener of ${name}`,
-    ...start,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: ACK_WAIT_MS * NANOSECONDS_PER_MS,
-    max_ack_pending: MAX_ACK_PENDING,
-    filter_subject: filter,
+    await Promise.race([ended(), late]);
   });
 }
 
@@ -150,11 +127,12 @@ interface Delivery {
   work: Work;
 }
 
-/** Reads with the consumer, and handles what it reads. */
+/** Reads one stream with its consumer, and handles what it reads. */
 class DurableReader<Content> {
   readonly #parts: AppParts;
   readonly #listener: Listener<Content>;
   readonly #lanes: Lanes;
+  readonly #share: () => number;
   /** The last delivery of each message that is handled or waits for it. */
   readonly #deliveries = new Map<number, Delivery>();
   readonly #sweeper: ReturnType<typeof setInterval>;
@@ -164,11 +142,12 @@ class DurableReader<Content> {
   /** The highest seq that was handled. */
   #lastSeq = 0;
 
-  constructor(parts: AppParts, listener: Listener<Content>) {
+  /** `lanes` are those of all readers, of which this one may hold `share` messages. */
+  constructor(parts: AppParts, listener: Listener<Content>, lanes: Lanes, share: () => number) {
+    this.#share = share;
     this.#parts = parts;
     this.#listener = listener;
-    const { concurrency } = listener.options;
-    this.#lanes = new Lanes(concurrency, concurrency * HELD_PER_HANDLER);
+    this.#lanes = lanes;
     this.#sweeper = setInterval(() => this.#giveBack(MAX_WAIT_MS, GIVEN_BACK_MS), SWEEP_MS);
   }
 
@@ -179,16 +158,26 @@ class DurableReader<Content> {
       : Math.min(this.#lastSeq + 1, ...this.#failures.keys(), ...this.#deliveries.keys());
   }
 
+  /** How many messages this reader may take. */
+  get #free(): number {
+    return Math.min(this.#lanes.free, this.#share() - this.#deliveries.size);
+  }
+
   /** Reads until `stopped`. Throws if the consumer cannot be read. */
-  async read(client: JetStreamClient, name: string, stopped: () => boolean): Promise<void> {
-    const consumer = await client.consumers.get(ROOMS_STREAM, name);
+  async read(
+    client: JetStreamClient,
+    stream: string,
+    name: string,
+    stopped: () => boolean,
+  ): Promise<void> {
+    const consumer = await client.consumers.get(stream, name);
     while (!stopped()) {
       // No more is taken than can be held: another instance may have room for it.
-      while (this.#lanes.free <= 0 && !stopped()) await this.#lanes.changed();
+      while (this.#free <= 0 && !stopped()) await this.#lanes.changed();
       if (!this.#parts.handlers.sound) throw new Error("too many handlers do not return");
       if (stopped()) return;
       const messages = await consumer.fetch({
-        max_messages: this.#lanes.free,
+        max_messages: this.#free,
         expires: PULL_MS,
       });
       this.#stopReading = () => messages.stop();
@@ -232,6 +221,7 @@ class DurableReader<Content> {
       return;
     }
     const key = keyOf(message);
+    if (!matchesRoom(this.#listener.pattern, roomOfSubject(message.subject))) return message.ack();
     if (this.#handled.has(key)) return message.ack();
     const wanted = wantedMessage(this.#parts, this.#listener, {
       payload: () => message.json(),

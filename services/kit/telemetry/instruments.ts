@@ -69,12 +69,13 @@ export function observe(name: NamesOf<"counter"> | NamesOf<"gauge">, read: Read)
   );
 }
 
-/** Exports one value without attributes, as {@link observe} does. */
+/** Exports one value, by default without attributes, as {@link observe} does. */
 export function observeValue(
   name: NamesOf<"counter"> | NamesOf<"gauge">,
   read: () => number,
+  attributes?: Attributes,
 ): void {
-  observe(name, (report) => report(read()));
+  observe(name, (report) => report(read(), attributes));
 }
 
 /** Counts by a key, such as an error code, and exports each count with the key as an attribute. */

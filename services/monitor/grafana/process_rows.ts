@@ -112,7 +112,7 @@ export const saturationRow: Row = {
         unit: "cps",
         description: "Messages archived in a second, compared with the log, and differing from it.",
       },
-      ["archived", `max(deriv(${value("hopwire.archive.position")}[5m]))`],
+      ["archived", `sum(max by (stream) (deriv(${value("hopwire.archive.position")}[5m])))`],
       ["compared", rate("hopwire.archive.audit.messages")],
       ["{{kind}}", rate("hopwire.archive.audit.findings", ["kind"])],
     ),

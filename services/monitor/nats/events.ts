@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from "zod";
-import { type HopName, roomOfSubject, ROOMS_STREAM } from "../../contract/mod.ts";
+import { type HopName, roomOfSubject, ROOMS_STREAMS } from "../../contract/mod.ts";
 import { microsOf } from "../../kit/mod.ts";
 
 /** Most steps of one message: one for each server and subscriber that it went to. */
@@ -99,7 +99,8 @@ export function hopsOf({ server, request, events }: NatsReport): NatsHops | null
       ...name === undefined ? {} : { target: name },
     });
   }
-  const subject = stored?.stream === ROOMS_STREAM ? stored.subject : received.subj;
+  const inLog = stored?.stream !== undefined && ROOMS_STREAMS.includes(stored.stream);
+  const subject = inLog ? stored?.subject : received.subj;
   return {
     traceparent,
     server: server.name,

@@ -5,6 +5,9 @@
  * The log's history is a list of generations. A generation is one incarnation of the log; a new one
  * begins when the log was replaced, cut or restored. Messages keep the epoch of their generation.
  *
+ * Each stream of the log has a lease and generations of its own, so several instances may archive at a
+ * time. An epoch belongs to one stream. An {@link Archive} is that of one stream; `of` leads to the others.
+ *
  * A message's `prev` is not stored. It is derived when a page is read: from the previous row, or,
  * if retention deleted that row, from the room's trim mark. Rows without `prev` cannot become
  * inconsistent.
@@ -156,6 +159,17 @@ export class LeaseLost extends Error {
   }
 }
 
+/** The log has another number of streams than this instance was told. Nothing was changed. */
+export class StreamsDiffer extends Error {
+  override name = "StreamsDiffer";
+  constructor(wanted: number, found: number) {
+    super(
+      `STREAMS is ${wanted}, but the log has ${found} ${found === 1 ? "stream" : "streams"}. The ` +
+        `number cannot be changed: set STREAMS=${found}`,
+    );
+  }
+}
+
 /** The generation's position is not what the writer expected. It must read the position again. */
 export class PositionMoved extends Error {
   override name = "PositionMoved";
@@ -173,7 +187,15 @@ export interface Archive {
   /** The name of the database for logs. Contains no secrets. */
   readonly name: string;
 
-  /** Reads the lease. */
+  /**
+   * Returns the archive of a stream of a log that has `count` streams, on the same connection. The first
+   * stream is that of the archive which was opened.
+   */
+  of(stream: string, count: number): Archive;
+  /** Returns how many streams the log has whose messages are archived; null before the first generation. */
+  streamCount(): Promise<number | null>;
+
+  /** Reads the lease of this stream. */
   lease(): Promise<Lease>;
   /** Takes the lease if it is still as `seen`. Returns the new term, or null if it has changed. */
   takeLease(holder: string, seen: Lease): Promise<number | null>;
@@ -182,9 +204,13 @@ export interface Archive {
   /** Frees the lease, so that another instance can take it at once. */
   releaseLease(term: number): Promise<void>;
 
-  /** Lists the generations, oldest first. */
+  /** Lists the generations of this stream, oldest first. */
   generations(): Promise<Generation[]>;
-  /** Begins a generation, with holes before its first seq. Its position is the seq before `firstSeq`. */
+  /**
+   * Begins a generation, with holes before its first seq. Its position is the seq before `firstSeq`.
+   *
+   * @throws {StreamsDiffer} if the archive is that of a log with another number of streams
+   */
   startGeneration(
     term: number,
     epoch: string,
@@ -202,7 +228,7 @@ export interface Archive {
 
   /** Lists the holes of a generation that overlap a range, in order, up to `limit`. */
   holes(epoch: string, first: number, last: number, limit: number): Promise<Hole[]>;
-  /** Lists the unexplained holes of all generations, up to `limit`. */
+  /** Lists the unexplained holes of all generations of this stream, up to `limit`. */
   unexplained(limit: number): Promise<(Hole & { epoch: string })[]>;
   /** Explains a hole, or replaces it by the rows that turned up. */
   resolveHole(
@@ -231,11 +257,11 @@ export interface Archive {
   repair(term: number, epoch: string, rows: readonly ArchiveRow[]): Promise<void>;
 
   /**
-   * Returns up to `limit` rooms that have messages, ordered by epoch and name, starting after
+   * Returns up to `limit` rooms of this stream that have messages, ordered by epoch and name, starting after
    * `after`.
    */
   rooms(after: RoomKey | null, limit: number): Promise<RoomKey[]>;
-  /** Lists up to `limit` rooms that retention has to look at by `now` (milliseconds since 1970). */
+  /** Lists up to `limit` rooms of this stream that retention has to look at by `now` (milliseconds since 1970). */
   due(now: number, limit: number): Promise<RoomKey[]>;
   /** Lists rooms that retention has to look at, in its next run. */
   markDue(term: number, keys: readonly RoomKey[]): Promise<void>;
@@ -245,7 +271,7 @@ export interface Archive {
    */
   trim(term: number, target: TrimTarget): Promise<number>;
 
-  /** Reads a setting that the archive keeps for its users; null if it was never written. */
+  /** Reads a setting that the archive keeps for this stream; null if it was never written. */
   setting(key: string): Promise<string | null>;
   /** Writes a setting. */
   writeSetting(term: number, key: string, value: string): Promise<void>;

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { ROOMS_STREAM } from "../../contract/mod.ts";
 import type { Sql } from "./database.ts";
 
 /** The version of the tables that this code reads and writes. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** The archive's tables are newer than this version of Hopwire. */
 export class SchemaTooNew extends Error {
@@ -40,6 +41,7 @@ export async function migrate(sql: Sql, dialect: Dialect): Promise<void> {
   if (version > SCHEMA_VERSION) throw new SchemaTooNew(version);
   if (version < 1) await createFirst(sql, dialect);
   if (version < 2) await addGenerations(sql, dialect);
+  if (version < 3) await addStreams(sql, dialect);
 }
 
 /** Returns the version of the tables; 0 if there are none. */
@@ -134,6 +136,16 @@ async function addGenerations(sql: Sql, { text, first }: Dialect): Promise<void>
   );
   await copyLogs(sql, first.log);
   await sql.run(`DROP TABLE ${first.log}`);
+}
+
+/**
+ * Version 3: a log of several streams. Whatever an older version wrote, and an instance of version 2 that
+ * still runs, belongs to the first stream. The leases of the others are made when they are needed.
+ */
+async function addStreams(sql: Sql, { text }: Dialect): Promise<void> {
+  await sql.run(`
+    ALTER TABLE hopwire_generation ADD COLUMN stream ${text} NOT NULL DEFAULT '${ROOMS_STREAM}'`);
+  await sql.run("UPDATE hopwire_setting SET value = '3' WHERE key = 'schema_version'");
 }
 
 /** Makes a generation of each log of version 1, oldest first. */

@@ -13,7 +13,7 @@ import {
   startPersistence,
   store,
 } from "../persistence_suite.ts";
-import { ensureRoomsStream } from "../log/stream.ts";
+import { ensureRoomsStream, logStream } from "../log/stream.ts";
 import { epochOfStream } from "../../kit/mod.ts";
 import type { Archive } from "./archive.ts";
 import { openPostgresArchive, openSqliteArchive } from "./open_archive.ts";
@@ -82,6 +82,78 @@ Deno.test({
   },
 });
 
+/** Asserts that an archive has everything that version 2 had, as that of the first stream. */
+async function assertOneStream(archive: Archive): Promise<void> {
+  const generations = await archive.generations();
+  assert.deepEqual(
+    generations.map((
+      { epoch, firstSeq, position, mark },
+    ) => [epoch, firstSeq, position, mark?.hash]),
+    [["3aryit1ndz5old", 1, 4, "ab"], ["3aryit1ndz5new", 5, 8, "cd"]],
+  );
+  assert.equal(await archive.streamCount(), 1);
+  const seqs = async (epoch: string, room: string) =>
+    await archive.seqs({ epoch, room }, 1, 99, 99);
+  assert.deepEqual(await seqs("3aryit1ndz5old", "lobby"), [4]);
+  assert.deepEqual(await seqs("3aryit1ndz5new", "lobby"), [5, 7]);
+  assert.deepEqual(await archive.trimMarks("3aryit1ndz5old", ["lobby"]), [1]);
+  assert.deepEqual(await archive.unexplained(9), [
+    { first: 8, last: 8, kind: "unknown", epoch: "3aryit1ndz5new" },
+  ]);
+  assert.deepEqual(await archive.due(1, 9), [{ epoch: "3aryit1ndz5new", room: "hall" }]);
+  assert.equal(await archive.setting("retention"), "[]");
+  assert.deepEqual((await archive.lease()).holder, "");
+  // The others have nothing yet, and a lease of their own.
+  const other = archive.of("ROOMS_1", 2);
+  assert.deepEqual([await other.generations(), await other.due(1, 9), await other.rooms(null, 9)], [
+    [],
+    [],
+    [],
+  ]);
+  assert.equal((await other.lease()).holder, "");
+  // And the number of streams of an archive does not change.
+  const term = (await other.takeLease("test", await other.lease()))!;
+  await assert.rejects(
+    other.startGeneration(term, "e", 1),
+    /STREAMS is 2, but the log has 1 stream\. .* set STREAMS=1/,
+  );
+  await other.releaseLease(term);
+}
+
+Deno.test("SQLite: an archive of version 2 keeps everything", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-migration-" });
+  await Deno.copyFile(fixture("version_2.db"), `${folder}/archive.db`);
+  for (let i = 0; i < 2; i++) {
+    const archive = await openSqliteArchive(`${folder}/archive.db`);
+    await assertOneStream(archive);
+    await archive.close();
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test({
+  name: `PostgreSQL: an archive of version 2 keeps everything, also while version 2 runs ${
+    missing ?? ""
+  }`,
+  ignore: missing !== null,
+  async fn() {
+    await using server = await startPostgres();
+    const url = await server.createDatabase();
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query(await Deno.readTextFile(fixture("version_2.sql")));
+    const archive = openPostgresArchive(url);
+    await assertOneStream(archive);
+    // What an instance of version 2 writes belongs to the first stream.
+    await client.query(
+      "INSERT INTO hopwire_generation VALUES (3, 'late', 9, 8, NULL, NULL, NULL, 0)",
+    );
+    assert.equal((await archive.generations()).at(-1)?.epoch, "late");
+    await client.end();
+    await archive.close();
+  },
+});
+
 Deno.test("a newer archive is refused, with the reason", async () => {
   const { folder, path } = await oldSqliteFile();
   await (await openSqliteArchive(path)).close();
@@ -96,7 +168,7 @@ Deno.test("messages that version 1 skipped below its last seq are archived after
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
-  const stream = await ensureRoomsStream(manager, LIMITS);
+  const stream = await ensureRoomsStream(logStream(manager), LIMITS);
   await manager.consumers.add("ROOMS", { durable_name: "archive", ack_policy: "explicit" });
   const seqs = await store(bus, Array.from({ length: 8 }, (_, i) => event("lobby", `${i + 1}`)));
   const folder = await Deno.makeTempDir({ prefix: "hopwire-migration-" });

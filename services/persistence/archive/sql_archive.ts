@@ -1,5 +1,5 @@
 /**
- * The archive on a database: the lease, the generations and what is appended. The pages are in
+ * The archive on a database: the leases, the generations and what is appended. The pages are in
  * `sql_pages.ts`, retention in `sql_retention.ts`.
  *
  * @module
@@ -11,19 +11,22 @@ import {
   type Batch,
   type Generation,
   type Hole,
-  isErased,
   type Lease,
   LeaseLost,
   type PageQuery,
   PositionMoved,
   type RoomKey,
   type RowKey,
+  StreamsDiffer,
   type TrimTarget,
 } from "./archive.ts";
+import { ROOMS_STREAM } from "../../contract/mod.ts";
 import type { Database, Sql } from "./database.ts";
 import { insertHole, listHoles, listUnexplained } from "./sql_holes.ts";
 import { readHeads, readPage, readRows, readSeqs, readTrimMarks, scanRows } from "./sql_pages.ts";
+import { repairRow } from "./sql_repair.ts";
 import { listDue, listRooms, setDue, trimRoom } from "./sql_retention.ts";
+import { countStreams, readSetting, STREAMS, writeSetting } from "./sql_settings.ts";
 
 /** Makes the archive on a database. The archive owns the database from then on. */
 export function createArchive(database: Database): Archive {
@@ -32,27 +35,55 @@ export function createArchive(database: Database): Archive {
 
 class SqlArchive implements Archive {
   readonly #database: Database;
+  readonly #stream: string;
+  /** How many streams the log has. */
+  readonly #count: number;
+  /** The name of the stream's lease, and what the names of its settings begin with. */
+  readonly #lease: string;
+  readonly #prefix: string;
 
-  constructor(database: Database) {
+  constructor(database: Database, stream = ROOMS_STREAM, count = 1) {
     this.#database = database;
+    this.#stream = stream;
+    this.#count = count;
+    const first = stream === ROOMS_STREAM;
+    this.#lease = first ? "archive" : `archive ${stream}`;
+    this.#prefix = first ? "" : `${stream} `;
   }
 
   get name(): string {
     return this.#database.name;
   }
 
+  of(stream: string, count: number): Archive {
+    const same = stream === this.#stream && count === this.#count;
+    return same ? this : new SqlArchive(this.#database, stream, count);
+  }
+
+  streamCount(): Promise<number | null> {
+    return countStreams(this.#database);
+  }
+
   async lease(): Promise<Lease> {
-    const [lease] = await this.#database.all<Lease>("SELECT holder, term, beat FROM hopwire_lease");
-    if (lease === undefined) throw new Error("the archive's lease is missing");
-    return { ...lease };
+    const [lease] = await this.#database.all<Lease>(
+      "SELECT holder, term, beat FROM hopwire_lease WHERE name = $1",
+      this.#lease,
+    );
+    return lease === undefined ? { holder: "", term: 0, beat: 0 } : { ...lease };
   }
 
   takeLease(holder: string, seen: Lease): Promise<number | null> {
     return this.#database.write(async (sql) => {
+      await sql.run(
+        `INSERT INTO hopwire_lease (name, holder, term, beat) VALUES ($1, '', 0, 0)
+        ON CONFLICT (name) DO NOTHING`,
+        this.#lease,
+      );
       const taken = await sql.run(
         `UPDATE hopwire_lease SET holder = $1, term = term + 1, beat = 0
-        WHERE holder = $2 AND term = $3 AND beat = $4`,
+        WHERE name = $2 AND holder = $3 AND term = $4 AND beat = $5`,
         holder,
+        this.#lease,
         seen.holder,
         seen.term,
         seen.beat,
@@ -66,12 +97,16 @@ class SqlArchive implements Archive {
   }
 
   async releaseLease(term: number): Promise<void> {
-    await this.#guarded(term, (sql) => sql.run("UPDATE hopwire_lease SET holder = ''"));
+    await this.#guarded(
+      term,
+      (sql) => sql.run("UPDATE hopwire_lease SET holder = '' WHERE name = $1", this.#lease),
+    );
   }
 
   async generations(): Promise<Generation[]> {
     const rows = await this.#database.all<GenerationRow>(
-      "SELECT * FROM hopwire_generation ORDER BY ordinal",
+      "SELECT * FROM hopwire_generation WHERE stream = $1 ORDER BY ordinal",
+      this.#stream,
     );
     return rows.map((row) => ({
       epoch: row.epoch,
@@ -91,13 +126,17 @@ class SqlArchive implements Archive {
     holes: readonly Hole[] = [],
   ): Promise<void> {
     await this.#guarded(term, async (sql) => {
+      const known = await countStreams(sql);
+      if (known !== null && known !== this.#count) throw new StreamsDiffer(this.#count, known);
+      if (known === null && this.#count > 1) await writeSetting(sql, STREAMS, String(this.#count));
       await sql.run(
-        `INSERT INTO hopwire_generation (ordinal, epoch, first_seq, position, unverified)
-        SELECT coalesce(max(ordinal), 0) + 1, $1, CAST($2 AS bigint), CAST($3 AS bigint), 0
+        `INSERT INTO hopwire_generation (ordinal, epoch, first_seq, position, unverified, stream)
+        SELECT coalesce(max(ordinal), 0) + 1, $1, CAST($2 AS bigint), CAST($3 AS bigint), 0, $4
         FROM hopwire_generation`,
         epoch,
         firstSeq,
         firstSeq - 1,
+        this.#stream,
       );
       for (const hole of holes) await insertHole(sql, epoch, hole);
     });
@@ -143,7 +182,7 @@ class SqlArchive implements Archive {
   }
 
   unexplained(limit: number): Promise<(Hole & { epoch: string })[]> {
-    return listUnexplained(this.#database, limit);
+    return listUnexplained(this.#database, this.#stream, limit);
   }
 
   async resolveHole(
@@ -191,33 +230,16 @@ class SqlArchive implements Archive {
 
   async repair(term: number, epoch: string, rows: readonly ArchiveRow[]): Promise<void> {
     await this.#guarded(term, async (sql) => {
-      for (const row of rows) {
-        const [trimmed] = await sql.all<{ seq: number }>(
-          "SELECT seq FROM hopwire_trimmed WHERE epoch = $1 AND room = $2",
-          epoch,
-          row.room,
-        );
-        if (row.seq <= (trimmed?.seq ?? 0)) continue;
-        const [there] = await sql.all<{ event: string }>(
-          "SELECT event FROM hopwire_message WHERE epoch = $1 AND room = $2 AND seq = $3",
-          epoch,
-          row.room,
-          row.seq,
-        );
-        if (there !== undefined && isErased(there.event)) continue;
-        await deleteRow(sql, epoch, row);
-        await sql.insert(epoch, [row]);
-        await setDue(sql, { epoch, room: row.room }, 0);
-      }
+      for (const row of rows) await repairRow(sql, epoch, row);
     });
   }
 
   rooms(after: RoomKey | null, limit: number): Promise<RoomKey[]> {
-    return listRooms(this.#database, after, limit);
+    return listRooms(this.#database, this.#stream, after, limit);
   }
 
   due(now: number, limit: number): Promise<RoomKey[]> {
-    return listDue(this.#database, now, limit);
+    return listDue(this.#database, this.#stream, now, limit);
   }
 
   async markDue(term: number, keys: readonly RoomKey[]): Promise<void> {
@@ -230,22 +252,12 @@ class SqlArchive implements Archive {
     return this.#guarded(term, (sql) => trimRoom(sql, target));
   }
 
-  async setting(key: string): Promise<string | null> {
-    const [row] = await this.#database.all<{ value: string }>(
-      "SELECT value FROM hopwire_setting WHERE key = $1",
-      key,
-    );
-    return row?.value ?? null;
+  setting(key: string): Promise<string | null> {
+    return readSetting(this.#database, this.#prefix + key);
   }
 
   async writeSetting(term: number, key: string, value: string): Promise<void> {
-    await this.#guarded(term, (sql) =>
-      sql.run(
-        `INSERT INTO hopwire_setting (key, value) VALUES ($1, $2)
-        ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
-        key,
-        value,
-      ));
+    await this.#guarded(term, (sql) => writeSetting(sql, this.#prefix + key, value));
   }
 
   async close(): Promise<void> {
@@ -255,7 +267,11 @@ class SqlArchive implements Archive {
   /** Runs work in a transaction that also proves that this instance still holds the lease. */
   #guarded<T>(term: number, work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#database.write(async (sql) => {
-      const held = await sql.run("UPDATE hopwire_lease SET beat = beat + 1 WHERE term = $1", term);
+      const held = await sql.run(
+        "UPDATE hopwire_lease SET beat = beat + 1 WHERE name = $1 AND term = $2",
+        this.#lease,
+        term,
+      );
       if (held === 0) throw new LeaseLost();
       return await work(sql);
     });
@@ -270,17 +286,4 @@ interface GenerationRow {
   mark_time: string | null;
   mark_hash: string | null;
   unverified: number;
-}
-
-async function deleteRow(
-  sql: Sql,
-  epoch: string,
-  { room, seq }: { room: string; seq: number },
-): Promise<void> {
-  await sql.run(
-    "DELETE FROM hopwire_message WHERE epoch = $1 AND room = $2 AND seq = $3",
-    epoch,
-    room,
-    seq,
-  );
 }

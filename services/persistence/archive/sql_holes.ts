@@ -35,10 +35,14 @@ export async function listHoles(
 /** See `Archive.unexplained`. */
 export async function listUnexplained(
   database: Pick<Database, "all">,
+  stream: string,
   limit: number,
 ): Promise<(Hole & { epoch: string })[]> {
   const rows = await database.all<HoleRow>(
-    "SELECT * FROM hopwire_hole WHERE kind = 'unknown' ORDER BY epoch, first_seq LIMIT $1",
+    `SELECT * FROM hopwire_hole WHERE kind = 'unknown'
+    AND epoch IN (SELECT epoch FROM hopwire_generation WHERE stream = $1)
+    ORDER BY epoch, first_seq LIMIT $2`,
+    stream,
     limit,
   );
   return rows.map((row) => ({ ...holeOf(row), epoch: row.epoch }));

@@ -9,6 +9,7 @@ import type { Database, Sql } from "./database.ts";
 /** See `Archive.rooms`. One index step per room: the messages in between are not visited. */
 export async function listRooms(
   database: Database,
+  stream: string,
   after: RoomKey | null,
   limit: number,
 ): Promise<RoomKey[]> {
@@ -22,17 +23,43 @@ export async function listRooms(
       last.room,
     );
     if (key === undefined) break;
-    last = { epoch: key.epoch, room: key.room };
-    keys.push(last);
+    const owner = await nextEpoch(database, stream, key.epoch);
+    if (owner === undefined) break;
+    // An epoch of another stream: on to the next one of this stream, in one step.
+    if (owner !== key.epoch) last = { epoch: owner, room: "" };
+    else keys.push(last = { epoch: key.epoch, room: key.room });
   }
   return keys;
 }
 
+/** Returns the first epoch of a stream that is not before `epoch` in the order of text. */
+async function nextEpoch(
+  database: Database,
+  stream: string,
+  epoch: string,
+): Promise<string | undefined> {
+  const [found] = await database.all<{ epoch: string }>(
+    `SELECT epoch FROM hopwire_generation WHERE stream = $1 AND epoch >= $2
+    ORDER BY epoch LIMIT 1`,
+    stream,
+    epoch,
+  );
+  return found?.epoch;
+}
+
 /** See `Archive.due`. */
-export async function listDue(database: Database, now: number, limit: number): Promise<RoomKey[]> {
+export async function listDue(
+  database: Database,
+  stream: string,
+  now: number,
+  limit: number,
+): Promise<RoomKey[]> {
   const rows = await database.all<RoomKey>(
-    "SELECT epoch, room FROM hopwire_due WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+    `SELECT epoch, room FROM hopwire_due WHERE due_at <= $1
+    AND epoch IN (SELECT epoch FROM hopwire_generation WHERE stream = $2)
+    ORDER BY due_at LIMIT $3`,
     now,
+    stream,
     limit,
   );
   return rows.map(({ epoch, room }) => ({ epoch, room }));

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { type AuditFinding, type AuditReport, ROOMS_STREAM } from "../../contract/mod.ts";
+import type { AuditFinding, AuditReport } from "../../contract/mod.ts";
 import { epochOfStream, FaultError } from "../../kit/mod.ts";
 import {
   type Archive,
@@ -15,7 +14,7 @@ import {
   isErased,
 } from "../archive/archive.ts";
 import { toArchiveRow } from "../log/archive_row.ts";
-import { type LogMessage, readMessage } from "../log/stream.ts";
+import { type LogMessage, type LogStream, readMessage } from "../log/stream.ts";
 
 /** Messages that are read from the log at a time. */
 const READS = 50;
@@ -25,7 +24,8 @@ const MAX_HOLES = 1_000;
 
 /** What an audit needs. */
 export interface AuditDeps {
-  manager: JetStreamManager;
+  stream: LogStream;
+  /** The archive of that stream. */
   archive: Archive;
 }
 
@@ -51,8 +51,9 @@ export async function audit(
   generation: Generation,
   range: AuditRange,
 ): Promise<AuditReport> {
-  const { manager, archive } = deps;
-  const stream = await manager.streams.info(ROOMS_STREAM, { deleted_details: true });
+  const { stream: place, archive } = deps;
+  const { manager, name } = place;
+  const stream = await manager.streams.info(name, { deleted_details: true });
   const { epoch, position } = generation;
   if (epochOfStream(stream) !== epoch) throw new FaultError("unavailable", "the log was replaced");
   const first = Math.max(stream.state.first_seq, generation.firstSeq);
@@ -61,7 +62,7 @@ export async function audit(
   const report = { epoch, from, to, messages: 0, findings: [], repaired: 0 };
   if (to < from) return { ...report, to: from - 1 };
 
-  const log = await readLog(manager, from, to);
+  const log = await readLog(place, from, to);
   const deleted = new Set(stream.state.deleted ?? []);
   const found = await compareRows(archive, epoch, log);
   const findings = [
@@ -70,7 +71,7 @@ export async function audit(
     ...await findGaps(archive, generation, log, deleted, from, to),
   ].sort((a, b) => a.first - b.first);
   // Messages may have left the log while it was read.
-  const { state: now } = await manager.streams.info(ROOMS_STREAM, { deleted_details: true });
+  const { state: now } = await manager.streams.info(name, { deleted_details: true });
   const gone = new Set(now.deleted ?? []);
   const certain = findings.filter(({ kind, last }) =>
     (kind !== "lost" && kind !== "unexplained") || (last >= now.first_seq && !gone.has(last))
@@ -88,14 +89,14 @@ export async function audit(
 }
 
 async function readLog(
-  manager: JetStreamManager,
+  stream: LogStream,
   from: number,
   to: number,
 ): Promise<Map<number, LogMessage>> {
   const log = new Map<number, LogMessage>();
   for (let seq = from; seq <= to; seq += READS) {
     const seqs = Array.from({ length: Math.min(READS, to - seq + 1) }, (_, i) => seq + i);
-    const messages = await Promise.all(seqs.map((one) => readMessage(manager, one)));
+    const messages = await Promise.all(seqs.map((one) => readMessage(stream, one)));
     for (const message of messages) if (message !== null) log.set(message.seq, message);
   }
   return log;

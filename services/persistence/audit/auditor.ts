@@ -23,10 +23,12 @@ const REQUEST_SIZE = 1_000;
 /** Seqs that the continuous audit compares at a time. */
 const STEP_SIZE = 100;
 
-/** What the auditor needs of the instance. */
+/** What the auditor needs of the instance, for one stream. */
 export interface AuditorDeps extends AuditDeps {
   log: Logger;
-  /** The term of the lease while this instance archives; null otherwise. */
+  /** What tells the stream's metrics from those of others; nothing if there is one stream. */
+  attributes?: Record<string, string>;
+  /** The term of the stream's lease while this instance archives it; null otherwise. */
   term(): number | null;
   /** The generation of the log. */
   generation(): Generation | null;
@@ -38,16 +40,24 @@ export interface AuditorDeps extends AuditDeps {
 const audited = events("hopwire.archive.audit.messages");
 const counter = events("hopwire.archive.audit.findings");
 
-/** Serves `archive.audit`. */
-export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
-  return serve(bus, ArchiveAudit, "persistence", async ({ from, repair = false }) => {
-    const [term, generation] = [deps.term(), deps.generation()];
-    if (term === null || generation === null) throw new FaultError("unavailable", "not archiving");
+/**
+ * Serves `archive.audit` of all streams, whichever instance archives them. A repair is a transaction
+ * under the lease of the stream, as its holder's are; it changes nothing that those change.
+ */
+export function serveAudit(bus: Bus, streams: readonly AuditorDeps[]): Served {
+  return serve(bus, ArchiveAudit, "persistence", async (request) => {
+    const { stream = 0, from, repair = false } = request;
+    const deps = streams[stream];
+    if (streams[0]!.term() === null) throw new FaultError("unavailable", "not archiving");
+    if (deps === undefined) throw new FaultError("invalid_format", `stream: there is no ${stream}`);
     try {
+      const generation = (await deps.archive.generations()).at(-1);
+      if (generation === undefined) throw new FaultError("unavailable", "not archiving");
+      const { term } = await deps.archive.lease();
       const range = { from, size: REQUEST_SIZE, ...(repair ? { repair: { term } } : {}) };
       const report = await audit(deps, generation, range);
       if (report.repaired > 0) deps.onRepaired();
-      return report;
+      return streams.length > 1 ? { ...report, streams: streams.length } : report;
     } catch (error) {
       if (error instanceof FaultError) throw error;
       if (!(error instanceof LeaseLost)) deps.log.warn("cannot audit", { error: errorText(error) });
@@ -63,7 +73,7 @@ export function serveAudit(bus: Bus, deps: AuditorDeps): Served {
 export function continuousAudit(deps: AuditorDeps): () => Promise<void> {
   let from: number | undefined;
   let epoch: string | undefined;
-  observeValue("hopwire.archive.audit.position", () => (from ?? 1) - 1);
+  observeValue("hopwire.archive.audit.position", () => (from ?? 1) - 1, deps.attributes);
   return async () => {
     const generation = deps.generation();
     if (deps.term() === null || generation === null) return;

@@ -36,7 +36,8 @@ interface Page {
 export interface HistoryOptions {
   bus: Bus;
   archive: Pick<Archive, "page" | "heads">;
-  state: Pick<ArchiveState, "read" | "reach">;
+  /** What is known of the stream of a room. */
+  stateOf(room: string): Pick<ArchiveState, "read" | "reach">;
   rules?: readonly RetentionRule[];
   maxReads?: number;
   maxBytes?: number;
@@ -47,13 +48,14 @@ export interface HistoryOptions {
  * progress.
  */
 export function serveHistory(options: HistoryOptions): () => Promise<void> {
-  const { bus, archive, state, rules = [] } = options;
+  const { bus, archive, stateOf, rules = [] } = options;
   const flights = new SingleFlight<Page>(options.maxReads ?? MAX_READS);
   const gate = new ByteGate(options.maxBytes ?? MAX_PAGES_BYTES);
 
   /** Reads a page as JSON, after reserving room for the largest one. */
   const read = async (query: Query): Promise<Page> => {
     const { upTo, repair = false, ...rest } = query;
+    const state = stateOf(query.room);
     const snapshot = upTo === undefined ? await state.read() : await state.reach(upTo);
     await gate.enter(MAX_PAGE_BYTES);
     try {
@@ -81,8 +83,7 @@ export function serveHistory(options: HistoryOptions): () => Promise<void> {
     return new EncodedReply(json);
   });
   const heads = serve(bus, HistoryHeads, "persistence", async ({ rooms }) => {
-    const { epoch } = (await state.read()).generations.at(-1)!;
-    return { epoch, heads: await available(bus, () => archive.heads(epoch, rooms)) };
+    return await available(bus, () => readHeads(archive, stateOf, rooms));
   });
   return async () => {
     await Promise.all([pages.drain(), heads.drain()]);
@@ -101,6 +102,27 @@ async function readPage(
   if (!repair) return await available(bus, () => readHistory(archive, snapshot, whole));
   const explained = { ...snapshot, unexplained: [] };
   return await available(bus, () => readHistory(archive, explained, whole));
+}
+
+/** Reads the heads of rooms, of each stream of the log together. */
+async function readHeads(
+  archive: Pick<Archive, "heads">,
+  stateOf: HistoryOptions["stateOf"],
+  rooms: readonly string[],
+): Promise<typeof HistoryHeads["reply"]["_output"]> {
+  const byState = Map.groupBy(rooms, stateOf);
+  const found = new Map<string, { seq: number; epoch: string }>();
+  for (const [state, names] of byState) {
+    const { epoch } = (await state.read()).generations.at(-1)!;
+    const heads = await archive.heads(epoch, names);
+    for (const [i, name] of names.entries()) found.set(name, { seq: heads[i]!, epoch });
+  }
+  const all = rooms.map((room) => found.get(room)!);
+  return {
+    epoch: all[0]!.epoch,
+    heads: all.map(({ seq }) => seq),
+    ...(byState.size > 1 ? { epochs: all.map(({ epoch }) => epoch) } : {}),
+  };
 }
 
 async function available<T>(bus: Bus, work: () => Promise<T>): Promise<T> {

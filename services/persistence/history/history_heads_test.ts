@@ -61,13 +61,14 @@ Deno.test("heads are unavailable while the database fails", async () => {
       generations: [{ epoch: "e", firstSeq: 1, position: 9, mark: null, unverified: false }],
       unexplained: [],
     });
+  const state = { read: snapshot, reach: snapshot };
   const stop = serveHistory({
     bus,
     archive: {
       page: () => Promise.reject(new Error("not asked for")),
       heads: () => broken ? Promise.reject(new Error("no disk")) : Promise.resolve([7]),
     },
-    state: { read: snapshot, reach: snapshot },
+    stateOf: () => state,
   });
   await assert.rejects(
     request(bus, HistoryHeads, { rooms: ["a"] }),

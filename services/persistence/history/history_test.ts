@@ -167,10 +167,10 @@ async function withHeldReads(
       },
       heads: () => Promise.resolve([]),
     },
-    state: {
+    stateOf: () => ({
       read: () => Promise.resolve(SNAPSHOT),
       reach: () => Promise.resolve(SNAPSHOT),
-    },
+    }),
     ...options,
   });
   const renew = () => {

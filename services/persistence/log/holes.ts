@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { ROOMS_STREAM } from "../../contract/mod.ts";
 import type { Hole, HoleKind } from "../archive/archive.ts";
-import { type LogMessage, readMessage } from "./stream.ts";
+import { type LogMessage, type LogStream, readMessage } from "./stream.ts";
 
 /**
  * Most seqs that one call explains, unless the log begins after them. Each costs a request. The
@@ -31,11 +29,11 @@ export interface Explanation {
  * @throws {JetStreamApiError} if the log is unavailable
  */
 export async function explain(
-  manager: JetStreamManager,
+  stream: LogStream,
   first: number,
   last: number,
 ): Promise<Explanation> {
-  const { state } = await manager.streams.info(ROOMS_STREAM, { deleted_details: true });
+  const { state } = await stream.manager.streams.info(stream.name, { deleted_details: true });
   const holes: Hole[] = [];
   const found: LogMessage[] = [];
   if (state.first_seq > first) {
@@ -49,16 +47,16 @@ export async function explain(
       addHole(holes, seq, seq, "deleted");
       continue;
     }
-    const message = await readMessage(manager, seq);
+    const message = await readMessage(stream, seq);
     if (message !== null) found.push(message);
-    else addHole(holes, seq, seq, await whyMissing(manager, seq));
+    else addHole(holes, seq, seq, await whyMissing(stream, seq));
   }
   return { upTo: Math.min(last, upTo), holes, found };
 }
 
 /** Looks again: the message may have expired, or have been deleted, since the list was read. */
-async function whyMissing(manager: JetStreamManager, seq: number): Promise<HoleKind> {
-  const { state } = await manager.streams.info(ROOMS_STREAM, { deleted_details: true });
+async function whyMissing({ manager, name }: LogStream, seq: number): Promise<HoleKind> {
+  const { state } = await manager.streams.info(name, { deleted_details: true });
   if (seq < state.first_seq) return "expired";
   return state.deleted?.includes(seq) ? "deleted" : "unknown";
 }

@@ -1,5 +1,5 @@
 /**
- * Keeps the log within its size. When it fills, archived messages are purged, oldest first. If it
+ * Keeps each stream of the log within its size. When it fills, archived messages are purged, oldest first. If it
  * fills with unarchived messages, it is closed before it is full.
  *
  * It must be closed because `discard: new` does not protect the oldest messages. The stream weighs
@@ -10,10 +10,9 @@
  *
  * @module
  */
-import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import { ROOMS_STREAM } from "../../contract/mod.ts";
+import type { StreamInfo } from "@nats-io/jetstream";
 import { epochOfStream, type Logger } from "../../kit/mod.ts";
-import { CLOSED_MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES } from "./stream.ts";
+import { CLOSED_MAX_MESSAGE_BYTES, type LogStream, MAX_MESSAGE_BYTES } from "./stream.ts";
 
 /**
  * Shares of `max_bytes`: above which the log is purged, down to which, and above which it closes.
@@ -30,12 +29,12 @@ const CLOSE_ABOVE = 0.95;
  * @throws {JetStreamApiError} if the log is unavailable
  */
 export async function limitStreamSize(
-  manager: JetStreamManager,
+  { manager, name }: LogStream,
   log: Logger,
   { epoch, position }: { epoch: string; position: number },
   seen: (stream: StreamInfo) => void = () => {},
 ): Promise<boolean> {
-  const stream = await manager.streams.info(ROOMS_STREAM);
+  const stream = await manager.streams.info(name);
   seen(stream);
   if (epochOfStream(stream) !== epoch) return false;
   const { max_bytes: maxBytes, max_msg_size: maxMessage } = stream.config;
@@ -45,19 +44,19 @@ export async function limitStreamSize(
     const tooMany = Math.ceil((bytes - TRIM_TO * maxBytes) / (bytes / messages));
     const seq = Math.min(first + tooMany, position + 1);
     if (seq > first) {
-      const { purged } = await manager.streams.purge(ROOMS_STREAM, { seq });
+      const { purged } = await manager.streams.purge(name, { seq });
       log.debug("purged archived messages from the log", { purged, before: seq });
-      ({ bytes, messages, first_seq: first } = (await manager.streams.info(ROOMS_STREAM)).state);
+      ({ bytes, messages, first_seq: first } = (await manager.streams.info(name)).state);
     }
   }
   if (bytes >= CLOSE_ABOVE * maxBytes && maxMessage !== CLOSED_MAX_MESSAGE_BYTES) {
-    await manager.streams.update(ROOMS_STREAM, { max_msg_size: CLOSED_MAX_MESSAGE_BYTES });
+    await manager.streams.update(name, { max_msg_size: CLOSED_MAX_MESSAGE_BYTES });
     log.error("the log is full of unarchived messages; it accepts no more", {
       messages,
       bytes,
     });
   } else if (bytes < TRIM_ABOVE * maxBytes && maxMessage === CLOSED_MAX_MESSAGE_BYTES) {
-    await manager.streams.update(ROOMS_STREAM, { max_msg_size: MAX_MESSAGE_BYTES });
+    await manager.streams.update(name, { max_msg_size: MAX_MESSAGE_BYTES });
     log.info("the log accepts messages again");
   }
   return bytes <= TRIM_ABOVE * maxBytes && maxMessage !== CLOSED_MAX_MESSAGE_BYTES;

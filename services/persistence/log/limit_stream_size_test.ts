@@ -3,19 +3,22 @@ import { ROOMS_STREAM } from "../../contract/mod.ts";
 import { startNats } from "../../../tests/harness/nats.ts";
 import { connectTestBus, event, managerOf, store, type TestBus } from "../persistence_suite.ts";
 import { epochOfStream } from "../../kit/mod.ts";
-import { CLOSED_MAX_MESSAGE_BYTES, ensureRoomsStream } from "./stream.ts";
+import { CLOSED_MAX_MESSAGE_BYTES, ensureRoomsStream, logStream } from "./stream.ts";
 import { limitStreamSize } from "./limit_stream_size.ts";
 
 const MAX_BYTES = 100_000;
 
 async function open(bus: TestBus) {
   const manager = await managerOf(bus);
-  const stream = await ensureRoomsStream(manager, { maxAge: 3_600, maxBytes: MAX_BYTES });
+  const stream = await ensureRoomsStream(logStream(manager), {
+    maxAge: 3_600,
+    maxBytes: MAX_BYTES,
+  });
   const epoch = epochOfStream(stream);
   return {
     manager,
     /** Checks the size when everything up to `position` is archived. */
-    limit: (position: number) => limitStreamSize(manager, bus.log, { epoch, position }),
+    limit: (position: number) => limitStreamSize(logStream(manager), bus.log, { epoch, position }),
   };
 }
 
@@ -83,6 +86,6 @@ Deno.test("another log is left alone", async () => {
   await using bus = await connectTestBus(server);
   const { manager } = await open(bus);
   const count = await fill(bus, 0.8 * MAX_BYTES);
-  await limitStreamSize(manager, bus.log, { epoch: "another", position: count });
+  await limitStreamSize(logStream(manager), bus.log, { epoch: "another", position: count });
   assert.equal((await manager.streams.info(ROOMS_STREAM)).state.messages, count);
 });

@@ -1,5 +1,5 @@
 /**
- * Reads the log from a seq on, in order, with a consumer that lives as long as this reader. The
+ * Reads a stream of the log from a seq on, in order, with a consumer that lives as long as this reader. The
  * consumer's state on the server is never trusted: the reader counts what it gets, and its user
  * compares the seqs with the archive's position.
  *
@@ -10,10 +10,9 @@
  * @module
  */
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
-import { ROOMS_STREAM } from "../../contract/mod.ts";
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
 import { type Bus, recordedTraceparent } from "../../kit/mod.ts";
-import type { LogMessage } from "./stream.ts";
+import type { LogMessage, LogStream } from "./stream.ts";
 
 /** How often the server sends a heartbeat to a waiting request, milliseconds. */
 const HEARTBEAT_MS = 1_000;
@@ -45,7 +44,7 @@ export interface ReadMessage extends LogMessage {
 /** Options of {@link LogReader}. */
 export interface LogReaderOptions {
   bus: Bus;
-  manager: JetStreamManager;
+  stream: LogStream;
   /** The first seq to read. */
   from: number;
   /** Most messages in a batch. */
@@ -90,13 +89,13 @@ export class LogReader {
 
   /** Creates the consumer. Throws if JetStream refuses. */
   async open(): Promise<void> {
-    const { bus, manager, from } = this.#options;
+    const { bus, stream: { manager, name }, from } = this.#options;
     this.#subscription = bus.nats.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error === null) this.#receive(message);
       },
     });
-    await manager.consumers.add(ROOMS_STREAM, {
+    await manager.consumers.add(name, {
       name: this.#consumer,
       description: "Hopwire: copies the log into the archive",
       deliver_policy: DeliverPolicy.StartSequence,
@@ -172,7 +171,8 @@ export class LogReader {
       expires: wait * NANOSECONDS_PER_MS,
       idle_heartbeat: HEARTBEAT_MS * NANOSECONDS_PER_MS,
     };
-    const next = `$JS.API.CONSUMER.MSG.NEXT.${ROOMS_STREAM}.${this.#consumer}`;
+    const { name } = this.#options.stream;
+    const next = `$JS.API.CONSUMER.MSG.NEXT.${name}.${this.#consumer}`;
     if (!this.#options.bus.send(next, JSON.stringify(payload), { reply })) {
       this.break("not connected to NATS");
     }

@@ -10,7 +10,7 @@ import {
   type TestBus,
 } from "../persistence_suite.ts";
 import { LogReader } from "./log_reader.ts";
-import { ensureRoomsStream, readMessage } from "./stream.ts";
+import { ensureRoomsStream, logStream, readMessage } from "./stream.ts";
 
 const events = (count: number) => Array.from({ length: count }, (_, i) => event("lobby", `${i}`));
 
@@ -21,11 +21,11 @@ async function withReader(
   await using server = await startNats();
   await using bus = await connectTestBus(server);
   const manager = await managerOf(bus);
-  await ensureRoomsStream(manager, LIMITS);
+  await ensureRoomsStream(logStream(manager), LIMITS);
   await store(bus, events(options.stored ?? 0));
   const reader = new LogReader({
     bus,
-    manager,
+    stream: logStream(manager),
     from: options.from,
     size: options.size ?? 100,
     batchMs: 5,
@@ -61,14 +61,14 @@ Deno.test("a message has the time and the content that the log has", () =>
       data: new Uint8Array(delivered!.data),
     };
     assert.equal(traceparent, undefined);
-    const { data, ...rest } = (await readMessage(await managerOf(bus), 2))!;
+    const { data, ...rest } = (await readMessage(logStream(await managerOf(bus)), 2))!;
     assert.deepEqual(message, { ...rest, data: new Uint8Array(data) });
   }));
 
 Deno.test("a batch has at most so many messages, and deleted seqs are missing", () =>
   withReader({ from: 1, size: 10 }, async (reader, bus) => {
     const manager = await managerOf(bus);
-    const late = new LogReader({ bus, manager, from: 1, size: 10, batchMs: 0 });
+    const late = new LogReader({ bus, stream: logStream(manager), from: 1, size: 10, batchMs: 0 });
     await store(bus, events(35));
     await manager.streams.deleteMessage(ROOMS_STREAM, 12);
     await late.open();

@@ -1,5 +1,5 @@
 /**
- * The log: the JetStream stream that stores every message. Works with nats-server 2.9 and newer.
+ * The log: the JetStream streams that store every message. Works with nats-server 2.9 and newer.
  *
  * @module
  */
@@ -18,8 +18,12 @@ import {
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
+  roomsStream,
+  streamCountOf,
+  streamSubjects,
 } from "../../contract/mod.ts";
 import { descriptionOfStream, type Replication } from "../../kit/mod.ts";
+import { StreamsDiffer } from "../archive/archive.ts";
 
 /** JetStream's error codes for a missing stream, a missing consumer, and a name in use. */
 const STREAM_NOT_FOUND = 10059;
@@ -41,7 +45,21 @@ export const CLOSED_MAX_MESSAGE_BYTES = 1;
 
 const NANOSECONDS_PER_MS = 1_000_000;
 
-/** The limits of the log. */
+/** One stream of the log, and what reaches it. */
+export interface LogStream {
+  manager: JetStreamManager;
+  name: string;
+  /** Its number, from 0, and how many streams the log has. */
+  index: number;
+  count: number;
+}
+
+/** Returns a stream of a log of `count` streams. */
+export function logStream(manager: JetStreamManager, index = 0, count = 1): LogStream {
+  return { manager, name: roomsStream(index), index, count };
+}
+
+/** The limits of each stream of the log. */
 export interface LogLimits {
   /** Maximum age of a message, seconds. */
   maxAge: number;
@@ -61,19 +79,20 @@ export interface LogMessage {
 }
 
 /**
- * Creates the stream if it is missing. Otherwise updates the settings that this service owns, and
+ * Creates a stream if it is missing. Otherwise updates the settings that this service owns, and
  * leaves an operator's own ones. With `options.closed`, a new stream accepts no messages yet.
  *
+ * @throws {StreamsDiffer} if an existing stream is of a log with another number of streams
  * @throws {Error} if an existing stream does not republish, which NATS cannot change
  * @throws {JetStreamApiError} if JetStream refuses
  */
 export async function ensureRoomsStream(
-  manager: JetStreamManager,
+  { manager, name, index, count }: LogStream,
   limits: LogLimits,
   options: { closed?: boolean; replication?: Replication } = {},
 ): Promise<StreamInfo> {
   const wanted = {
-    subjects: [ROOMS_STREAM_SUBJECT],
+    subjects: streamSubjects(index, count),
     // New: a full log refuses messages. Old would drop messages that are acked to clients but not
     // yet archived.
     discard: DiscardPolicy.New,
@@ -85,16 +104,18 @@ export async function ensureRoomsStream(
     allow_direct: true,
   };
   const republish = { src: ROOMS_STREAM_SUBJECT, dest: ROOMS_STREAM_REPUBLISHED };
+  // The first stream comes first: it tells everybody how many there are.
+  if (index > 0) requireCount(await manager.streams.info(ROOMS_STREAM), count);
   let info: StreamInfo;
   try {
-    info = await manager.streams.info(ROOMS_STREAM);
+    info = await manager.streams.info(name);
   } catch (error) {
     if (!hasCode(error, STREAM_NOT_FOUND)) throw error;
     try {
       const config = {
         ...wanted,
         ...(options.closed ? { max_msg_size: CLOSED_MAX_MESSAGE_BYTES } : {}),
-        name: ROOMS_STREAM,
+        name,
         description: descriptionOfStream(),
         storage: StorageType.File,
         retention: RetentionPolicy.Limits,
@@ -104,13 +125,14 @@ export async function ensureRoomsStream(
     } catch (error) {
       // Another instance was faster, possibly with other limits.
       if (!hasCode(error, STREAM_NAME_IN_USE)) throw error;
-      info = await manager.streams.info(ROOMS_STREAM);
+      info = await manager.streams.info(name);
     }
   }
+  requireCount(info, count);
   const { config } = info;
   if (config.republish?.src !== republish.src || config.republish.dest !== republish.dest) {
     throw new Error(
-      `the stream ${ROOMS_STREAM} does not republish ${republish.src} as ${republish.dest}, and ` +
+      `the stream ${name} does not republish ${republish.src} as ${republish.dest}, and ` +
         `NATS cannot change that: delete the stream, and this service creates it again`,
     );
   }
@@ -121,32 +143,43 @@ export async function ensureRoomsStream(
   const same = Object.entries(wanted).every(([key, value]) =>
     JSON.stringify(config[key as keyof StreamConfig]) === JSON.stringify(value)
   );
-  if (!same) info = await manager.streams.update(ROOMS_STREAM, wanted);
+  if (!same) info = await manager.streams.update(name, wanted);
   return await options.replication?.apply(manager, info) ?? info;
+}
+
+function requireCount({ config }: StreamInfo, count: number): void {
+  const found = streamCountOf(config.subjects);
+  if (found !== count) throw new StreamsDiffer(count, found);
 }
 
 /** JetStream's code for "no message with this seq". */
 const NO_MESSAGE_FOUND = 10037;
 
 /** Writes a new epoch into the stream's description, for everybody who follows the log. */
-export async function writeEpoch(manager: JetStreamManager, epoch: string): Promise<StreamInfo> {
-  return await manager.streams.update(ROOMS_STREAM, {
+export async function writeEpoch(
+  { manager, name }: LogStream,
+  epoch: string,
+): Promise<StreamInfo> {
+  return await manager.streams.update(name, {
     description: descriptionOfStream(epoch),
   });
 }
 
 /**
- * Moves an empty log's end, so that its next message gets the seq after `last`. The log is closed
+ * Moves an empty stream's end, so that its next message gets the seq after `last`. The log is closed
  * meanwhile: a message stored before the purge would be deleted by it. (A purge up to a seq that is
  * not reached yet works on 2.9 too, where a stream cannot be created with a first seq.)
  *
  * @returns the stream; unchanged if it is no longer empty
  */
-export async function continueAfter(manager: JetStreamManager, last: number): Promise<StreamInfo> {
-  await manager.streams.update(ROOMS_STREAM, { max_msg_size: CLOSED_MAX_MESSAGE_BYTES });
-  const { state } = await manager.streams.info(ROOMS_STREAM);
-  if (state.messages === 0) await manager.streams.purge(ROOMS_STREAM, { seq: last + 1 });
-  return await manager.streams.update(ROOMS_STREAM, { max_msg_size: MAX_MESSAGE_BYTES });
+export async function continueAfter(
+  { manager, name }: LogStream,
+  last: number,
+): Promise<StreamInfo> {
+  await manager.streams.update(name, { max_msg_size: CLOSED_MAX_MESSAGE_BYTES });
+  const { state } = await manager.streams.info(name);
+  if (state.messages === 0) await manager.streams.purge(name, { seq: last + 1 });
+  return await manager.streams.update(name, { max_msg_size: MAX_MESSAGE_BYTES });
 }
 
 /**
@@ -156,13 +189,13 @@ export async function continueAfter(manager: JetStreamManager, last: number): Pr
  * @returns null if there is none
  */
 export async function readMessage(
-  manager: JetStreamManager,
+  { manager, name }: LogStream,
   seq: number,
   orLater = false,
 ): Promise<LogMessage | null> {
   try {
     const query = orLater ? { seq, next_by_subj: ROOMS_STREAM_SUBJECT } : { seq };
-    const stored = await manager.streams.getMessage(ROOMS_STREAM, query);
+    const stored = await manager.streams.getMessage(name, query);
     if (stored === null) return null;
     const { subject, seq: found, data } = stored;
     const time = nanoseconds(stored.timestamp);
@@ -174,9 +207,9 @@ export async function readMessage(
 }
 
 /** Deletes the consumer of versions that archived with acknowledgements. */
-export async function deleteOldConsumer(manager: JetStreamManager): Promise<void> {
+export async function deleteOldConsumer({ manager, name }: LogStream): Promise<void> {
   try {
-    await manager.consumers.delete(ROOMS_STREAM, "archive");
+    await manager.consumers.delete(name, "archive");
   } catch (error) {
     if (!hasCode(error, CONSUMER_NOT_FOUND)) throw error;
   }

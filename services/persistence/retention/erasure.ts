@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
 import {
   type HistoryErase,
   MAX_ERASED,
@@ -12,13 +11,13 @@ import {
   type RoomErased,
   RoomEvent,
   RoomName,
-  ROOMS_STREAM,
+  streamIndexOf,
 } from "../../contract/mod.ts";
 import { type Bus, FaultError, publish } from "../../kit/mod.ts";
 import type * as z from "zod";
 import { type Archive, type ArchiveRow, isErased, type RowKey } from "../archive/archive.ts";
 import type { ArchiveState } from "../history/archive_state.ts";
-import { hasCode, readMessage } from "../log/stream.ts";
+import { hasCode, type LogStream, readMessage } from "../log/stream.ts";
 
 /** Rows that one request for a user looks at. */
 const ROWS_AT_A_TIME = 2_000;
@@ -32,9 +31,15 @@ type Reply = z.infer<typeof HistoryErase["reply"]>;
 /** What {@link erase} needs. */
 export interface ErasureDeps {
   bus: Bus;
-  manager: JetStreamManager;
+  /** The streams of the log, in the order of their numbers. */
+  streams: readonly ErasureStream[];
+}
+
+/** One stream, as far as {@link erase} needs it. */
+export interface ErasureStream {
   archive: Archive;
   state: Pick<ArchiveState, "read" | "reach">;
+  auditor: { stream: LogStream };
 }
 
 /**
@@ -44,35 +49,48 @@ export interface ErasureDeps {
  * @throws {FaultError} `invalid_format` if there is no such message
  * @throws {LeaseLost} if another instance holds the lease
  */
-export async function erase(deps: ErasureDeps, term: number, request: Request): Promise<Reply> {
-  if ("userId" in request) return await eraseUser(deps, term, request.userId, request.after);
-  await archiveEverything(deps);
-  const { generations } = await deps.state.read();
+export async function erase(deps: ErasureDeps, request: Request): Promise<Reply> {
+  if ("userId" in request) return await eraseUser(deps, request.userId, request.after);
+  const { bus, streams } = deps;
+  const stream = streams[streamIndexOf(request.room, streams.length)]!;
+  await archiveEverything(stream);
+  const { generations } = await stream.state.read();
   const epochs = request.epoch === undefined
     ? generations.map(({ epoch }) => epoch).reverse()
     : [request.epoch];
   // Without an epoch, the newest generation that has the message.
   for (const epoch of epochs) {
-    const [row] = await deps.archive.rows(epoch, [request]);
-    if (row !== undefined) return { erased: await eraseRows(deps, term, epoch, [row]) };
+    const [row] = await stream.archive.rows(epoch, [request]);
+    if (row !== undefined) return { erased: await eraseRows(bus, stream, epoch, [row]) };
   }
   throw new FaultError("invalid_format", `${request.room} has no message ${request.seq}`);
 }
 
-/** Waits until everything that the log has now is archived, and so can be found. */
-async function archiveEverything({ manager, state }: ErasureDeps): Promise<void> {
-  const { last_seq } = (await manager.streams.info(ROOMS_STREAM)).state;
+/** Waits until everything that a stream of the log has now is archived, and so can be found. */
+async function archiveEverything({ auditor, state }: ErasureStream): Promise<void> {
+  const { manager, name } = auditor.stream;
+  const { last_seq } = (await manager.streams.info(name)).state;
   await state.reach(last_seq);
 }
 
+/** Returns the stream of each epoch. */
+async function streamsByEpoch(
+  streams: readonly ErasureStream[],
+): Promise<Map<string, ErasureStream>> {
+  const found = await Promise.all(streams.map(({ state }) => state.read()));
+  return new Map(
+    found.flatMap(({ generations }, i) => generations.map(({ epoch }) => [epoch, streams[i]!])),
+  );
+}
+
 async function eraseUser(
-  deps: ErasureDeps,
-  term: number,
+  { bus, streams }: ErasureDeps,
   userId: string,
   after?: RowKey,
 ): Promise<Reply> {
-  if (after === undefined) await archiveEverything(deps);
-  const rows = await deps.archive.scan(after ?? null, ROWS_AT_A_TIME);
+  if (after === undefined) await Promise.all(streams.map(archiveEverything));
+  const rows = await streams[0]!.archive.scan(after ?? null, ROWS_AT_A_TIME);
+  const owners = await streamsByEpoch(streams);
   /** By room, in the order of the scan. */
   const found = new Map<string, (ArchiveRow & { epoch: string })[]>();
   for (const row of rows) {
@@ -87,7 +105,10 @@ async function eraseUser(
   let erased = 0;
   for (const same of found.values()) {
     for (let i = 0; i < same.length; i += MAX_ERASED) {
-      erased += await eraseRows(deps, term, same[0]!.epoch, same.slice(i, i + MAX_ERASED));
+      const { epoch } = same[0]!;
+      const stream = owners.get(epoch);
+      if (stream === undefined) throw new Error(`no stream of the log has the epoch ${epoch}`);
+      erased += await eraseRows(bus, stream, epoch, same.slice(i, i + MAX_ERASED));
     }
   }
   const last = rows.at(-1);
@@ -99,23 +120,27 @@ async function eraseUser(
  * Erases rows of one room: in the log, on gateways, and at last in the archive, by which the same request
  * finds them again if one of the steps fails. Gateways are told again at the end: one of them may have
  * read the archive meanwhile.
+ *
+ * The row is replaced under the lease of its stream, whoever holds that: no other transaction of the
+ * stream runs meanwhile.
  */
 async function eraseRows(
-  { bus, manager, archive }: ErasureDeps,
-  term: number,
+  bus: Bus,
+  { archive, auditor: { stream } }: ErasureStream,
   epoch: string,
   rows: readonly ArchiveRow[],
 ): Promise<number> {
   const fresh = rows.filter(({ event }) => !isErased(event));
   const { room } = rows[0]!;
   // A log that was restored still has messages that the archive has under an earlier epoch.
-  for (const row of rows) await deleteFromLog(manager, row);
+  for (const row of rows) await deleteFromLog(stream, row);
   const seqs = rows.map(({ seq }) => seq);
   const tell = () =>
     // No gateway serves a room whose name is none.
     RoomName.safeParse(room).success &&
     publish(bus, ROOM_ERASED, { room, epoch, seqs } satisfies z.infer<typeof RoomErased>);
   tell();
+  const { term } = await archive.lease();
   await archive.repair(term, epoch, fresh.map(tombstone));
   tell();
   return fresh.length;
@@ -141,14 +166,14 @@ const GONE = [10037, 10043, 10057];
 
 /** Deletes a message from the log and overwrites it on disk. Does nothing if it is not there. */
 async function deleteFromLog(
-  manager: JetStreamManager,
+  stream: LogStream,
   { seq, storedAt }: ArchiveRow,
 ): Promise<void> {
-  const message = await readMessage(manager, seq);
+  const message = await readMessage(stream, seq);
   // Another message may have this seq: of a log that was restored.
   if (message === null || message.storedAt !== storedAt) return;
   try {
-    await manager.streams.deleteMessage(ROOMS_STREAM, seq, true);
+    await stream.manager.streams.deleteMessage(stream.name, seq, true);
   } catch (error) {
     if (!GONE.some((code) => hasCode(error, code))) throw error;
   }

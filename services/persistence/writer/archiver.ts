@@ -1,17 +1,21 @@
 /**
- * Fills the archive while this instance holds the lease: reads the log from the archive's position
+ * Fills the archive of a stream while this instance holds its lease: reads the log from the archive's position
  * on, and commits the rows of a batch together with the new position. A crash at any point loses
  * nothing and doubles nothing, because reading resumes from the committed position.
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { ROOMS_STREAM } from "../../contract/mod.ts";
 import { type Bus, epochOfStream, errorText, type Replication } from "../../kit/mod.ts";
-import { type Archive, type Generation, LeaseLost, PositionMoved } from "../archive/archive.ts";
+import {
+  type Archive,
+  type Generation,
+  LeaseLost,
+  PositionMoved,
+  StreamsDiffer,
+} from "../archive/archive.ts";
 import type { ArchiveState } from "../history/archive_state.ts";
 import { LogReader, type ReadMessage } from "../log/log_reader.ts";
-import type { LogLimits } from "../log/stream.ts";
+import type { LogLimits, LogStream } from "../log/stream.ts";
 import { attach } from "./attach.ts";
 import { BatchBuilder } from "./batch_builder.ts";
 import type { ArchiveHops } from "./hops.ts";
@@ -34,7 +38,7 @@ const MAX_STUCK = 1_000;
 /** Options of {@link Archiver}. */
 export interface ArchiverOptions {
   bus: Bus;
-  manager: JetStreamManager;
+  stream: LogStream;
   archive: Archive;
   state: ArchiveState;
   lease: LeaseKeeper;
@@ -70,6 +74,7 @@ export class Archiver {
   #interrupts = 0;
   #attaching = false;
   #running: Promise<void> | undefined;
+  #misconfigured = false;
   /** A generation that has lost messages which the archive does not have either. */
   #broken: string | undefined;
 
@@ -77,6 +82,11 @@ export class Archiver {
     this.#options = options;
     // After a reconnect the server may have another log, and the consumer is another one.
     options.bus.onReconnect(() => this.interrupt("reconnected to NATS"));
+  }
+
+  /** Whether this instance was told another number of streams than the log has: it cannot archive. */
+  get misconfigured(): boolean {
+    return this.#misconfigured;
   }
 
   /** Whether this instance archives the log. */
@@ -148,6 +158,7 @@ export class Archiver {
         });
       } catch (error) {
         if (error instanceof LeaseLost) lease.lose();
+        this.#misconfigured = error instanceof StreamsDiffer;
         const text = errorText(error);
         const expected = error instanceof LeaseLost || error instanceof PositionMoved;
         if (text !== loggedError && !expected && bus.connected && !this.#stopped) {
@@ -169,7 +180,7 @@ export class Archiver {
 
   /** Attaches to the log, then archives batch after batch. Throws when it must attach again. */
   async #archive(term: number, onAttached: () => void): Promise<void> {
-    const { bus, manager, archive, state, lease, batch, batchMs, dueOf } = this.#options;
+    const { bus, stream, archive, state, lease, batch, batchMs, dueOf } = this.#options;
     const { limits, replication } = this.#options;
     if (!bus.connected) throw new Error("not connected to NATS");
     const server = serverOf(bus);
@@ -177,7 +188,7 @@ export class Archiver {
     const broken = this.#broken;
     this.#attaching = true;
     const generation = await attach({
-      manager,
+      stream,
       archive,
       log: bus.log,
       limits,
@@ -187,10 +198,10 @@ export class Archiver {
     });
     if (this.#broken === broken) this.#broken = undefined;
     if (generation.unverified) await this.#options.verify(term, generation);
-    const builder = new BatchBuilder(manager, bus.log, generation, dueOf);
+    const builder = new BatchBuilder(stream, bus.log, generation, dueOf);
     const reader = this.#reader = new LogReader({
       bus,
-      manager,
+      stream,
       from: generation.position + 1,
       size: batch,
       batchMs,
@@ -209,7 +220,8 @@ export class Archiver {
     const { epoch, position } = generation;
     this.#epoch = epoch;
     this.#options.onAttached();
-    bus.log.info("archiving", { epoch, from: position + 1 });
+    const named = stream.count > 1 ? { stream: stream.name } : {};
+    bus.log.info("archiving", { epoch, from: position + 1, ...named });
     while (!this.#stopped && lease.term === term) {
       const messages = await reader.batch().catch((error) => this.#stuck(term, builder, error));
       if (messages.length > 0) await this.#store(term, builder, messages);
@@ -250,8 +262,8 @@ export class Archiver {
    * server has skipped messages at its end: they are fetched one by one.
    */
   async #checkEnd(term: number, builder: BatchBuilder, most = Infinity): Promise<void> {
-    const { manager, archive, bus } = this.#options;
-    const stream = await manager.streams.info(ROOMS_STREAM);
+    const { stream: { manager, name }, archive, bus } = this.#options;
+    const stream = await manager.streams.info(name);
     if (epochOfStream(stream) !== builder.epoch) throw new Error("the log was replaced");
     const { last_seq: last } = stream.state;
     if (last < builder.position) throw new Error("the log has lost its last messages");

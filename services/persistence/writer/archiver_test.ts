@@ -5,7 +5,7 @@ import { request } from "../../kit/mod.ts";
 import { startNats } from "../../../tests/harness/nats.ts";
 import { postgresMissing, startPostgres } from "../../../tests/harness/postgres.ts";
 import { until } from "../../../tests/harness/wait.ts";
-import { ensureRoomsStream } from "../log/stream.ts";
+import { ensureRoomsStream, logStream } from "../log/stream.ts";
 import {
   connectTestBus,
   event,
@@ -279,7 +279,7 @@ Deno.test("messages at the end of the log that the server never delivers are fet
     }),
   });
   {
-    await ensureRoomsStream(manager, LIMITS);
+    await ensureRoomsStream(logStream(manager), LIMITS);
     await store(bus, events(0, 10));
     await using service = await startPersistence(bus, archive, {}, skipping);
     await ready(service);

@@ -1,13 +1,13 @@
 /**
- * Attaches the archive to the log: creates the stream if it is missing, and begins a new generation
+ * Attaches the archive to a stream of the log: creates the stream if it is missing, and begins a new generation
  * if the log is not the one that the archive holds. Runs before the first batch, and again after
  * anything that may have changed either.
  *
  * @module
  */
-import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import type { StreamInfo } from "@nats-io/jetstream";
 import { epochOfStream, errorText, type Logger, type Replication } from "../../kit/mod.ts";
-import type { Archive, Generation, Hole } from "../archive/archive.ts";
+import { type Archive, type Generation, type Hole, StreamsDiffer } from "../archive/archive.ts";
 import { ensureAnswersStream } from "../log/answers.ts";
 import { ensureSchedulesStream } from "../log/schedules.ts";
 import {
@@ -15,6 +15,7 @@ import {
   continueAfter,
   ensureRoomsStream,
   type LogLimits,
+  type LogStream,
   writeEpoch,
 } from "../log/stream.ts";
 import { commonEnd, differenceOf } from "./identity.ts";
@@ -24,7 +25,8 @@ const RESTORED = "restored";
 
 /** Options of {@link attach}. */
 export interface AttachOptions {
-  manager: JetStreamManager;
+  stream: LogStream;
+  /** The archive of that stream. */
   archive: Archive;
   log: Logger;
   limits: LogLimits;
@@ -47,28 +49,34 @@ export interface AttachOptions {
  *
  * Nothing that was archived before changes or gets lost.
  *
+ * @throws {StreamsDiffer} if the log has another number of streams
  * @throws {Error} if NATS or the database is unavailable, or the lease is lost
  */
 export async function attach(options: AttachOptions): Promise<Generation> {
-  const { manager, archive, log, limits, replication } = options;
+  const { stream: place, archive, log, limits, replication } = options;
+  // Before anything is created: an archive that has everything may be all that is left.
+  const count = await archive.streamCount();
+  if (count !== null && count !== place.count) throw new StreamsDiffer(place.count, count);
   const known = await archive.generations();
   const newest = known.at(-1);
-  let stream = await ensureRoomsStream(manager, limits, {
+  let stream = await ensureRoomsStream(place, limits, {
     closed: newest !== undefined,
     replication,
   });
-  await ensureSchedulesStream(manager, replication).catch((error) => {
-    log.warn("services cannot run anything at intervals", { error: errorText(error) });
-  });
-  await ensureAnswersStream(manager, replication).catch((error) => {
-    log.warn("requests with an Idempotency-Key are refused", { error: errorText(error) });
-  });
+  if (place.index === 0) {
+    await ensureSchedulesStream(place.manager, replication).catch((error) => {
+      log.warn("services cannot run anything at intervals", { error: errorText(error) });
+    });
+    await ensureAnswersStream(place.manager, replication).catch((error) => {
+      log.warn("requests with an Idempotency-Key are refused", { error: errorText(error) });
+    });
+  }
   const { state, config } = stream;
   if (state.messages === 0) {
     const last = Math.max(state.last_seq, ...known.map(({ position }) => position));
     const closed = config.max_msg_size === CLOSED_MAX_MESSAGE_BYTES;
     const isNew = !known.some(({ epoch }) => epoch === epochOfStream(stream));
-    if (state.last_seq < last || (isNew && closed)) stream = await continueAfter(manager, last);
+    if (state.last_seq < last || (isNew && closed)) stream = await continueAfter(place, last);
   }
   const epoch = epochOfStream(stream);
   const same = known.find((generation) => generation.epoch === epoch);
@@ -83,26 +91,27 @@ export async function attach(options: AttachOptions): Promise<Generation> {
     ? "a gateway has received messages that the log no longer has"
     : state.last_seq < same.position
     ? `the log ends at ${state.last_seq}, the archive at ${same.position}`
-    : await differenceOf(manager, archive, same, stream);
+    : await differenceOf(place, archive, same, stream);
   if (why === null) return same!;
   const first = await firstOf(options, known, stream);
   const renewed = same === undefined ? epoch : newEpoch();
   if (newest !== undefined) {
-    const details = { reason: why, before: newest.epoch, epoch: renewed, from: first };
+    const named = place.count > 1 ? { stream: place.name } : {};
+    const details = { reason: why, before: newest.epoch, epoch: renewed, from: first, ...named };
     const text = "the log is not the one that was archived; a new generation begins";
     if (restored) log.warn(text, details);
     else log.error(text, details);
   }
   const generation = await begin(options, renewed, first, known);
   // In this order: whoever reads the new epoch from the stream finds it in the archive.
-  if (same !== undefined) await writeEpoch(manager, renewed);
+  if (same !== undefined) await writeEpoch(place, renewed);
   if (restored) await archive.writeSetting(options.term, RESTORED, "");
   return generation;
 }
 
 /** Returns the seq with which a new generation begins: after what the log shares with the archive. */
 async function firstOf(
-  { manager, archive }: AttachOptions,
+  { stream: place, archive }: AttachOptions,
   known: readonly Generation[],
   stream: StreamInfo,
 ): Promise<number> {
@@ -110,7 +119,7 @@ async function firstOf(
   // A stream that never had a message reports 0 on 2.9 and 1 later.
   if (messages === 0) return Math.max(first_seq, 1);
   // Of a log whose beginning has expired, the archive is told what it misses.
-  return known.length === 0 ? 1 : await commonEnd(manager, archive, known, stream) + 1;
+  return known.length === 0 ? 1 : await commonEnd(place, archive, known, stream) + 1;
 }
 
 /**

@@ -4,17 +4,16 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Logger } from "../../kit/mod.ts";
 import type { ArchiveRow, Batch, Generation, Hole } from "../archive/archive.ts";
 import { toArchiveRow } from "../log/archive_row.ts";
 import { explain } from "../log/holes.ts";
-import type { LogMessage } from "../log/stream.ts";
+import type { LogMessage, LogStream } from "../log/stream.ts";
 import { markOf } from "./identity.ts";
 
 /** Builds the batches of one generation, from its position on. */
 export class BatchBuilder {
-  readonly #manager: JetStreamManager;
+  readonly #stream: LogStream;
   readonly #log: Logger;
   readonly #dueOf: (room: string, storedAt: number) => number | null;
   readonly epoch: string;
@@ -25,12 +24,12 @@ export class BatchBuilder {
   #unexplained: (Hole & { epoch: string })[] = [];
 
   constructor(
-    manager: JetStreamManager,
+    stream: LogStream,
     log: Logger,
     { epoch, position }: Generation,
     dueOf: (room: string, storedAt: number) => number | null,
   ) {
-    this.#manager = manager;
+    this.#stream = stream;
     this.#log = log;
     this.epoch = epoch;
     this.#position = this.#built = position;
@@ -77,7 +76,7 @@ export class BatchBuilder {
   /** Builds batches of everything up to `last` by fetching each seq. */
   async *fetch(last: number): AsyncGenerator<Batch, void, void> {
     while (this.#position < last) {
-      const { upTo, holes, found } = await explain(this.#manager, this.#position + 1, last);
+      const { upTo, holes, found } = await explain(this.#stream, this.#position + 1, last);
       this.#report(holes);
       yield this.#batch(found, holes, upTo);
     }

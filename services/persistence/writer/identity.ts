@@ -5,10 +5,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import type { StreamInfo } from "@nats-io/jetstream";
 import type { Archive, ArchiveRow, Generation, Mark } from "../archive/archive.ts";
 import { toArchiveRow } from "../log/archive_row.ts";
-import { type LogMessage, readMessage } from "../log/stream.ts";
+import { type LogMessage, type LogStream, readMessage } from "../log/stream.ts";
 
 /** Most messages that are compared when the marked one has left the log. */
 const MAX_COMPARED = 100;
@@ -24,14 +24,14 @@ export function markOf({ seq, time, subject, data }: LogMessage): Mark {
  * Returns why it is not the same log; null if it is, or if nothing is left that could be compared.
  */
 export async function differenceOf(
-  manager: JetStreamManager,
+  log: LogStream,
   archive: Archive,
   generation: Generation,
   { state }: StreamInfo,
 ): Promise<string | null> {
   const { position, mark, firstSeq } = generation;
   if (mark !== null && mark.seq >= state.first_seq) {
-    const message = await readMessage(manager, mark.seq);
+    const message = await readMessage(log, mark.seq);
     if (message !== null) {
       const { time, hash } = markOf(message);
       return time === mark.time && hash === mark.hash
@@ -41,7 +41,7 @@ export async function differenceOf(
   }
   const oldest = Math.max(state.first_seq, firstSeq, position - MAX_COMPARED + 1);
   for (let seq = position; seq >= oldest; seq--) {
-    const message = await readMessage(manager, seq);
+    const message = await readMessage(log, seq);
     const same = message === null ? undefined : await equals(archive, generation, message);
     if (same !== undefined) return same ? null : `its message ${seq} is another one`;
   }
@@ -53,7 +53,7 @@ export async function differenceOf(
  * equal, after it the log has others, or none. `known` are the generations, oldest first.
  */
 export async function commonEnd(
-  manager: JetStreamManager,
+  log: LogStream,
   archive: Archive,
   known: readonly Generation[],
   { state }: StreamInfo,
@@ -64,7 +64,7 @@ export async function commonEnd(
   let high = Math.min(state.last_seq, position) + 1;
   while (high - low > 1) {
     const middle = low + Math.floor((high - low) / 2);
-    const message = await readMessage(manager, middle, true);
+    const message = await readMessage(log, middle, true);
     if (message === null || message.seq >= high) high = middle;
     else if (await isArchived(archive, known, message)) low = message.seq;
     else high = middle;

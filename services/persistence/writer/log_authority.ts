@@ -5,14 +5,14 @@
  * @module
  */
 import type * as z from "zod";
-import { LOG_CHANGED, type LogChanged, LogConfirm } from "../../contract/mod.ts";
+import { LOG_CHANGED, type LogChanged, logConfirmOf, ROOMS_STREAM } from "../../contract/mod.ts";
 import { type Bus, FaultError, publish, serve } from "../../kit/mod.ts";
 import type { Served } from "./writer_endpoints.ts";
 
 /** The `retryAfter` of a refusal, milliseconds. */
 const RETRY_AFTER_MS = 250;
 
-/** What archives the log on this instance. */
+/** What archives a stream of the log on this instance. */
 export interface Archives {
   /** The id of the server whose log this instance archives. */
   readonly attachedTo: string | undefined;
@@ -24,11 +24,11 @@ export interface Archives {
   abandonGeneration(epoch: string): void;
 }
 
-/** Announces the epoch of the log and serves `log.confirm`. */
-export function serveLogConfirm(bus: Bus, archives: Archives): Served {
+/** Announces the epoch of a stream of the log and serves its `log.confirm`. */
+export function serveLogConfirm(bus: Bus, stream: string, archives: Archives): Served {
   const { epoch } = archives;
-  if (epoch !== undefined) announceEpoch(bus, epoch);
-  return serve(bus, LogConfirm, "persistence", ({ epoch: asked, lost }) => {
+  if (epoch !== undefined) announceEpoch(bus, stream, epoch);
+  return serve(bus, logConfirmOf(stream), "persistence", ({ epoch: asked, lost }) => {
     const { epoch, attachedTo } = archives;
     // A server that this instance has not attached to may have another log.
     if (epoch === undefined || attachedTo !== serverOf(bus) || !archives.sure) throw unavailable();
@@ -40,9 +40,10 @@ export function serveLogConfirm(bus: Bus, archives: Archives): Served {
   });
 }
 
-/** Tells gateways that the log has this epoch now. */
-export function announceEpoch(bus: Bus, epoch: string): void {
-  publish(bus, LOG_CHANGED, { epoch } satisfies z.infer<typeof LogChanged>);
+/** Tells gateways that a stream of the log has this epoch now. */
+export function announceEpoch(bus: Bus, stream: string, epoch: string): void {
+  const named = stream === ROOMS_STREAM ? {} : { stream };
+  publish(bus, LOG_CHANGED, { epoch, ...named } satisfies z.infer<typeof LogChanged>);
 }
 
 /** The id of the server process that the connection leads to; each start of a server has its own. */

@@ -5,7 +5,12 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { ArchiveAudit, type AuditFinding, type AuditReport } from "../../contract/mod.ts";
+import {
+  ArchiveAudit,
+  type AuditFinding,
+  type AuditReport,
+  roomsStream,
+} from "../../contract/mod.ts";
 import { type Bus, request } from "../../kit/mod.ts";
 import { runCommand } from "./operator_bus.ts";
 
@@ -31,22 +36,27 @@ export async function auditAll(
   print: (line: string) => void,
 ): Promise<number> {
   let from: number | undefined;
+  let stream = 0;
+  let streams = 1;
   let messages = 0;
   let found = 0;
   let repaired = 0;
   do {
-    const report: AuditReport = await request(bus, ArchiveAudit, { from, repair }, {
+    const report: AuditReport = await request(bus, ArchiveAudit, { stream, from, repair }, {
       timeout: TIMEOUT_MS,
     });
+    streams = report.streams ?? 1;
+    const where = streams > 1 ? ` in ${roomsStream(stream)}` : "";
     for (const { kind, first, last, room } of report.findings) {
       const seqs = first === last ? `message ${first}` : `messages ${first} to ${last}`;
-      print(`${kind}: ${seqs}${room === undefined ? "" : ` of ${room}`}: ${MEANING[kind]}`);
+      print(`${kind}: ${seqs}${room === undefined ? "" : ` of ${room}`}${where}: ${MEANING[kind]}`);
       found += last - first + 1;
     }
     messages += report.messages;
     repaired += report.repaired;
     from = report.next;
-  } while (from !== undefined);
+    if (from === undefined) stream++;
+  } while (stream < streams);
   const rest = repair ? `, ${repaired} repaired` : "";
   print(`${messages} messages of the log compared, ${found} differences${rest}`);
   return found - repaired;

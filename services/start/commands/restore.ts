@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { ROOMS_STREAM } from "../../contract/mod.ts";
+import { roomsStream } from "../../contract/mod.ts";
 import { findNatsServer, prepareNats } from "../nats_server.ts";
 import { natsAccounts, natsUsers } from "../nats_users.ts";
 import { freePort } from "../ports.ts";
 import type { Bus } from "../../kit/mod.ts";
-import { type ArchivePlace, archivePlace, runProgram } from "./backup.ts";
+import { type ArchivePlace, archivePlace, countOf, filesOf, runProgram } from "./backup.ts";
 import { connectOperator, connectTo, keysFolder, runCommand } from "./operator_bus.ts";
 import { restoreSnapshot, SnapshotHead } from "./stream_snapshot.ts";
 
@@ -20,15 +20,22 @@ import { restoreSnapshot, SnapshotHead } from "./stream_snapshot.ts";
  * @throws {Error} if there is an archive or a log already
  */
 export async function restore(bus: Bus, folder: string, place: ArchivePlace): Promise<void> {
-  const head = SnapshotHead.parse(JSON.parse(await Deno.readTextFile(`${folder}/stream.json`)));
+  const first = await readHead(folder, 0);
   if (place.databaseUrl !== undefined) {
     const options = ["--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction"];
     await runProgram("psql", [...options, `--file=${folder}/archive.sql`, place.databaseUrl]);
   } else {
     await copyNew(`${folder}/archive.db`, place.sqlitePath);
   }
-  const file = await Deno.open(`${folder}/stream.snapshot`);
-  await restoreSnapshot(bus.nats, ROOMS_STREAM, unplaced(head), file.readable);
+  for (let index = 0; index < countOf(first); index++) {
+    const head = await readHead(folder, index);
+    const file = await Deno.open(filesOf(folder, index).snapshot);
+    await restoreSnapshot(bus.nats, roomsStream(index), unplaced(head), file.readable);
+  }
+}
+
+async function readHead(folder: string, index: number): Promise<SnapshotHead> {
+  return SnapshotHead.parse(JSON.parse(await Deno.readTextFile(filesOf(folder, index).head)));
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   SpanKind,
   startHop,
 } from "../../../kit/mod.ts";
-import type { Log } from "../../room/log_identity.ts";
+import type { Logs } from "../../room/logs.ts";
 import type { Presence } from "../../room/presence.ts";
 import type { RoomTable } from "../../room/room_table.ts";
 import type { Access } from "../identity/access.ts";
@@ -42,7 +42,7 @@ const RENEW_WAIT_MS = 2_000;
 /** What joining needs from the gateway. */
 export interface JoinDeps extends ReplayDeps {
   limits: { MAX_ROOMS: number };
-  log: Log;
+  logs: Logs;
   rooms: RoomTable;
   presence: Presence;
   grants: Grants;
@@ -81,7 +81,7 @@ export interface Joins {
 
 /** Makes the join commands of one gateway. */
 export function createJoins(deps: JoinDeps): Joins {
-  const { limits, log, rooms, presence, grants, access, stats } = deps;
+  const { limits, logs, rooms, presence, grants, access, stats } = deps;
 
   const leave = (session: Session, membership: Membership, linger: boolean) => {
     const { room } = membership;
@@ -156,8 +156,8 @@ export function createJoins(deps: JoinDeps): Joins {
         "hopwire.connection": session.id,
       });
       try {
-        await log.waitUntilFound(FIND_LOG_MS);
-        if (log.epoch === null) {
+        await logs.waitUntilFound(FIND_LOG_MS);
+        if (logs.of(name).epoch === null) {
           throw new FaultError("unavailable", "the log cannot be reached", 1_000);
         }
         // Subscribing again asks for what was missed: no live message may come in between.

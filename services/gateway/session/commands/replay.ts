@@ -38,7 +38,7 @@ export interface ReplayDeps {
   /** Places for pages that are replayed, and what they may take with everything else that waits. */
   replays: Pages;
   memory: MemoryBudget;
-  log: Pick<Log, "epoch" | "waitUntilConfirmed" | "unconfirmedMs">;
+  logs: { of(room: string): Pick<Log, "epoch" | "waitUntilConfirmed" | "unconfirmedMs"> };
 }
 
 /**
@@ -48,7 +48,7 @@ export interface ReplayDeps {
  * a renewed token took the room away meanwhile
  */
 export async function replay(
-  { history, log, replays, memory }: ReplayDeps,
+  { history, logs, replays, memory }: ReplayDeps,
   session: Session,
   membership: Membership,
   since: Since | undefined,
@@ -56,6 +56,7 @@ export async function replay(
 ): Promise<void> {
   const { room, grant } = membership;
   const { peer } = session;
+  const log = logs.of(room.name);
   const epoch = log.epoch!;
   /** A token that was renewed meanwhile may have taken the session out of the room. */
   const requireMember = () => {

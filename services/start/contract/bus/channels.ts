@@ -64,7 +64,8 @@ const EVENTS: BusChannel[] = [
     "Stores a message of a room and delivers it to the members. With a reply subject JetStream " +
       'acknowledges it with `{"stream":"ROOMS","seq":813}`. Rooms that store nothing use ' +
       "`room.unstored`. A service with `+log` reads the stream `ROOMS`, which has these messages, " +
-      "with a durable consumer that is named after the service.",
+      "with a durable consumer that is named after the service. Where the log has several streams, the " +
+      "others are `ROOMS_1` and so on, and the ack names the room's.",
     {
       name: "RoomMessage",
       payload: "RoomEvent",
