@@ -163,7 +163,8 @@ Deno.test("hundreds of connections that send a byte now and then keep nobody out
     void connection.send(heads[i % heads.length]!);
     return connection;
   });
-  await until("all to be open", () => openFiles() >= before + 400);
+  // A connection of the harness may close meanwhile.
+  await until("all to be open", () => openFiles() >= before + 395);
   const client = await system.client({ user: "ann" });
   client.send({ type: "subscribe", room: "lobby" });
   await client.take("subscribed");
