@@ -48,6 +48,8 @@ import {
   MEASUREMENTS_MS,
   messageSubject,
   parseClientFrame,
+  PollAnswer,
+  PollHead,
   presenceChangeSubject,
   presenceStateSubject,
   revokedSubject,
@@ -65,8 +67,11 @@ import {
   RoomsUnban,
   RoomsVerify,
   screenSubject,
+  SendHead,
   ServerFrame,
+  SessionClosed,
   signalSubject,
+  StreamOpened,
   unstoredSubject,
   userEventSubject,
 } from "./mod.ts";
@@ -108,6 +113,23 @@ Deno.test("every server example parses, and every frame type has an example", ()
   }
   const all = ServerFrame.options.map((option) => option.shape.type.value);
   assert.deepEqual([...types].sort(), [...all].sort());
+});
+
+Deno.test("the examples of streams, polls and posts parse", () => {
+  const blocks = [...text.matchAll(/^ *```text\n([\s\S]*?)^ *```/gm)]
+    .map(([, block]) => block!.trim().split("\n").map((line) => line.trim()));
+  assert.equal(blocks.length, 3);
+  const [stream, poll, post] = blocks as [string[], string[], string[]];
+  const events = [...stream.join("\n").matchAll(/^event: (\w+)\ndata: (.*)$/gm)];
+  assert.deepEqual(events.map(([, event]) => event), ["open", "close"]);
+  StreamOpened.parse(JSON.parse(events[0]![2]!));
+  SessionClosed.parse(JSON.parse(events[1]![2]!));
+  const answer = PollAnswer.parse(JSON.parse(poll[1]!));
+  PollHead.parse(JSON.parse(poll[0]!));
+  for (const frame of answer.frames) ServerFrame.parse(frame);
+  SendHead.parse(JSON.parse(post[0]!));
+  assert.ok(post.length > 1);
+  for (const frame of post.slice(1)) assert.ok(parseClientFrame(frame).ok, frame);
 });
 
 Deno.test("the table of error codes matches ERRORS", () => {

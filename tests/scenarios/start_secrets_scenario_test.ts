@@ -2,10 +2,11 @@
 import { connect, type ConnectionOptions, nkeyAuthenticator } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
 import { BUS_USERS, RoomsPresence } from "../../services/contract/mod.ts";
+import { connectClient } from "../harness/client.ts";
 import { startNats } from "../harness/nats.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
-import { launch, ownLines, startAll } from "../harness/start.ts";
+import { launch, ownLines, startAll, type Started } from "../harness/start.ts";
 
 /** Every secret that a run generated. */
 async function secretsOf(folder: string): Promise<string[]> {
@@ -26,6 +27,29 @@ async function readableByOthers(folder: string): Promise<string[]> {
     else if (((await Deno.stat(path).catch(() => null))?.mode ?? 0) & 0o077) found.push(path);
   }
   return found;
+}
+
+/** Runs the program of services/kit/README.md for any client of NATS, with the command below it. */
+async function runWithEnvFile({ file, folder }: Started): Promise<void> {
+  const readme = await Deno.readTextFile(`${ROOT}services/kit/README.md`);
+  const part = readme.split("\n## With any NATS client\n")[1]!;
+  const [, program] = /^```ts ignore\n([\s\S]*?)^```/m.exec(part)!;
+  const [, command] = /^```sh\n(npx -y deno run \S+ --env-file=\S+ dice\.ts)\n^```/m.exec(part)!;
+  await Deno.writeTextFile(
+    `${folder}/dice.ts`,
+    program!.replace('from "./services/', `from "file://${ROOT}services/`),
+    { mode: 0o600 },
+  );
+  const own = command!.replace("npx -y deno run", `'${Deno.execPath()}' run -c ${ROOT}deno.json`)
+    .replace(".data/", `${folder}/`).replace(" dice.ts", ` ${folder}/dice.ts`);
+  const client = await connectClient(file.websocket);
+  client.send({ type: "auth", token: file.token! });
+  client.send({ type: "subscribe", room: "chat.lobby" });
+  await client.take("subscribed");
+  await using service = startProcess("sh", ["-c", `exec ${own}`]);
+  await service.line("Who wants to roll?", 60_000);
+  assert.equal((await client.take("room-message")).username, "Dicebot");
+  client.close();
 }
 
 Deno.test("NATS takes nobody without a key, and no secret is shown or readable", async () => {
@@ -57,6 +81,7 @@ Deno.test("NATS takes nobody without a key, and no secret is shown or readable",
   });
   await nats.request(RoomsPresence.subject, '{"room":"lobby","limit":1}');
   await nats.close();
+  await runWithEnvFile(system);
 
   assert.deepEqual(await readableByOthers(folder), []);
   const shown = [...process.output];
