@@ -14,6 +14,7 @@ import { setTraceRatio, TELEMETRY_ON } from "./hop.ts";
 import { collectGarbageWhenIdle } from "./idle_collection.ts";
 import { createLogger, errorText, type Logger } from "./log.ts";
 import { announceService } from "./micro/micro_service.ts";
+import { leaveCutOffServer } from "./cut_off_server.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
 import { durationsExporter } from "./telemetry/durations_exporter.ts";
 import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
@@ -66,7 +67,7 @@ export interface ServiceOptions<Shape extends z.ZodRawShape> {
   ) => Promise<() => void | Promise<void>>;
   /**
    * A stream whose information this service's user of NATS may request: the answer tells the server's time,
-   * with which the service compares its clock.
+   * with which the service compares its clock, and that JetStream answers.
    */
   clockStream?: string;
   /** How long a drain may take, milliseconds. The process then exits. Default: 10,000. */
@@ -178,6 +179,9 @@ export async function runService<Shape extends z.ZodRawShape>(
   if (durationsExporter !== null) {
     durationsExporter.onFailure = (error) =>
       log.warn("the collector takes no metrics; they are sent again later", { error });
+  }
+  if (options.clockStream !== undefined) {
+    drainSteps.push(leaveCutOffServer(bus!, options.clockStream));
   }
   if (TELEMETRY_ON) {
     drainSteps.push(exportProcessMetrics(), exportBusMetrics(bus!));

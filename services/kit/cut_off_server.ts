@@ -1,0 +1,76 @@
+/**
+ * Leaves a NATS server that is cut off from its cluster. Such a server keeps its clients and answers their
+ * pings, but JetStream does not answer through it, so a service there can do nothing. Another server may.
+ *
+ * @module
+ */
+import type { Bus } from "./bus.ts";
+
+/** How often JetStream is asked, milliseconds; each time is up to a third shorter. */
+const ASK_MS = 3_000;
+
+/** How long JetStream may take to answer, milliseconds. */
+const TIMEOUT_MS = 2_000;
+
+/**
+ * For how long JetStream must not have answered, milliseconds. The replicas of a stream take 4 to 9 s to elect
+ * a leader, whichever server is asked.
+ */
+const SILENT_MS = 10_000;
+
+/** The longest time between two changes of the server, milliseconds: no other one may be better. */
+const MAX_WAIT_MS = 60_000;
+
+/**
+ * Watches JetStream from now on by asking for `stream`, whose information this user of NATS may request.
+ * A server that is in no cluster is never left. Returns a function that stops.
+ */
+export function leaveCutOffServer(bus: Bus, stream: string): () => void {
+  let answeredAt = performance.now();
+  let patience = SILENT_MS;
+  let stopped = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The server to leave. */
+  let left: string | undefined;
+  bus.onReconnect(() => {
+    // A new server gets its time.
+    answeredAt = performance.now();
+    const again = left !== undefined && bus.nats.info?.server_id === left;
+    left = undefined;
+    // The client library's turn may begin with the same server.
+    if (again && !stopped) bus.nats.reconnect().catch(() => {});
+  });
+  const ask = async () => {
+    if (bus.nats.info?.cluster === undefined || await answers(bus, stream)) {
+      answeredAt = performance.now();
+      patience = SILENT_MS;
+    } else if (bus.connected && !stopped && performance.now() - answeredAt > patience) {
+      bus.log.warn("JetStream does not answer through this NATS server; trying another one", {
+        server: bus.nats.info?.server_name,
+      });
+      answeredAt = performance.now();
+      patience = Math.min(patience * 2, MAX_WAIT_MS);
+      left = bus.nats.info?.server_id;
+      await bus.nats.reconnect().catch(() => {});
+    }
+    if (!stopped) timer = setTimeout(ask, ASK_MS * (1 - Math.random() / 3));
+  };
+  timer = setTimeout(ask, ASK_MS * Math.random());
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+/** Whether JetStream answers: with the stream, or that there is none yet. */
+async function answers(bus: Bus, stream: string): Promise<boolean> {
+  if (!bus.connected) return false;
+  try {
+    const options = { timeout: TIMEOUT_MS };
+    const reply = await bus.nats.request(`$JS.API.STREAM.INFO.${stream}`, "", options);
+    const { error } = reply.json() as { error?: { code?: number } };
+    return error?.code !== 503;
+  } catch {
+    return false;
+  }
+}
