@@ -1,5 +1,5 @@
 /**
- * `deno task torture [--minutes N] [--seed S] [--nats PATH] [--disasters [NAME]]`.
+ * `deno task torture [--minutes N] [--seed S] [--nats PATH] [--cluster | --disasters [--only TEXT]]`.
  *
  * @module
  */
@@ -8,12 +8,15 @@ import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts
 import { findCurrentNats } from "../harness/current_nats.ts";
 import { runDisaster } from "./disaster_run.ts";
 import { DISASTERS, FAILING_DISASTERS } from "./disasters.ts";
+import { measurePauses } from "./pauses.ts";
 import { torture } from "./torture.ts";
 
 const USAGE = `usage: deno task torture [options]
   --minutes N      how long, 2 by default; with --disasters, 0 (each once)
   --seed S         a whole number that repeats a schedule
   --nats PATH      the nats-server binary; "current" is the release that the tests install
+  --cluster        three nats-servers, and PostgreSQL where it is installed
+  --pauses N       how long acks and deliveries pause without one of three nats-servers; N times each
   --disasters      the disasters, in place of the kills and cuts
   --only TEXT      the disasters whose names contain TEXT`;
 
@@ -33,6 +36,8 @@ function readArguments() {
         minutes: { type: "string" },
         seed: { type: "string" },
         nats: { type: "string" },
+        cluster: { type: "boolean", default: false },
+        pauses: { type: "string" },
         disasters: { type: "boolean", default: false },
         only: { type: "string", default: "" },
       },
@@ -60,13 +65,18 @@ async function natsOf(option: string | undefined): Promise<{ binary: string; ver
   }
 }
 
-const { minutes, seed, nats, disasters, only } = readArguments();
+const { minutes, seed, nats, cluster, pauses, disasters, only } = readArguments();
 const { binary: natsServer, version } = await natsOf(nats);
+if (pauses !== undefined) {
+  await measurePauses({ natsServer, rounds: Number(pauses), say });
+  Deno.exit(0);
+}
 say(`seed ${seed}, ${minutes} minutes, nats-server ${version}`);
 
 /** Runs the usual torture. Returns whether all guarantees hold. */
 async function runTorture(): Promise<boolean> {
-  const { verdict, disturbances, counts } = await torture({ seed, minutes, natsServer, say });
+  const options = { seed, minutes, natsServer, cluster, say };
+  const { verdict, disturbances, counts } = await torture(options);
   say(`\ndone: ${Object.entries(disturbances).map(([name, n]) => `${n} x ${name}`).join(", ")}`);
   say(`counts: ${list(counts)}`);
   for (const line of verdict) say(`WRONG  ${line}`);

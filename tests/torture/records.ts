@@ -11,6 +11,8 @@ export interface ReceivedMessage {
   id: string;
   userId: string;
   content: unknown;
+  /** When it arrived, by `performance.now()`. */
+  at?: number;
 }
 
 /** What a user knows about one room. */

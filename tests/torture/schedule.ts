@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { Link } from "../harness/link.ts";
 import type { System, TestService } from "../harness/system.ts";
+import { clusterActions } from "./cluster_actions.ts";
 import { createRandom, type Random } from "./random.ts";
 import { storm } from "./storm.ts";
 import type { User } from "./user.ts";
@@ -22,6 +24,7 @@ export type Disturbances = Record<string, number>;
 
 /**
  * Disturbs the system until `until` (by `performance.now()`). Reports each disturbance to `say`.
+ * `database` is the link to the database, if it has one.
  */
 export async function disturb(
   system: System,
@@ -29,6 +32,7 @@ export async function disturb(
   random: Random,
   until: number,
   say: (line: string) => void,
+  database?: Link,
 ): Promise<Disturbances> {
   const disturbances: Disturbances = {};
   const record = (name: string, more = "") => {
@@ -36,7 +40,7 @@ export async function disturb(
     say(`${name}${more}`);
   };
   const wait = (range: readonly [number, number]) =>
-    new Promise((resolve) => setTimeout(resolve, random.between(...range)));
+    new Promise<void>((resolve) => setTimeout(resolve, random.between(...range)));
   const services: TestService[] = [
     ...system.gateways,
     ...system.auths,
@@ -51,6 +55,32 @@ export async function disturb(
     busy.add(target);
     running.push(work().finally(() => busy.delete(target)));
   };
+
+  const disturbNats = () => {
+    if (busy.has(system.nats)) return;
+    const name = random.pick(["kill -9 nats-server", "suspend nats-server"]);
+    record(name);
+    runInBackground(system.nats, async () => {
+      if (name.startsWith("kill")) {
+        await system.nats.kill();
+        await wait(DOWN_MS);
+        await system.nats.restart();
+      } else {
+        system.nats.process.signal("SIGSTOP");
+        await wait(SUSPEND_MS);
+        system.nats.process.signal("SIGCONT");
+      }
+    });
+  };
+  const ofNats = system.cluster === undefined ? [disturbNats] : clusterActions({
+    system,
+    random,
+    database,
+    record,
+    busy: (target) => busy.has(target),
+    run: runInBackground,
+    wait,
+  });
 
   let storms = 0;
   const actions: (() => void)[] = [
@@ -84,22 +114,7 @@ export async function disturb(
         await service.restart();
       });
     },
-    () => {
-      if (busy.has(system.nats)) return;
-      const name = random.pick(["kill -9 nats-server", "suspend nats-server"]);
-      record(name);
-      runInBackground(system.nats, async () => {
-        if (name.startsWith("kill")) {
-          await system.nats.kill();
-          await wait(DOWN_MS);
-          await system.nats.restart();
-        } else {
-          system.nats.process.signal("SIGSTOP");
-          await wait(SUSPEND_MS);
-          system.nats.process.signal("SIGCONT");
-        }
-      });
-    },
+    ...ofNats,
     () => {
       const count = random.between(1, users.length);
       record("cut clients", ` (${count})`);

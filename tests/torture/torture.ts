@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { type Link, startLink } from "../harness/link.ts";
+import { postgresMissing, type PostgresServer, startPostgres } from "../harness/postgres.ts";
 import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import { auditArchive, readArchive } from "./archive.ts";
@@ -30,6 +32,8 @@ export interface TortureOptions {
   minutes: number;
   /** The nats-server binary; by default the installed one. */
   natsServer?: string;
+  /** Whether NATS is a cluster of three servers, and the archive a PostgreSQL if there is one. */
+  cluster?: boolean;
   say?: (line: string) => void;
 }
 
@@ -45,15 +49,18 @@ export interface TortureResult {
  * users.
  */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
-  const { seed, minutes, natsServer, say = () => {} } = options;
+  const { seed, minutes, natsServer, cluster = false, say = () => {} } = options;
   // Separate sources, so that the schedule does not depend on the number of publishes.
   const random = createRandom(seed);
   const speakers = createRandom(seed + 0x5eed);
+  await using database = cluster ? await startDatabase() : undefined;
   await using system = await startSystem({
     gateways: 2,
     auths: 2,
     rooms: 2,
     persistences: 2,
+    cluster,
+    env: { persistence: database === undefined ? {} : { DATABASE_URL: database.url } },
     natsServer,
   });
   const urls = [system.url(0), system.url(1)];
@@ -76,12 +83,13 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     const began = performance.now();
     const note = (line: string) =>
       say(`${((performance.now() - began) / 1_000).toFixed(1)} s  ${line}`);
-    const disturbances = await disturb(system, users, random, began + minutes * 60_000, note);
+    const end = began + minutes * 60_000;
+    const disturbances = await disturb(system, users, random, end, note, database?.link);
     note("disturbances end");
     publishing = false;
     const verdict = await judge(system, users, note);
     if (verdict.length > 0) warnings(system).forEach(note);
-    return { verdict, disturbances, counts: total(users) };
+    return { verdict, disturbances, counts: { ...total(users), longestAckPause: pause(users) } };
   } finally {
     timers.forEach(clearInterval);
     users.forEach((user) => user.stop());
@@ -150,6 +158,36 @@ async function judgeMembers(
       }
     });
   return wrong;
+}
+
+/** A PostgreSQL behind a link. */
+interface Database extends AsyncDisposable {
+  url: string;
+  link: Link;
+}
+
+/** Starts the database; undefined where PostgreSQL is not installed. */
+async function startDatabase(): Promise<Database | undefined> {
+  if (await postgresMissing() !== null) return undefined;
+  const server: PostgresServer = await startPostgres();
+  const url = new URL(await server.createDatabase());
+  const link = await startLink(Number(url.port));
+  url.port = String(link.port);
+  return {
+    url: url.href,
+    link,
+    async [Symbol.asyncDispose]() {
+      await link[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The longest time in which nobody got an ack, milliseconds. */
+function pause(users: readonly User[]): number {
+  const times = users.flatMap(({ sent }) => sent.map(({ ackedAt }) => ackedAt))
+    .filter(Number.isFinite).sort((a, b) => a - b);
+  return Math.round(times.reduce((most, at, i) => Math.max(most, at - (times[i - 1] ?? at)), 0));
 }
 
 function total(users: readonly User[]): Record<string, number> {

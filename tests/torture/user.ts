@@ -247,7 +247,7 @@ export class User {
       this.faults.push(`${room}: ${seq} has prev ${prev}, the last one was ${view.lastSeq}`);
     }
     view.lastSeq = seq;
-    view.seen.push({ epoch: view.epoch, seq, id, userId, content });
+    view.seen.push({ epoch: view.epoch, seq, id, userId, content, at: performance.now() });
   }
 
   #acked({ id, seq }: ServerFrameOf<"ack">): void {
