@@ -1,6 +1,6 @@
-/** The service of kit_rights_scenario_test.ts and screening_backends_scenario_test.ts. */
+/** The service of kit_rights_, kit_flood_ and screening_backends_scenario_test.ts. */
 import * as z from "zod";
-import { runApp } from "../../../services/kit/mod.ts";
+import { faultOf, runApp } from "../../../services/kit/mod.ts";
 import { declaration } from "./warden_declaration.ts";
 
 await runApp(declaration, {
@@ -21,6 +21,27 @@ await runApp(declaration, {
       result: z.number(),
     }, async ({ data: { room, content, screen }, caller }) => {
       return (await app.post(room, content, { as: caller, screen })).seq;
+    });
+
+    app.answer("flood", {
+      data: z.object({ room: z.string(), userId: z.string(), count: z.number() }),
+      result: z.object({ stored: z.number(), refused: z.record(z.string(), z.number()) }),
+    }, async ({ data: { room, userId, count } }) => {
+      const refused: Record<string, number> = {};
+      let stored = 0;
+      const attempts = Array.from({ length: count }, async (_, n) => {
+        try {
+          app.signal(room, n);
+          app.event(userId, "flood", n);
+          await app.post(room, n);
+          stored++;
+        } catch (error) {
+          const { code } = faultOf(error);
+          refused[code] = (refused[code] ?? 0) + 1;
+        }
+      });
+      await Promise.all(attempts);
+      return { stored, refused };
     });
 
     app.screen(async ({ room, content }) => {
