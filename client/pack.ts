@@ -132,7 +132,7 @@ async function run(command: string, args: string[], cwd: string): Promise<string
 }
 
 if (import.meta.main) {
-  const { tarball, bytes, gzipBytes, files } = await pack(`${ROOT}.data/client`);
+  const { tarball, bytes, gzipBytes, files } = await pack(Deno.args[0] ?? `${ROOT}.data/client`);
   const { "hopwire.js": _, ...others } = files;
   const more = Object.entries(others).map(([name, size]) => `${name}: ${size} after gzip\n`);
   const summary = `${tarball}: ${bytes} bytes, ${gzipBytes} after gzip\n${more.join("")}`;

@@ -9,6 +9,7 @@
  * @module
  */
 import * as z from "zod";
+import { variable } from "./runtime.ts";
 
 /** A variable has an invalid value. The message is one line that starts with the variable's name. */
 export class ConfigError extends Error {
@@ -81,7 +82,7 @@ export const port = (): z.ZodType<number, string> => integer(0, 65_535);
  */
 export function readConfig<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
-  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+  env: (name: string) => string | undefined = variable,
 ): z.infer<z.ZodObject<Shape>> {
   const values: Record<string, string> = {};
   for (const name of Object.keys(schema.shape)) {

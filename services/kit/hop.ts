@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { randomBytes } from "node:crypto";
 import {
   type Attributes,
   type Context,
@@ -137,6 +138,11 @@ export function isChosen(): boolean {
   return ratio >= 1 || Math.random() < ratio;
 }
 
+/** Random bytes as hexadecimal text. Not `toHex`, which Node lacks. */
+function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString("hex");
+}
+
 /** Not the root context, of which the ratio decides, and without a trace. */
 const RECORDED_ROOT = ROOT_CONTEXT.setValue(createContextKey("hopwire.recorded"), true);
 
@@ -144,7 +150,7 @@ const RECORDED_ROOT = ROOT_CONTEXT.setValue(createContextKey("hopwire.recorded")
 export function recordedRoot(): Context {
   if (TELEMETRY_ON) return RECORDED_ROOT;
   // Nothing is recorded in this process, but others may.
-  const ids = crypto.getRandomValues(new Uint8Array(24)).toHex();
+  const ids = randomHex(24);
   return contextOf(`00-${ids.slice(0, 32)}-${ids.slice(32)}-01`);
 }
 
@@ -159,7 +165,7 @@ export function withSampled(traceparent: string, sampled: boolean): string {
 }
 
 /** Ids of unrecorded traces consist of a random prefix per process and a counter. */
-const PREFIX = crypto.getRandomValues(new Uint8Array(12)).toHex();
+const PREFIX = randomHex(12);
 let unrecorded = 0;
 
 /**

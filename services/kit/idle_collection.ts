@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { cpuUsage } from "node:process";
+import { cpuUsage, memoryUsage } from "node:process";
+import { unref } from "./runtime.ts";
 
 /** How often a process checks whether it is idle, milliseconds. */
 const CHECK_INTERVAL_MS = 2_000;
@@ -60,13 +61,13 @@ export function collectGarbageWhenIdle(): () => void {
   // Without "last-resort" V8 keeps the collected memory instead of returning it.
   const collect = () => gc({ type: "major", execution: "sync", flavor: "last-resort" });
   const use: ProcessUse = {
-    heapUsed: () => Deno.memoryUsage().heapUsed,
+    heapUsed: () => memoryUsage().heapUsed,
     cpuTime() {
       const { user, system } = cpuUsage();
       return user + system;
     },
   };
   const timer = setInterval(createIdleCheck(use, collect), CHECK_INTERVAL_MS);
-  Deno.unrefTimer(timer);
+  unref(timer);
   return () => clearInterval(timer);
 }

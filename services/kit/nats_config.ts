@@ -14,6 +14,7 @@ import * as z from "zod";
 import { inboxPrefix } from "../contract/mod.ts";
 import { ConfigError } from "./config.ts";
 import { errorText } from "./log.ts";
+import { readText } from "./runtime.ts";
 
 /** Parses one NATS URL; the scheme may be missing. Returns null when the text is not a NATS URL. */
 export function natsUrl(text: string): URL | null {
@@ -164,7 +165,7 @@ function tlsOptions(config: NatsConfig): NatsOptions["tls"] | undefined {
 function readFile(config: NatsConfig, variable: keyof NatsConfig): string {
   const path = config[variable]!;
   try {
-    const text = Deno.readTextFileSync(path);
+    const text = readText(path);
     if (text.trim() !== "") return text;
   } catch (error) {
     throw new ConfigError(`${variable}: cannot read ${path}: ${errorText(error)}`);

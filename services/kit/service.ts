@@ -16,6 +16,7 @@ import { createLogger, errorText, type Logger } from "./log.ts";
 import { announceService } from "./micro/micro_service.ts";
 import { leaveCutOffServer } from "./cut_off_server.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
+import { exit, isAddressInUse, onSignal, serveHttp, variable } from "./runtime.ts";
 import { durationsExporter } from "./telemetry/durations_exporter.ts";
 import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
 
@@ -100,7 +101,7 @@ export async function runService<Shape extends z.ZodRawShape>(
   const log = createLogger(name, { level: config.LOG_LEVEL, format: config.LOG_FORMAT });
   const exitUnavailable = (what: string, error: unknown): never => {
     log.error(what, { error: errorText(error) });
-    Deno.exit(EXIT_UNAVAILABLE);
+    exit(EXIT_UNAVAILABLE);
   };
   const health = createHealth();
   const drainSteps: (() => void | Promise<void>)[] = [];
@@ -115,7 +116,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     const deadlineMs = options.drainDeadline?.(config) ?? DRAIN_DEADLINE_MS;
     const deadline = setTimeout(() => {
       log.error("the drain did not finish in time, exiting", { deadlineMs });
-      Deno.exit(1);
+      exit(1);
     }, deadlineMs);
     for (const step of drainSteps.reverse()) {
       try {
@@ -127,10 +128,10 @@ export async function runService<Shape extends z.ZodRawShape>(
     await Promise.all([(bus as Bus | undefined)?.drain(), durationsExporter?.flush()]);
     clearTimeout(deadline);
     log.info("stopped");
-    Deno.exit(0);
+    exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => void drain(signal));
+    onSignal(signal, () => void drain(signal));
   }
 
   health.require("nats", () => (bus as Bus | undefined)?.connected === true);
@@ -143,19 +144,18 @@ export async function runService<Shape extends z.ZodRawShape>(
     if (options.listen) {
       drainSteps.push(await options.listen(app, config, log));
     } else {
-      const server = Deno.serve({
-        hostname: config.HOST,
-        port: config.PORT,
-        onListen: ({ hostname, port }) => log.info("listening", { hostname, port }),
-      }, app.fetch);
+      const where = { hostname: config.HOST, port: config.PORT };
+      const stop = await serveHttp(
+        where,
+        app.fetch,
+        ({ hostname, port }) => log.info("listening", { hostname, port }),
+      );
       // Not awaited: a health checker's keep-alive connection must not delay the drain.
-      drainSteps.push(() => void server.shutdown());
+      drainSteps.push(stop);
     }
   } catch (error) {
     if (error instanceof ConfigError) exitOnConfigError(name, error);
-    if (
-      error instanceof Deno.errors.AddrInUse || (error as { code?: string }).code === "EADDRINUSE"
-    ) {
+    if (isAddressInUse(error)) {
       exitUnavailable(
         `port ${config.PORT} on ${config.HOST} is in use: stop the process that uses it, or set PORT`,
         error,
@@ -208,7 +208,7 @@ export async function runService<Shape extends z.ZodRawShape>(
 function exitOnConfigError(name: string, error: unknown): never {
   if (!(error instanceof ConfigError)) throw error;
   // The configuration was not accepted, so the format is read from the environment itself.
-  const format = Deno.env.get("LOG_FORMAT") === "text" ? "text" : "json";
+  const format = variable("LOG_FORMAT") === "text" ? "text" : "json";
   createLogger(name, { format }).error(error.message);
-  Deno.exit(EXIT_CONFIG);
+  exit(EXIT_CONFIG);
 }

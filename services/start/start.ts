@@ -26,7 +26,7 @@ import { findNatsServer, prepareNats } from "./nats_server.ts";
 import { type NatsAccount, natsAccounts, natsUsers } from "./nats_users.ts";
 import { limitConnections } from "./open_files.ts";
 import { ownServices } from "./own/own_services.ts";
-import { checkOwn, environmentOfOwn, flagsOfOwn } from "./own/run_own.ts";
+import { checkOwn, environmentOfOwn, flagsOfOwn, telemetryOf } from "./own/run_own.ts";
 import { createOutputLogger, OWN_NAME, printFrom } from "./output.ts";
 import { freePort, reachableHost, requireFreePort } from "./ports.ts";
 import { keepNewFilesPrivate, makeDataFolder } from "./private_files.ts";
@@ -152,7 +152,7 @@ class System {
     this.#files.setReady({ websocket, natsUrl, monitor, api, apiKey, token });
     const files = keys === undefined
       ? []
-      : await writeServiceFiles(folder, natsUrl, keys, accounts);
+      : await writeServiceFiles(folder, natsUrl, keys, accounts, telemetryOf(environments.rooms));
     const looked = await writeNatsContext(folder, natsServers, given, keys);
     printFrom(
       OWN_NAME,

@@ -18,6 +18,7 @@ import { serve } from "../endpoints.ts";
 import { FaultError } from "../fault_error.ts";
 import type { Context } from "../hop.ts";
 import { errorText } from "../log.ts";
+import { idleDelay } from "../runtime.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import { type Caller, callerOf } from "./caller.ts";
 
@@ -89,7 +90,7 @@ export function answer<Data, Result>(
   });
   parts.onDrain(async () => {
     subscription.unsubscribe();
-    const late = new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, DRAIN_MS)));
+    const late = idleDelay(DRAIN_MS);
     if (running > 0) await Promise.race([idle.promise, late]);
   });
 }

@@ -24,6 +24,7 @@ import {
 import { contextOf } from "../hop.ts";
 import { errorText } from "../log.ts";
 import { LogThrottle } from "../log_throttle.ts";
+import { idleDelay } from "../runtime.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import { ACK_WAIT_MS, ensureConsumer, MAX_ACK_PENDING } from "./durable_consumer.ts";
 import { RecentKeys } from "./recent_keys.ts";
@@ -104,7 +105,7 @@ export function listenDurably<Content>(parts: AppParts, listener: Listener<Conte
   running.push(run(ROOMS_STREAM));
   parts.onDrain(async () => {
     stopped = true;
-    const late = new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, DRAIN_MS)));
+    const late = idleDelay(DRAIN_MS);
     const ended = async () => {
       await Promise.all(readers.map((reader) => reader.stop()));
       await Promise.all(running);

@@ -12,6 +12,7 @@ import { type Context, natsAttributes, ROOT_CONTEXT, SpanKind, startHop } from "
 import { errorText } from "../log.ts";
 import { StreamPublisher } from "../stream_publisher.ts";
 import { processDurations } from "../telemetry/operation_durations.ts";
+import { idleDelay } from "../runtime.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import { HANDLER_MS } from "./handlers.ts";
 
@@ -115,7 +116,7 @@ export function createEvery(parts: AppParts): Every {
     schedule();
     parts.onDrain(async () => {
       clearTimeout(timer);
-      const late = new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, DRAIN_MS)));
+      const late = idleDelay(DRAIN_MS);
       await Promise.race([running, late]);
     });
   };

@@ -8,6 +8,7 @@ import { HEADERS, isDelivery } from "../../contract/mod.ts";
 import { contextOf } from "../hop.ts";
 import { errorText } from "../log.ts";
 import { LogThrottle } from "../log_throttle.ts";
+import { idleDelay } from "../runtime.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import { Lanes } from "./lanes.ts";
 import { handleMessage, type Listener, wantedMessage } from "./listening.ts";
@@ -57,7 +58,7 @@ export function listenLive<Content>(parts: AppParts, listener: Listener<Content>
   );
   parts.onDrain(async () => {
     for (const subscription of subscriptions) subscription.unsubscribe();
-    const late = new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, DRAIN_MS)));
+    const late = idleDelay(DRAIN_MS);
     await Promise.race([lanes.idle(), late]);
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Attributes } from "@opentelemetry/api";
+import { isAllowed, RUNTIME, variable } from "../runtime.ts";
 
 /** Where and how to export. */
 export interface ExporterSettings {
@@ -78,9 +79,9 @@ function endpointOf(ofMetrics: string | undefined, ofAll: string | undefined): s
 function resourceOf(get: (name: string) => string | undefined): Attributes {
   const attributes: Attributes = {
     "service.name": "unknown_service",
-    "process.runtime.name": "deno",
-    "process.runtime.version": Deno.version.deno,
-    "telemetry.sdk.language": "deno-js",
+    "process.runtime.name": RUNTIME.name,
+    "process.runtime.version": RUNTIME.version,
+    "telemetry.sdk.language": RUNTIME.language,
     "telemetry.sdk.name": "hopwire",
   };
   try {
@@ -107,13 +108,12 @@ function pairsOf(text: string | undefined): [string, string][] {
  * program may be asked or fail for its telemetry.
  */
 export function readVariable(name: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  return state === "granted" ? Deno.env.get(name) : undefined;
+  return isAllowed({ name: "env", variable: name }) ? variable(name) : undefined;
 }
 
 /** Whether this process may connect to the host of a URL. */
 export function mayConnect(url: string): boolean {
   const { hostname, port, protocol } = new URL(url);
   const host = `${hostname}:${port || (protocol === "http:" ? 80 : 443)}`;
-  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
+  return isAllowed({ name: "net", host });
 }

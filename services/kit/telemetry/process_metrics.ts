@@ -31,8 +31,8 @@ export function exportProcessMetrics(): () => void {
     report(user / 1e6, { "cpu.mode": "user" });
     report(system / 1e6, { "cpu.mode": "system" });
   });
-  observeValue("process.memory.usage", () => Deno.memoryUsage().rss);
-  observeValue("v8js.memory.heap.used", () => Deno.memoryUsage().heapUsed);
+  observeValue("process.memory.usage", () => process.memoryUsage().rss);
+  observeValue("v8js.memory.heap.used", () => process.memoryUsage().heapUsed);
   observeValue("process.uptime", () => performance.now() / 1_000);
   return measureLoop();
 }

@@ -1,6 +1,7 @@
 /**
  * `deno task new-service NAME [--needs calls,listen,post]`: makes a folder services/NAME with a service that
- * runs, its test, and its entry in compose.yaml.
+ * runs, its test, and its entry in compose.yaml. With `--outside FOLDER` it makes one outside of this
+ * repository, which has the kit as a package.
  *
  * @module
  */
@@ -8,12 +9,13 @@ import { isServiceNeed, SERVICE_NEEDS, type ServiceNeed } from "../../contract/m
 import { checkName, ConfigError } from "../../kit/mod.ts";
 import { withComposeEntry } from "../own/compose_entry.ts";
 import { newDeclaration, newFiles, USUAL } from "../own/new_files.ts";
+import { makeOutside } from "../own/make_outside.ts";
 import { printLine, printUsageError } from "../output.ts";
 
 /** The exit code of sysexits(3) for wrong arguments. */
 const EXIT_USAGE = 64;
 
-const USAGE = `usage: deno task new-service NAME [--needs ${USUAL.join(",")}]`;
+const USAGE = `usage: deno task new-service NAME [--needs ${USUAL.join(",")}] [--outside FOLDER]`;
 
 /** The root of the repository. */
 const ROOT = new URL("../../../", import.meta.url);
@@ -22,6 +24,8 @@ const ROOT = new URL("../../../", import.meta.url);
 interface Wanted {
   name: string;
   needs: readonly ServiceNeed[];
+  /** The folder to make; one in services/ without it. */
+  outside: string | undefined;
 }
 
 /**
@@ -32,17 +36,27 @@ interface Wanted {
 export function wantedOf(args: readonly string[]): Wanted {
   const rest = [...args];
   let needs: readonly ServiceNeed[] = USUAL;
-  const at = rest.findIndex((arg) => arg === "--needs" || arg.startsWith("--needs="));
-  if (at >= 0) {
-    const [option] = rest.splice(at, 1);
-    const text = option!.includes("=") ? option!.slice("--needs=".length) : rest.splice(at, 1)[0];
-    if (text === undefined) throw new ConfigError(USAGE);
+  const text = takeOption(rest, "--needs");
+  if (text !== undefined) {
     needs = text.split(",").map((need) => need.trim()).filter(Boolean).map(needOf);
   }
+  const outside = takeOption(rest, "--outside");
+  if (outside === "") throw new ConfigError(USAGE);
   const [name, ...others] = rest;
   if (name === undefined || others.length > 0 || name.startsWith("-")) throw new ConfigError(USAGE);
   checkName(name);
-  return { name, needs: [...new Set(needs)] };
+  return { name, needs: [...new Set(needs)], outside };
+}
+
+/** Takes an option with its value out of the arguments. Returns the value, if the option is there. */
+function takeOption(args: string[], option: string): string | undefined {
+  const at = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
+  if (at < 0) return undefined;
+  const [given] = args.splice(at, 1);
+  if (given !== option) return given!.slice(option.length + 1);
+  const [value] = args.splice(at, 1);
+  if (value === undefined) throw new ConfigError(USAGE);
+  return value;
 }
 
 function needOf(text: string): ServiceNeed {
@@ -52,7 +66,13 @@ function needOf(text: string): ServiceNeed {
 }
 
 /** Makes the service. Nothing is written unless all of it can be. */
-async function newService({ name, needs }: Wanted): Promise<void> {
+async function newService({ name, needs, outside }: Wanted): Promise<void> {
+  if (outside !== undefined) {
+    const made = await makeOutside(name, needs, outside);
+    const where = made.map((file) => `${outside}/${file}`);
+    printLine([...where, "", `${outside}/README.md says how it runs.`].join("\n"));
+    return;
+  }
   const folder = new URL(`services/${name}/`, ROOT);
   const taken = await Deno.lstat(folder).then(() => true, () => false);
   if (taken) throw new ConfigError(`services/${name} is there already`);

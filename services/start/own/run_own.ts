@@ -49,18 +49,23 @@ export interface OwnDecisions {
   port: number;
 }
 
+/** Returns the variables of a service's telemetry. */
+export function telemetryOf(environment: Environment): Record<string, string> {
+  const entries = Object.entries(environment).filter(([name]) => name.startsWith("OTEL_"));
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
 /** Returns the environment of a service of one's own. */
 export function environmentOfOwn(
   declaration: Declaration,
   { given, like, natsUsers, port }: OwnDecisions,
 ): Environment {
-  const telemetry = Object.entries(like).filter(([name]) => name.startsWith("OTEL_"));
   const own = [...Object.keys(declaration.config), "LOG_LEVEL", "TRACE_RATIO", "SLOW_MESSAGE_MS"];
   return {
     ...Object.fromEntries(own.filter((name) => given[name]).map((name) => [name, given[name]!])),
     LOG_FORMAT: like.LOG_FORMAT!,
     ...natsEnvironment(declaration.name, given, natsUsers),
-    ...Object.fromEntries(telemetry),
+    ...telemetryOf(like),
     OTEL_SERVICE_NAME: `hopwire-${declaration.name}`,
     NATS_URL: like.NATS_URL!,
     HOST: "127.0.0.1",
