@@ -160,7 +160,7 @@ async function isolated(system: ComposeSystem): Promise<void> {
     assert.match(stdout, /Authorization Violation/);
     const { stdout: secrets } = await system.exec("rooms", "ls", "-R", "/secrets");
     assert.match(secrets, /rooms\.nk/);
-    assert.doesNotMatch(secrets, /auth|gateway|persistence|postgres/);
+    assert.doesNotMatch(secrets, /\bauth\b|gateway|persistence|postgres/);
   });
 }
 
