@@ -13,7 +13,7 @@ import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
 /** How long a cluster may take until every stream has a leader and current replicas, milliseconds. */
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 120_000;
 
 /** How long one answer of JetStream may take, milliseconds. */
 const TIMEOUT_MS = 2_000;
@@ -59,6 +59,8 @@ export interface ClusterOptions {
   size?: number;
   /** Appended to the configuration of each server; the same users everywhere. */
   config?: string;
+  /** Appended to the JetStream block of each server. */
+  jetstream?: string;
   /** The tags of each server, for placement. */
   tags?: (index: number) => string[];
   /** The binary. By default that of NATS_SERVER, else the installed one. */
@@ -87,7 +89,9 @@ export async function startNatsCluster(options: ClusterOptions = {}): Promise<Na
         `server_name: n${i + 1}`,
         `server_tags: ${JSON.stringify(tags(i))}`,
         `listen: 127.0.0.1:${port}`,
-        `jetstream { store_dir: "${home}/data", max_file_store: 10GB, max_memory_store: 100MB }`,
+        `jetstream { store_dir: "${home}/data", max_file_store: 10GB, max_memory_store: 100MB\n${
+          options.jetstream ?? ""
+        } }`,
         "cluster {",
         "  name: hopwire",
         `  listen: 127.0.0.1:${routePorts[i]}`,
@@ -174,8 +178,10 @@ export async function startNatsCluster(options: ClusterOptions = {}): Promise<Na
         await until(`the replicas of ${stream}`, async () => {
           const found = await info(stream);
           const { leader, replicas = [] } = found?.cluster ?? {};
-          return leader && replicas.length === found!.config.num_replicas - 1 &&
-            replicas.every(({ current, lag = 0 }) => current && lag === 0);
+          const complete = leader && replicas.length === found!.config.num_replicas - 1 &&
+            replicas.every(({ current }) => current);
+          if (!complete) throw new Error(JSON.stringify(found?.cluster ?? "no leader"));
+          return true;
         }, SETTLE_MS);
       }
     },
@@ -199,8 +205,21 @@ function clusterServer(binary: string, home: string, port: number, name: string)
     process = launch();
     running = true;
   };
+  /** While the server was down, another test may have taken its port for a moment. */
+  const launched = () =>
+    until(`${name} to start`, () => {
+      if (process.output.some((line) => line.includes("Server is ready"))) return true;
+      if (process.ended === undefined) return false;
+      if (!process.output.some((line) => line.includes("address already in use"))) {
+        throw new Error(
+          `it ended with ${process.ended.code}:\n${process.output.slice(-20).join("\n")}`,
+        );
+      }
+      process = launch();
+      return false;
+    }, SETTLE_MS);
   const ready = async () => {
-    await process.line("Server is ready");
+    await launched();
     await until("nats-server to accept connections", async () => {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
       return true;

@@ -5,13 +5,18 @@
  *
  * @module
  */
-import { DENIALS_STREAM, ROOMS_STREAM, SCHEDULES_STREAM } from "../../services/contract/mod.ts";
+import {
+  ANSWERS_STREAM,
+  DENIALS_STREAM,
+  ROOMS_STREAM,
+  SCHEDULES_STREAM,
+} from "../../services/contract/mod.ts";
 import type { Link } from "../harness/link.ts";
 import type { System, TestService } from "../harness/system.ts";
 import type { Random } from "./random.ts";
 
 /** The streams that are replicated. */
-export const REPLICATED = [ROOMS_STREAM, DENIALS_STREAM, SCHEDULES_STREAM];
+export const REPLICATED = [ROOMS_STREAM, DENIALS_STREAM, SCHEDULES_STREAM, ANSWERS_STREAM];
 
 /** Shortest and longest time that a server is gone, suspended or separated, milliseconds. */
 const GONE_MS = [200, 8_000] as const;
