@@ -51,6 +51,8 @@ export function clusterConfig(
     // Clients know all servers by the names in the certificates. What servers tell them would be addresses.
     "  no_advertise: true",
     `  listen: "${node.cluster}"`,
+    // Servers tell each other where to reach a third one: by name, since certificates have no addresses.
+    `  advertise: "${node.route}"`,
     // A server without a certificate of the authority is no part of the cluster.
     `  tls { ${files}, ca_file: "${node.authorityFile}", verify: true }`,
     `  routes: [${nodes.map(({ route }) => `"nats-route://${route}"`).join(", ")}]`,
