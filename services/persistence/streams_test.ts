@@ -107,7 +107,10 @@ Deno.test("another number of streams is an error, changes nothing and keeps nobo
     const refused = new RegExp(
       `STREAMS is ${streams}, but the log has 2 streams. .* set STREAMS=2`,
     );
-    await until("the error", () => otherBus.lines.some(({ error }) => refused.test(`${error}`)));
+    await until(
+      "the error",
+      () => otherBus.lines.some((line) => line.level === "error" && refused.test(`${line.error}`)),
+    );
     assert.ok(wrong.health.missing().includes("stream"));
     // It gives up the lease, and serves no history of rooms that it would look for elsewhere.
     await assert.rejects(request(otherBus, HistoryRead, { room: LOBBY, limit: 1 }), FaultError);

@@ -162,7 +162,8 @@ export class Archiver {
         const text = errorText(error);
         const expected = error instanceof LeaseLost || error instanceof PositionMoved;
         if (text !== loggedError && !expected && bus.connected && !this.#stopped) {
-          bus.log.warn("archiving interrupted", { error: text });
+          if (this.#misconfigured) bus.log.error("this instance cannot archive", { error: text });
+          else bus.log.warn("archiving interrupted", { error: text });
         }
         loggedError = text;
       }
