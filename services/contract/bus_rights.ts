@@ -41,6 +41,7 @@ import {
 import { GatewayConnections, GatewayDisconnect, GatewayState } from "./bus_gateways.ts";
 import { AuthIssue } from "./bus_tokens.ts";
 import { GATEWAY_ALIVE, GATEWAY_PING, PRESENCE_CHANGES, presenceStateSubject } from "./presence.ts";
+import { HOOK_RIGHTS } from "./hook_rights.ts";
 import { inboxes } from "./inboxes.ts";
 import { microSubjects } from "./micro.ts";
 import { OBSERVER_RIGHTS, OPERATOR_RIGHTS } from "./people_rights.ts";
@@ -73,6 +74,7 @@ export const BUS_USERS = [
   "persistence",
   "monitor",
   "api",
+  "hooks",
   "operator",
   "observer",
 ] as const;
@@ -126,6 +128,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       inboxes("gateway"),
       inboxes("rooms"),
       inboxes("api"),
+      inboxes("hooks"),
       inboxes("operator"),
       inboxes("observer"),
     ],
@@ -258,6 +261,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
     subscribe: [GATEWAY_ALIVE, ...microSubjects("api"), inboxes("api")],
     answersWithin: ANSWER_S,
   },
+  hooks: HOOK_RIGHTS,
   operator: OPERATOR_RIGHTS,
   observer: OBSERVER_RIGHTS,
 };

@@ -145,3 +145,8 @@ export const MAX_CONNECTION_ROOMS = 20;
 
 /** Most seqs in one `room.erased` event. */
 export const MAX_ERASED = 1_000;
+
+/** Most dead letters of webhooks in one page of their list: about 300 KB with long reasons. */
+export const MAX_DEAD_LETTERS_PAGE = 200;
+/** Most dead letters that one request sends again: their payloads take a second or so. */
+export const MAX_REPLAYED = 200;

@@ -5,6 +5,7 @@
  * @module
  */
 import { ArchiveAudit, HistoryErase } from "./bus_history.ts";
+import { HOOKS_ENDPOINTS } from "./hook_rights.ts";
 import { inboxes } from "./inboxes.ts";
 import { MICRO_SUBJECTS } from "./micro.ts";
 import { type BusRights, CONSUMER_API, MODERATION, REVOCATION, STREAM_API } from "./rights.ts";
@@ -17,6 +18,7 @@ export const OPERATOR_RIGHTS: BusRights = {
     NATS_TRACES,
     ArchiveAudit.subject,
     HistoryErase.subject,
+    ...HOOKS_ENDPOINTS,
     ...REVOCATION,
     ...MODERATION,
     MICRO_SUBJECTS,

@@ -14,6 +14,31 @@ import { bucketOf, RoomName } from "./rooms.ts";
 /** A gateway's id: 16 characters, new at each start. */
 export const GatewayId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
+/** In so many rooms gateways state which users are connected to them. */
+const CONNECTED_ROOMS = 8;
+
+/**
+ * The room in which a user with a connection is stated to be, if gateways state that (STATE_CONNECTIONS). No
+ * client can name it: of rooms' names no token begins with `$`.
+ */
+export function connectedRoom(userId: string): string {
+  return `$users.${bucketOf(userId) % CONNECTED_ROOMS}`;
+}
+
+/** Every {@link connectedRoom}. */
+export const ALL_CONNECTED_ROOMS: readonly string[] = Array.from(
+  { length: CONNECTED_ROOMS },
+  (_, i) => `$users.${i}`,
+);
+
+/** Whether a room is a {@link connectedRoom}. */
+export function isConnectedRoom(room: string): boolean {
+  return room.startsWith("$");
+}
+
+/** What gateways state facts about: rooms, and {@link connectedRoom}s. */
+const FactRoom = z.union([RoomName, z.string().regex(/^\$users\.\d$/)]);
+
 /** The number of a gateway's statement: rises by one for each, over all rooms. 0: none yet. */
 const StatementNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -66,7 +91,7 @@ export function presenceStateSubject(gateway: string): string {
 
 /** What one gateway states about one room. */
 export const RoomFacts = z.object({
-  room: RoomName,
+  room: FactRoom,
   /** The gateway's last statement about the room that `users` includes; 0 if it has no facts there. */
   n: StatementNumber,
   users: z.array(PresenceFact),
@@ -79,7 +104,7 @@ export type RoomFacts = z.infer<typeof RoomFacts>;
  * rooms. `after` is where the page before ended. An empty list of `buckets` requests the digests alone.
  */
 export const PresenceStateRequest = z.object({
-  room: RoomName.optional(),
+  room: FactRoom.optional(),
   buckets: z.array(z.number().int().min(0).max(63)).max(64).optional(),
   after: z.object({ room: z.string(), userId: z.string() }).optional(),
 });

@@ -1,5 +1,6 @@
 /** PROTOCOL.md and the schemas agree. */
 import assert from "node:assert/strict";
+import * as z from "zod";
 import {
   answerSubject,
   ArchiveAudit,
@@ -29,6 +30,11 @@ import {
   HistoryErase,
   HistoryHeads,
   HistoryRead,
+  HOOK_STATE_SUBJECTS,
+  hookDeadSubject,
+  hookEventSubject,
+  hookReplaySubject,
+  HOOKS_ENDPOINTS,
   liveSubject,
   LOG_CHANGED,
   LogConfirm,
@@ -74,12 +80,14 @@ import {
   StreamOpened,
   unstoredSubject,
   userEventSubject,
+  WebhookBatch,
+  WebhookEvent,
 } from "./mod.ts";
 
 const text = await Deno.readTextFile(new URL("PROTOCOL.md", import.meta.url));
 
 /** Returns the JSON objects in all code blocks of one kind. */
-function examples(kind: "client" | "server"): string[] {
+function examples(kind: "client" | "server" | "webhook"): string[] {
   const blocks = [...text.matchAll(/```json (\w+)\n([\s\S]*?)```/g)];
   return blocks.filter((block) => block[1] === kind).flatMap((block) =>
     block[2]!.trim().split(/\n(?=\{)/)
@@ -130,6 +138,13 @@ Deno.test("the examples of streams, polls and posts parse", () => {
   SendHead.parse(JSON.parse(post[0]!));
   assert.ok(post.length > 1);
   for (const frame of post.slice(1)) assert.ok(parseClientFrame(frame).ok, frame);
+});
+
+Deno.test("the examples of webhooks parse", () => {
+  const bodies = examples("webhook").map((example) => JSON.parse(example));
+  const schema = z.union([WebhookEvent, WebhookBatch]);
+  assert.equal(bodies.length, 2);
+  for (const body of bodies) assert.deepEqual(schema.parse(body), body);
 });
 
 Deno.test("the table of error codes matches ERRORS", () => {
@@ -220,6 +235,11 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
     LogConfirm.subject,
     LOG_CHANGED,
     answerSubject("h1"),
+    ...HOOKS_ENDPOINTS,
+    hookEventSubject("<type>"),
+    hookReplaySubject("<endpoint>"),
+    hookDeadSubject("<endpoint>"),
+    HOOK_STATE_SUBJECTS,
     callSubject("dice", "roll"),
     screenSubject("dice"),
   ].map((subject) =>

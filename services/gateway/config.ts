@@ -111,6 +111,11 @@ export const GATEWAY_CONFIG = {
       "shows no leave and join.",
     unit: "ms",
   }),
+  STATE_CONNECTIONS: flag().default(false).meta({
+    description:
+      "Whether to state which users are connected, for webhooks. The start command sets " +
+      "it with WEBHOOKS_FILE.",
+  }),
   GATEWAY_LEASE_MS: integer(1_500, 60_000).default(GATEWAY_LEASE_MS).meta({
     description:
       "How long others keep this gateway's members without a heartbeat from it, which it " +

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { connectedRoom } from "../contract/mod.ts";
 import {
   type BaseConfig,
   clock,
@@ -131,12 +132,24 @@ export async function startGateway(
     users: {
       add(session) {
         acceptRate.add();
+        // Before the session may be closed again, because its token is revoked.
+        if (config.STATE_CONNECTIONS) connected(session).enter();
         users.add(session);
       },
-      remove: (session) => users.remove(session),
+      remove(session) {
+        users.remove(session);
+        if (config.STATE_CONNECTIONS) connected(session).exit();
+      },
     },
     verify: access.verify,
     commands,
+  };
+  const connected = ({ identity }: Session) => {
+    const room = connectedRoom(identity!.userId);
+    return {
+      enter: () => presence.enter(room, identity!),
+      exit: () => presence.exit(room, identity!, true),
+    };
   };
   const openSession = (peer: Peer, now: number) =>
     new Session(`${id}-c${(sessions++).toString(36)}`, peer, sessionDeps, now);

@@ -3,13 +3,18 @@
  *
  * @module
  */
-import { DENIALS_STREAM } from "../contract/mod.ts";
-import { followDenials, observeValue, readNamespaces, runService } from "../kit/mod.ts";
+import { ALL_CONNECTED_ROOMS, DENIALS_STREAM } from "../contract/mod.ts";
+import {
+  followDenials,
+  followRosters,
+  observeValue,
+  readNamespaces,
+  runService,
+} from "../kit/mod.ts";
 import { ROOMS_CONFIG } from "./config.ts";
 import { serveGrants } from "./serve_grants.ts";
 import { serveModeration } from "./moderation.ts";
 import { deleteOldBucket } from "./old_bucket.ts";
-import { followRosters } from "./roster_service.ts";
 import { rulesOf } from "./rules.ts";
 import { serveRooms } from "./serve_rooms.ts";
 
@@ -22,7 +27,10 @@ await runService({
     const rules = rulesOf(await readNamespaces(config.NAMESPACES_FILE));
     const rosters = await followRosters(bus);
     onDrain(() => rosters.stop());
-    observeValue("hopwire.rooms", () => rosters.follower.size.rooms);
+    observeValue("hopwire.rooms", () => {
+      const others = ALL_CONNECTED_ROOMS.filter((room) => rosters.follower.roster(room));
+      return rosters.follower.size.rooms - others.length;
+    });
     const denials = followDenials(bus);
     onDrain(() => denials.stop());
     onDrain(serveModeration(bus, denials));

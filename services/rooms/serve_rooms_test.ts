@@ -12,7 +12,7 @@ import { FaultError, fingerprintOf, request } from "../kit/mod.ts";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until, within } from "../../tests/harness/wait.ts";
 import { connectTestBus, startGateway, type StatingGateway, type TestBus } from "./rooms_suite.ts";
-import { followRosters, type RosterService } from "./roster_service.ts";
+import { followRosters, type RosterService } from "../kit/mod.ts";
 import { rulesOf } from "./rules.ts";
 import { serveRooms } from "./serve_rooms.ts";
 

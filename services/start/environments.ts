@@ -47,10 +47,12 @@ export function environmentsOf(
     persistence: { SQLITE_PATH: `${config.DATA_DIR}/archive.db` },
     rooms: {},
     api: { API_KEYS_FILE: apiKeysFile(config.DATA_DIR) },
+    hooks: {},
     gateway: {
       REUSE_PORT: String(config.GATEWAYS > 1),
       DEMO: "true",
       DEMO_TOKEN_URL: `http://127.0.0.1:${ports.auth}/token`,
+      ...given.WEBHOOKS_FILE ? { STATE_CONNECTIONS: "true" } : {},
       ...config.MONITOR ? { DEMO_MONITOR_URL: `http://127.0.0.1:${ports.monitor}/` } : {},
     },
   };
@@ -74,6 +76,7 @@ export function environmentsOf(
     persistence: environmentOf("persistence"),
     rooms: environmentOf("rooms"),
     api: environmentOf("api"),
+    hooks: environmentOf("hooks"),
     gateway: environmentOf("gateway"),
   };
 }
@@ -100,6 +103,14 @@ export function natsEnvironment(
   };
 }
 
+/** Whether a service is to run: webhooks only if there is a file of them. */
+export function isWanted(
+  service: ServiceName,
+  environments: Record<ServiceName, Environment>,
+): boolean {
+  return service !== "hooks" || Boolean(environments.hooks.WEBHOOKS_FILE);
+}
+
 /**
  * Checks the configuration of every service, so that an error is reported once and before anything
  * is started.
@@ -110,6 +121,7 @@ export async function checkEnvironments(
   environments: Record<ServiceName, Environment>,
 ): Promise<void> {
   for (const service of SERVICES) {
+    if (!isWanted(service, environments)) continue;
     const env = (name: string) => environments[service][name];
     const config = readConfig(z.object({ ...BASE_CONFIG, ...SERVICE_CONFIGS[service] }), env);
     natsOptions(config as z.infer<z.ZodObject<typeof BASE_CONFIG>>, service);

@@ -8,13 +8,22 @@ import type * as z from "zod";
 import { API_CONFIG } from "../api/config.ts";
 import { AUTH_CONFIG } from "../auth/config.ts";
 import { GATEWAY_CONFIG } from "../gateway/config.ts";
+import { HOOKS_CONFIG } from "../hooks/config.ts";
 import { BASE_CONFIG, NATS_FILES, natsUrl } from "../kit/mod.ts";
 import { MONITOR_CONFIG } from "../monitor/config.ts";
 import { PERSISTENCE_CONFIG } from "../persistence/config.ts";
 import { ROOMS_CONFIG } from "../rooms/config.ts";
 
 /** The services, in the order in which the start command starts them; they stop in the opposite one. */
-export const SERVICES = ["monitor", "auth", "persistence", "rooms", "api", "gateway"] as const;
+export const SERVICES = [
+  "monitor",
+  "auth",
+  "persistence",
+  "rooms",
+  "api",
+  "hooks",
+  "gateway",
+] as const;
 /** The name of a service. */
 export type ServiceName = typeof SERVICES[number];
 
@@ -25,6 +34,7 @@ export const SERVICE_CONFIGS: Record<ServiceName, z.ZodRawShape> = {
   persistence: PERSISTENCE_CONFIG,
   rooms: ROOMS_CONFIG,
   api: API_CONFIG,
+  hooks: HOOKS_CONFIG,
   gateway: GATEWAY_CONFIG,
 };
 
@@ -48,7 +58,8 @@ const V8_FLAGS: Partial<Record<ServiceName, string>> = {
 export function flagsOf(service: ServiceName, env: Record<string, string | undefined>): string[] {
   const flags = [
     "--no-prompt",
-    `--allow-net=${hostsOf(service, env).join(",")}`,
+    // Endpoints of webhooks are anywhere, and others every time their file changes.
+    service === "hooks" ? "--allow-net" : `--allow-net=${hostsOf(service, env).join(",")}`,
     `--allow-env=${[...variablesOf(service), TELEMETRY_VARIABLES_FLAG].join(",")}`,
     // Libraries read variables of their own (WS_NO_BUFFER_UTIL, PG...). They find them unset.
     "--ignore-env",
@@ -122,6 +133,7 @@ function readsOf(service: ServiceName, env: Record<string, string | undefined>):
     reads.push(env.NAMESPACES_FILE);
   }
   if (service === "api" && env.API_KEYS_FILE) reads.push(env.API_KEYS_FILE);
+  if (service === "hooks" && env.WEBHOOKS_FILE) reads.push(env.WEBHOOKS_FILE);
   if (service === "auth") {
     for (const name of ["AUTH_PUBLIC_KEY_FILE", "AUTH_SECRET_FILE"]) {
       if (env[name]) reads.push(env[name]);

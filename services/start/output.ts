@@ -16,6 +16,7 @@ const COLOURS: Record<string, number> = {
   persistence: 33,
   rooms: 36,
   api: 95,
+  hooks: 94,
   gateway: 32,
 };
 const BOLD = 1;

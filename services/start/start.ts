@@ -17,6 +17,7 @@ import {
   developmentSecret,
   type Environment,
   environmentsOf,
+  isWanted,
 } from "./environments.ts";
 import { gatewayEnvironments, gatewayReadyUrl } from "./gateway_environments.ts";
 import { flagsOf, type ServiceName, SERVICES } from "./flags.ts";
@@ -94,7 +95,6 @@ class System {
     if (config.API) requireFreePort("127.0.0.1", API_PORT, "API_PORT");
     if (config.MONITOR) requireFreePort("127.0.0.1", config.MONITOR_PORT, "MONITOR_PORT");
     const off = [config.MONITOR ? "" : "monitor", config.API ? "" : "api"];
-    const services = SERVICES.filter((service) => !off.includes(service));
     const natsPort = config.NATS_PORT || freePort();
     const natsServers = config.NATS_URL ?? `nats://127.0.0.1:${natsPort}`;
     const ports: Record<ServiceName, number> = {
@@ -104,6 +104,7 @@ class System {
       api: API_PORT,
       rooms: freePort(),
       persistence: freePort(),
+      hooks: freePort(),
     };
     const secret = await developmentSecret(folder);
     const keys = config.NATS_URL === undefined ? `${folder}/nats-users` : undefined;
@@ -111,6 +112,9 @@ class System {
     const decisions = { natsUrl: natsServers, natsUsers: keys, ports, secret };
     const environments = environmentsOf(config, given, decisions);
     await checkEnvironments(environments);
+    const services = SERVICES.filter((service) =>
+      !off.includes(service) && isWanted(service, environments)
+    );
     const ownEnvironments = new Map(own.map((declaration) => {
       const decided = { given, like: environments.rooms, natsUsers: keys, port: freePort() };
       return [declaration, environmentOfOwn(declaration, decided)];

@@ -23,6 +23,7 @@ import { type Link, startLink } from "./link.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 import { type NatsCluster, startNatsCluster } from "./nats_cluster.ts";
 import { withTestUser } from "./nats_users.ts";
+import { writeWebhooks } from "./receiver.ts";
 import { ROOT } from "./root.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
@@ -59,6 +60,9 @@ export interface SystemOptions {
   monitor?: boolean;
   /** 0 by default. */
   apis?: number;
+  /** Endpoints of webhooks. With them hooks runs, in one instance by default. */
+  webhooks?: object[];
+  hooks?: number;
   /** Environment variables for all services, and for each kind. */
   env?: Partial<Record<ServiceName | "all", Record<string, string>>>;
   /** The namespaces to write into NAMESPACES_FILE. */
@@ -91,6 +95,7 @@ export interface System extends AsyncDisposable {
   /** Only with the option `monitor`. */
   readonly monitor: TestService | undefined;
   readonly apis: TestService[];
+  readonly hooks: TestService[];
   /** The variables with which a service connects to NATS as its own user. */
   natsEnv(service: string): Record<string, string>;
   /** Connects a client, and authenticates it if a user is given. */
@@ -204,13 +209,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     auth: { AUTH_SECRET: SECRET },
     persistence: {
       SQLITE_PATH: `${folder}/archive.db`,
-      // So that any scenario can run with several streams.
       STREAMS: Deno.env.get("TEST_STREAMS") ?? "1",
     },
     rooms: {},
     api: { API_KEYS_FILE: `${folder}/api-keys.json` },
-    gateway: {},
+    hooks: { WEBHOOKS_FILE: `${folder}/webhooks.json` },
+    gateway: options.webhooks === undefined ? {} : { STATE_CONNECTIONS: "true" },
   };
+  if (options.webhooks !== undefined) await writeWebhooks(folder, options.webhooks);
   const monitorPort = options.monitor ? freePort() : undefined;
   const links = new Map<TestService, Link[]>();
   const many = async (name: ServiceName, count = 1) => {
@@ -243,7 +249,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const rooms = await many("rooms", options.rooms);
   const gateways = await many("gateway", options.gateways);
   const apis = await many("api", options.apis ?? 0);
-  const all = [...gateways, ...auths, ...rooms, ...persistences, ...apis, ...monitors];
+  const hooks = await many("hooks", options.webhooks === undefined ? 0 : options.hooks);
+  const all = [...gateways, ...auths, ...rooms, ...persistences, ...apis, ...hooks, ...monitors];
   const clients: TestClient[] = [];
   const stop = async () => {
     for (const client of clients) client.close();
@@ -276,6 +283,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     persistences,
     monitor: monitors[0],
     apis,
+    hooks,
     url,
     natsEnv,
     async client({ user, gateway, claims } = {}) {

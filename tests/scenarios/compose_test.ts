@@ -31,7 +31,9 @@ const Compose = z.object({
 
 const text = await Deno.readTextFile(`${ROOT}compose.yaml`);
 const { services, networks } = Compose.parse(parse(text, { merge: true }));
-const profile = Object.keys(services).filter((name) => services[name]!.profiles !== undefined);
+const profile = Object.keys(services).filter((name) =>
+  services[name]!.profiles?.includes("cluster")
+);
 const own = (await ownServices()).map(({ name }) => name);
 
 /** The variables of a container. */
@@ -99,7 +101,7 @@ Deno.test("each container reaches what it needs, and what is published is publis
   assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
   assert.deepEqual(
     onNetwork("bus"),
-    ["api", "auth", "edge", "monitor", "nats", "persistence", "rooms"],
+    ["api", "auth", "edge", "hooks", "monitor", "nats", "persistence", "rooms"],
   );
   assert.deepEqual(services.nats!.networks, ["bus"]);
   assert.deepEqual(services.postgres!.networks, ["database"]);
@@ -107,6 +109,7 @@ Deno.test("each container reaches what it needs, and what is published is publis
     "api",
     "auth",
     "edge",
+    "hooks",
     "monitor",
     "persistence",
     "rooms",

@@ -10,12 +10,13 @@ import { findOnPath } from "../../services/start/nats_server.ts";
 import { apiOf } from "../harness/api.ts";
 import { type MetricsReceiver, startMetricsReceiver } from "../harness/otlp_metrics.ts";
 import { freePort, startProcess } from "../harness/process.ts";
+import { secretOf, startReceiver } from "../harness/receiver.ts";
 import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
 const prometheus = await findOnPath("prometheus");
 
-const SERVICES = ["gateway", "auth", "rooms", "persistence", "api"] as const;
+const SERVICES = ["gateway", "auth", "rooms", "persistence", "api", "hooks"] as const;
 
 /**
  * What this system does not export: monitor does not run, nats-server may be an old one, and no hop and no
@@ -140,8 +141,18 @@ Deno.test({
   ignore: prometheus === null,
   async fn() {
     await using receiver = startMetricsReceiver();
+    await using webhooks = startReceiver();
+    // Some events are given up, the others are delivered.
+    webhooks.answer = () => webhooks.requests.length % 2 === 0 ? 500 : 204;
     await using system = await startSystem({
       apis: 1,
+      webhooks: [{
+        id: "shop",
+        url: webhooks.url,
+        secrets: [secretOf(1)],
+        events: ["room.message"],
+        retry: { maxAttempts: 1 },
+      }],
       env: {
         ...Object.fromEntries(SERVICES.map((name) => [name, receiver.env(name)])),
         persistence: { ...receiver.env("persistence"), AUDIT_MS: "100" },

@@ -1,7 +1,7 @@
 /** The Kubernetes manifests are valid, complete, and as strict as compose.yaml. */
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
-import { SERVICES } from "../../services/start/flags.ts";
+import { DEPLOYED } from "../../services/start/kubernetes/settings.ts";
 import { KUBERNETES_FOLDER, kubernetesFiles } from "../../services/start/kubernetes/manifests.ts";
 import { findNatsServer } from "../../services/start/nats_server.ts";
 import { makeCertificate } from "../harness/certificate.ts";
@@ -31,7 +31,7 @@ Deno.test("the manifests of the services are those of their flags", async () => 
   assert.deepEqual(
     ofKind("Deployment").map(({ metadata }) => metadata.name).sort(),
     [
-      ...SERVICES,
+      ...DEPLOYED,
     ].sort(),
   );
 });
@@ -60,7 +60,7 @@ Deno.test({
 });
 
 Deno.test("containers run as nobody special, cannot write, and have no token", () => {
-  assert.equal(workloads.length, SERVICES.length + 1);
+  assert.equal(workloads.length, DEPLOYED.length + 1);
   for (const { metadata: { name }, spec: { template: { spec } } } of workloads) {
     assert.equal(spec.automountServiceAccountToken, false, name);
     assert.equal(spec.enableServiceLinks, false, name);

@@ -9,10 +9,11 @@ import {
 } from "../../services/contract/mod.ts";
 import { apiOf } from "../harness/api.ts";
 import { type MetricsReceiver, startMetricsReceiver } from "../harness/otlp_metrics.ts";
+import { type Receiver, secretOf, startReceiver } from "../harness/receiver.ts";
 import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
-const SERVICES = ["gateway", "auth", "rooms", "persistence", "api"] as const;
+const SERVICES = ["gateway", "auth", "rooms", "persistence", "api", "hooks"] as const;
 
 /** OTLP's cumulative temporality. */
 const CUMULATIVE = 2;
@@ -25,9 +26,9 @@ const NOT_EXPORTED: Partial<Record<MetricName, readonly (typeof SERVICES[number]
   // The audit finds nothing.
   "hopwire.archive.audit.findings": ["persistence"],
   // These request nothing of other services.
-  "messaging.client.operation.duration": ["auth", "rooms", "persistence"],
-  // It answers nobody on the bus.
-  "messaging.process.duration": ["api"],
+  "messaging.client.operation.duration": ["auth", "rooms", "persistence", "hooks"],
+  // They answer nobody on the bus.
+  "messaging.process.duration": ["api", "hooks"],
 };
 
 /** A server before 2.10 does not tell its time. */
@@ -52,10 +53,17 @@ function exportersOf(receiver: MetricsReceiver, name: string): string[] {
     .map(({ resource }) => resource["service.name"]!.replace("hopwire-", ""));
 }
 
-async function startMeasured(receiver: MetricsReceiver): Promise<System> {
+async function startMeasured(receiver: MetricsReceiver, webhooks: Receiver): Promise<System> {
   const env = Object.fromEntries(SERVICES.map((name) => [name, receiver.env(name)]));
   return await startSystem({
     apis: 1,
+    webhooks: [{
+      id: "shop",
+      url: webhooks.url,
+      secrets: [secretOf(1)],
+      events: ["room.message"],
+      retry: { maxAttempts: 1 },
+    }],
     env: { ...env, persistence: { ...env.persistence, AUDIT_MS: "100" } },
     namespaces: [{ pattern: "chat.>", rate: { messages: 1 } }],
   });
@@ -92,7 +100,10 @@ async function use(system: System): Promise<void> {
 
 Deno.test("every service exports the metrics of the table, as the table describes them", async () => {
   await using receiver = startMetricsReceiver();
-  await using system = await startMeasured(receiver);
+  await using webhooks = startReceiver();
+  // One event is given up, the others are delivered.
+  webhooks.answer = () => webhooks.requests.length === 1 ? 500 : 204;
+  await using system = await startMeasured(receiver, webhooks);
   await use(system);
   const clock = await tellsTime(system);
   const names = (Object.keys(METRICS) as MetricName[]).filter((name) => clock || !CLOCK.test(name));
@@ -150,7 +161,8 @@ Deno.test("every service exports the metrics of the table, as the table describe
 
 Deno.test("what is counted is what happened", async () => {
   await using receiver = startMetricsReceiver();
-  await using system = await startMeasured(receiver);
+  await using webhooks = startReceiver();
+  await using system = await startMeasured(receiver, webhooks);
   await use(system);
   /** The value of a series of the gateway. */
   const value = (name: MetricName, attributes: Record<string, string> = {}) =>

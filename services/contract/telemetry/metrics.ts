@@ -6,6 +6,7 @@
  * @module
  */
 import { type MetricInfo, PROCESS_METRICS } from "./process_metrics.ts";
+import { WEBHOOK_METRICS } from "./webhook_metrics.ts";
 
 /** The metrics by name. */
 export const METRICS = {
@@ -196,6 +197,8 @@ export const METRICS = {
     description: "Authenticated requests to the HTTP API in progress",
     by: ["api"],
   },
+
+  ...WEBHOOK_METRICS,
 
   // The archive and the log.
   "hopwire.archive.position": {

@@ -11,6 +11,7 @@ export type MetricOwner =
   | "rooms"
   | "persistence"
   | "api"
+  | "hooks"
   | "monitor";
 
 /** One metric. */

@@ -22,6 +22,7 @@ import { request } from "../requests.ts";
 import { PresenceView } from "./presence_view.ts";
 import type { Roster, RosterListener } from "./roster.ts";
 import { readState } from "./state_reader.ts";
+import type { RoomListener } from "./view_host.ts";
 
 /** How often leases are checked, milliseconds. */
 const TICK_MS = 500;
@@ -45,6 +46,8 @@ export interface FollowerOptions {
   own?: string;
   /** Whether all rooms are followed, or only those that are opened. */
   all: boolean;
+  /** Told each change of who is in any room, if all are followed. */
+  changed?: RoomListener | undefined;
   /** Told when a gateway with facts appears that was not known, or whose lease had ended. */
   appeared?: (gateway: string) => void;
 }
@@ -96,6 +99,11 @@ export class PresenceFollower {
   /** Rooms with a roster, gateways known, and states that are being requested. */
   get size(): { rooms: number; gateways: number; loading: number } {
     return this.#view.size;
+  }
+
+  /** The gateways whose lease has not ended. */
+  get gateways(): readonly string[] {
+    return this.#view.gateways;
   }
 
   /** The rooms that have a roster. */

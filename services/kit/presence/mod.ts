@@ -7,6 +7,7 @@
 export * from "./comparisons.ts";
 export * from "./digest.ts";
 export * from "./fingerprint.ts";
+export * from "./follow_rosters.ts";
 export * from "./follower.ts";
 export * from "./leases.ts";
 export * from "./local_facts.ts";

@@ -17,7 +17,7 @@ import { Comparisons } from "./comparisons.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { Leases } from "./leases.ts";
 import { Roster, type RosterListener } from "./roster.ts";
-import type { ViewHost, ViewOptions } from "./view_host.ts";
+import type { RoomListener, ViewHost, ViewOptions } from "./view_host.ts";
 
 /** Statements that wait for one state at most; more are read with the state. */
 const MAX_WAITING = 4_096;
@@ -33,6 +33,7 @@ export class PresenceView {
   readonly #host: ViewHost;
   readonly #own: string | undefined;
   readonly #all: boolean;
+  readonly #changed: RoomListener | undefined;
   readonly #rosters = new Map<string, Roster>();
   readonly #leases = new Leases();
   readonly #comparisons = new Comparisons();
@@ -47,6 +48,7 @@ export class PresenceView {
     this.#host = host;
     this.#own = options.own;
     this.#all = options.all;
+    this.#changed = options.changed;
   }
 
   /** Rooms with a roster, gateways known, and states that are being requested. */
@@ -269,7 +271,9 @@ export class PresenceView {
   #rosterOf(room: string, listener?: RosterListener): Roster {
     let roster = this.#rosters.get(room);
     if (roster === undefined) {
-      roster = new Roster(listener, this.#all ? this.#comparisons.count : undefined, room);
+      const changed = this.#changed;
+      const heard = listener ?? (changed && ((event, fact) => changed(room, event, fact)));
+      roster = new Roster(heard, this.#all ? this.#comparisons.count : undefined, room);
       this.#rosters.set(room, roster);
     }
     return roster;

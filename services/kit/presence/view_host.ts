@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { PresenceFact } from "../../contract/mod.ts";
+import type { RosterEvent } from "./roster.ts";
+
 /** Requests missing state. The answers go to `loaded`, `digests` or `bulkLoaded`. */
 export interface ViewHost {
   /** Requests what a gateway states about one room. */
@@ -18,10 +21,15 @@ export interface ViewHost {
   expired(gateway: string, facts: number, stopped: boolean): void;
 }
 
+/** Receives each change of who is in a room, once, in order. */
+export type RoomListener = (room: string, event: RosterEvent, fact: PresenceFact) => void;
+
 /** How a view is made. */
 export interface ViewOptions {
   /** The listener's own gateway: what it states is known already. */
   own?: string;
   /** Whether all rooms are followed, or only those that are opened. */
   all: boolean;
+  /** In a view of all rooms: gets the changes of each of them. */
+  changed?: RoomListener | undefined;
 }

@@ -27,6 +27,7 @@ import {
 } from "./panels.ts";
 import { apiRow, processRow, saturationRow } from "./process_rows.ts";
 import { prometheusName } from "./prometheus_names.ts";
+import { webhookRow } from "./webhook_row.ts";
 
 /** The dashboard's uid, which its address has. */
 export const DASHBOARD_UID = "hopwire";
@@ -233,7 +234,16 @@ const logsRow: Row = {
   ],
 };
 
-const PANELS = placed([hopsRow, ratesRow, apiRow, saturationRow, processRow, tracesRow, logsRow]);
+const PANELS = placed([
+  hopsRow,
+  ratesRow,
+  apiRow,
+  webhookRow,
+  saturationRow,
+  processRow,
+  tracesRow,
+  logsRow,
+]);
 
 /** The ids of the panels, by title. */
 export const PANEL_IDS: ReadonlyMap<string, number> = new Map(

@@ -114,6 +114,8 @@ export const SCHEMAS: NamedSchemas = {
   Verdict: contract.Verdict,
   ArchivedMessage: contract.ArchivedMessage,
   Denial: contract.Denial,
+  WebhookEvent: contract.WebhookEvent,
+  WebhookBatch: contract.WebhookBatch,
   MicroPing: contract.MicroPing,
   MicroInfo: contract.MicroInfo,
   MicroStats: contract.MicroStats,

@@ -8,6 +8,7 @@ import { MAX_POST_BYTES, VERSION } from "../../contract/mod.ts";
 import { definitionsOf, type Json, type JsonObject, neededBy } from "./json_schemas.ts";
 import { SCHEMAS } from "./named_schemas.ts";
 import { type ProtocolText, withoutLinks } from "./protocol_text.ts";
+import { webhookRequests } from "./webhook_requests.ts";
 
 const PREFIX = "#/components/schemas/";
 const SESSION = "5f0c9a.0af7651916cd43dd8448eb211c80319c";
@@ -51,7 +52,14 @@ export function openApi(
     descriptions,
   });
   const paths: JsonObject = { ...framePaths(protocol), ...otherPaths(), "/token": tokenPath() };
-  const also = [ref("ClientFrame"), ref("StreamOpened"), ref("SessionClosed"), ref("SendHead")];
+  const webhooks = webhookRequests(ref);
+  const also = [
+    webhooks,
+    ref("ClientFrame"),
+    ref("StreamOpened"),
+    ref("SessionClosed"),
+    ref("SendHead"),
+  ];
   return {
     openapi: "3.1.0",
     info: {
@@ -67,9 +75,11 @@ export function openApi(
       { name: "frames", description: "The client protocol." },
       { name: "health", description: "Every service has these two, on its own port." },
       { name: "documents", description: "With `API_DOCS`." },
+      { name: "webhooks", description: "Requests of Hopwire to your back-end." },
       { name: "development", description: "With `AUTH_DEV_TOKENS`, on auth." },
     ],
     paths,
+    webhooks,
     components: {
       schemas: neededBy([paths, also], definitions, PREFIX),
       securitySchemes: {

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import type { ServiceName } from "../flags.ts";
+import { type ServiceName, SERVICES } from "../flags.ts";
+
+/** A service that the manifests deploy: not webhooks, which need a file of their user's. */
+export type Deployed = Exclude<ServiceName, "hooks">;
+
+/** All of them, in the order in which they start. */
+export const DEPLOYED: readonly Deployed[] = SERVICES.filter((name) => name !== "hooks");
 
 /** The settings of one service. */
 export interface ServiceSettings {
@@ -31,13 +37,13 @@ const PRE_STOP_S = 5;
 
 const SMALL = { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "512Mi" } };
 
-const nats = (service: ServiceName) => ({
+const nats = (service: Deployed) => ({
   nats: { secret: `nats-${service}` },
   "nats-authority": { secret: "nats-tls", items: ["ca.crt"] },
 });
 
 /** The settings of each service. */
-export const SETTINGS: Record<ServiceName, ServiceSettings> = {
+export const SETTINGS: Record<Deployed, ServiceSettings> = {
   monitor: {
     port: 8090,
     // It keeps telemetry in memory.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startNats } from "../../tests/harness/nats.ts";
 import { until, within } from "../../tests/harness/wait.ts";
 import { connectTestBus, startGateway } from "./rooms_suite.ts";
-import { followRosters, type RosterService } from "./roster_service.ts";
+import { followRosters, type RosterService } from "../kit/mod.ts";
 
 const listed = ({ follower }: RosterService, room: string) =>
   follower.roster(room)?.page(undefined, 100).members.map(({ userId }) => userId).join();

@@ -1,5 +1,5 @@
 /**
- * Who is in which room, as all gateways state it: the view that rooms answers from. A new instance asks
+ * Who is in which room, as all gateways state it: the view that rooms and webhooks have. A new instance asks
  * every living gateway, and is ready once it has heard from all of them.
  *
  * @module
@@ -10,8 +10,11 @@ import {
   GatewayAlive,
   PRESENCE_CHANGES,
   roomOfPresenceSubject,
-} from "../contract/mod.ts";
-import { type Bus, errorText, PresenceFollower } from "../kit/mod.ts";
+} from "../../contract/mod.ts";
+import type { Bus } from "../bus.ts";
+import { errorText } from "../log.ts";
+import { PresenceFollower } from "./follower.ts";
+import type { RoomListener } from "./view_host.ts";
 
 /** How long gateways may take to answer that they are alive, milliseconds. */
 const PING_MS = 500;
@@ -27,13 +30,18 @@ const CHECK_MS = 25;
 
 /** The view, and how it is stopped. */
 export interface RosterService {
+  /** Who is in which room. */
   readonly follower: PresenceFollower;
+  /** Stops following. */
   stop(): void;
 }
 
-/** Follows every gateway. Resolves once the view is complete. */
-export async function followRosters(bus: Bus): Promise<RosterService> {
-  const follower = new PresenceFollower(bus, { all: true });
+/**
+ * Follows every gateway. Resolves once the view is complete. `changed` gets each change of who is in a room,
+ * also while the view is not complete yet.
+ */
+export async function followRosters(bus: Bus, changed?: RoomListener): Promise<RosterService> {
+  const follower = new PresenceFollower(bus, { all: true, changed });
   const changes = follower.listen(PRESENCE_CHANGES, roomOfPresenceSubject);
   const alive = await ping(bus);
   for (const one of alive) follower.heard(one);

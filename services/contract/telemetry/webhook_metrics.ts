@@ -1,0 +1,45 @@
+/**
+ * The metrics of webhooks: see `metrics.ts`. No I/O.
+ *
+ * @module
+ */
+import type { MetricInfo } from "./process_metrics.ts";
+
+/** The metrics of webhooks, by name; part of METRICS. */
+export const WEBHOOK_METRICS = {
+  "hopwire.webhooks.request.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "How long requests to endpoints of webhooks took",
+    attributes: ["endpoint", "outcome"],
+    by: ["hooks"],
+  },
+  "hopwire.webhooks.delivered": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that endpoints of webhooks acknowledged",
+    attributes: ["endpoint"],
+    by: ["hooks"],
+  },
+  "hopwire.webhooks.failed": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that were sent and not acknowledged; each attempt counts",
+    attributes: ["endpoint"],
+    by: ["hooks"],
+  },
+  "hopwire.webhooks.dead": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that were given up: dead letters",
+    attributes: ["endpoint"],
+    by: ["hooks"],
+  },
+  "hopwire.webhooks.waiting": {
+    kind: "gauge",
+    unit: "{event}",
+    description: "Events and messages that an endpoint has not acknowledged yet",
+    attributes: ["endpoint"],
+    by: ["hooks"],
+  },
+} as const satisfies Record<string, MetricInfo>;

@@ -1,0 +1,193 @@
+/**
+ * What an endpoint reads: the messages of the log, and the events that hooks has derived. Each with a durable
+ * consumer of its own, so that an endpoint that is slow or down delays no other.
+ *
+ * @module
+ */
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
+import * as z from "zod";
+import {
+  HEADERS,
+  hookReplaySubject,
+  HOOKS_STREAM,
+  matchesRoom,
+  RoomEvent,
+  roomOfSubject,
+  roomsStream,
+  streamCountOf,
+  type WebhookEndpoint,
+  WebhookEvent,
+} from "../../contract/mod.ts";
+import { type Bus, errorText } from "../../kit/mod.ts";
+import type { StateStore } from "../state/state_store.ts";
+import { hasCode, isOwn, managerOf, STREAM_NOT_FOUND } from "../state/streams.ts";
+import type { Delivery } from "./pull_reader.ts";
+
+/**
+ * How long the server waits for a word about a message before it delivers it again, milliseconds. An event
+ * that was under way when the process died comes again after that.
+ */
+export const ACK_WAIT_MS = 10_000;
+
+/** Messages of one endpoint that wait for an ack, or for their next attempt. The others wait in the stream. */
+const MAX_ACK_PENDING = 2_000;
+
+/** A consumer that nobody has used for so long is removed: its endpoint is not in the file any more. */
+const UNUSED_MS = 30 * 86_400_000;
+
+const NANOSECONDS_PER_MS = 1_000_000;
+
+const Position = z.object({ seq: z.number().int().min(0) });
+
+/** One stream that an endpoint reads. */
+export interface EventSource {
+  stream: string;
+  consumer: string;
+  /** Undefined: every message of the stream. */
+  filter: string | undefined;
+  /** The event that was delivered, or null if the endpoint does not want it. */
+  eventOf(delivery: Delivery): WebhookEvent | null;
+}
+
+/** The trace of a delivery's message. */
+export function traceparentOfDelivery({ headers }: Delivery): string | undefined {
+  return headers?.get(HEADERS.traceparent) || undefined;
+}
+
+/** Whether an endpoint wants events of a room. */
+function wantsRoom({ rooms }: WebhookEndpoint, room: string): boolean {
+  return rooms === undefined || rooms.some((pattern) => matchesRoom(pattern, room));
+}
+
+/** What an endpoint reads at first; {@link otherStreams} tells what else there is. */
+export function sourcesOf(endpoint: WebhookEndpoint): EventSource[] {
+  const { id, events } = endpoint;
+  const types: ReadonlySet<string> = new Set(events);
+  const derived: EventSource = {
+    stream: HOOKS_STREAM,
+    consumer: id,
+    filter: "hook.>",
+    eventOf(delivery) {
+      if (!isOwn(delivery.headers, HOOKS_STREAM)) return null;
+      const replayed = delivery.subject === hookReplaySubject(id);
+      if (!replayed && !delivery.subject.startsWith("hook.event.")) return null;
+      const event = parse(WebhookEvent, delivery.data);
+      if (event === null || replayed) return event;
+      if (!types.has(event.type)) return null;
+      return "room" in event.data && !wantsRoom(endpoint, event.data.room) ? null : event;
+    },
+  };
+  if (!types.has("room.message")) return [derived];
+  return [messageSource(endpoint, 0), derived];
+}
+
+/** The messages of one stream of the log, by its number. */
+function messageSource(endpoint: WebhookEndpoint, index: number): EventSource {
+  const { id, rooms } = endpoint;
+  return {
+    stream: roomsStream(index),
+    consumer: `hooks-${id}`,
+    // A consumer of a 2.9 server has one filter.
+    filter: `room.message.${rooms?.length === 1 ? `*.${rooms[0]}` : ">"}`,
+    eventOf(delivery) {
+      if (!wantsRoom(endpoint, roomOfSubject(delivery.subject))) return null;
+      const message = parse(RoomEvent, delivery.data);
+      // An erased message says nothing any more.
+      if (message === null || message.erased) return null;
+      const { erased: _, ...data } = message;
+      const { seq, nanoseconds } = delivery;
+      return {
+        // The time tells apart what different logs have at this place.
+        id: `msg_${seq}_${BigInt(nanoseconds).toString(36)}${index === 0 ? "" : `_${index}`}`,
+        type: "room.message",
+        timestamp: new Date(Number(BigInt(nanoseconds) / 1_000_000n)).toISOString(),
+        data: { ...data, content: data.content ?? null, seq },
+      };
+    },
+  };
+}
+
+/**
+ * Returns the sources of the other streams of the log, which the first one tells, and takes the filter from all
+ * of them if there are any: a filter must be within one subject of its stream.
+ */
+export async function otherStreams(
+  bus: Bus,
+  endpoint: WebhookEndpoint,
+  first: EventSource,
+): Promise<EventSource[]> {
+  const manager = await managerOf(bus);
+  const { config } = await manager.streams.info(first.stream);
+  const count = streamCountOf(config.subjects);
+  if (count === 1) return [];
+  first.filter = undefined;
+  return Array.from(
+    { length: count - 1 },
+    (_, i) => ({ ...messageSource(endpoint, i + 1), filter: undefined }),
+  );
+}
+
+function parse<T>(schema: z.ZodType<T>, data: Uint8Array): T | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(data)));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+const keyOf = (endpoint: string, { stream }: EventSource) => `position.${endpoint}.${stream}`;
+
+/** Creates the consumer unless it is there. A new endpoint begins with what comes from now on. */
+export async function ensureConsumer(
+  bus: Bus,
+  store: StateStore,
+  endpoint: string,
+  source: EventSource,
+): Promise<void> {
+  const { stream, consumer, filter } = source;
+  const manager = await managerOf(bus);
+  const key = keyOf(endpoint, source);
+  const known = await manager.consumers.info(stream, consumer).catch(async (error) => {
+    if (/consumer not found/i.test(errorText(error))) return null;
+    // It will want everything of a stream that is younger than the endpoint.
+    if (hasCode(error, STREAM_NOT_FOUND) && await store.read(key, Position) === undefined) {
+      await store.write(key, { seq: 0 });
+    }
+    throw error;
+  });
+  if (known !== null && known.config.filter_subject === filter) return;
+  const position = (await store.read(key, Position))?.value.seq;
+  const { state: { last_seq: last } } = await manager.streams.info(stream);
+  // With other rooms, or in place of a consumer that was lost, perhaps with its stream, it goes on.
+  const done = known === null ? position : Math.max(known.ack_floor.stream_seq, position ?? 0);
+  const after = done === undefined ? last : done > last ? 0 : done;
+  if (done === undefined) await store.write(key, { seq: last });
+  if (known !== null) await manager.consumers.delete(stream, consumer);
+  await manager.consumers.add(stream, {
+    durable_name: consumer,
+    description: `Hopwire: webhooks of the endpoint ${endpoint}`,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: after + 1,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ACK_WAIT_MS * NANOSECONDS_PER_MS,
+    max_ack_pending: MAX_ACK_PENDING,
+    inactive_threshold: UNUSED_MS * NANOSECONDS_PER_MS,
+    ...filter === undefined ? {} : { filter_subject: filter },
+  });
+}
+
+/** How many messages wait, and up to where all are done: that is remembered beside the consumer, too. */
+export async function readPosition(
+  bus: Bus,
+  store: StateStore,
+  endpoint: string,
+  source: EventSource,
+  before: number,
+): Promise<{ waiting: number; seq: number }> {
+  const manager = await managerOf(bus);
+  const info = await manager.consumers.info(source.stream, source.consumer);
+  const seq = info.ack_floor.stream_seq;
+  if (seq !== before) await store.write(keyOf(endpoint, source), { seq });
+  return { waiting: info.num_pending + info.num_ack_pending, seq };
+}

@@ -1,0 +1,203 @@
+/**
+ * Turns who is present into events: what is there and was not told, and what was told and is not there any
+ * more. Each event goes into the stream HOOKS.
+ *
+ * @module
+ */
+import {
+  HEADERS,
+  hookEventSubject,
+  HOOKS_STREAM,
+  isConnectedRoom,
+  type WebhookEvent,
+} from "../../contract/mod.ts";
+import {
+  type Bus,
+  createHeaders,
+  followRosters,
+  LogThrottle,
+  type RosterService,
+  StreamPublisher,
+} from "../../kit/mod.ts";
+import type { StateStore } from "../state/state_store.ts";
+import type { Told } from "./told.ts";
+import { keepTold, readTold } from "./told_store.ts";
+
+/** Changes that wait. Above that everything is compared instead, which loses what came and went meanwhile. */
+const MAX_WAITING = 100_000;
+
+/** Events that wait for their ack. */
+const MAX_PENDING = 2_000;
+
+/** How often changes are taken, milliseconds: they are sent in one write. */
+const TAKE_MS = 20;
+
+/** The delay before an event is published again, milliseconds. */
+const RETRY_MS = 500;
+
+/**
+ * How long a new instance waits before it tells that somebody has left whom it does not see, milliseconds: each
+ * gateway that lives has sent three heartbeats by then, and its state was read.
+ */
+const SETTLE_MS = 5_000;
+
+/** One change of who is in a room. */
+interface Change {
+  room: string;
+  userId: string;
+  username: string;
+  here: boolean;
+}
+
+/** What is missing of an event. */
+type Sketch = {
+  [Type in WebhookEvent["type"]]: Pick<Extract<WebhookEvent, { type: Type }>, "type" | "data">;
+}[
+  WebhookEvent["type"]
+];
+
+/** Follows presence, and tells of it. `active` says whether this instance may. */
+export class PresenceEvents {
+  readonly #bus: Bus;
+  readonly #active: () => boolean;
+  readonly #publisher: StreamPublisher;
+  readonly #throttle = new LogThrottle();
+  readonly #waiting: Change[] = [];
+  #told: Told | undefined;
+  #rosters: RosterService | undefined;
+  #settled = false;
+  #compare = false;
+  #pending = 0;
+  #stopped = false;
+  readonly #stops: (() => void)[] = [];
+
+  constructor(bus: Bus, active: () => boolean) {
+    this.#bus = bus;
+    this.#active = active;
+    this.#publisher = new StreamPublisher(bus, { maxPending: 2 * MAX_PENDING });
+  }
+
+  /** Begins. Rejects if JetStream does not answer. */
+  async start(store: StateStore): Promise<void> {
+    const told = await readTold(this.#bus, store);
+    if (this.#stopped) return;
+    const rosters = await followRosters(this.#bus, (room, event, fact) => {
+      if (event === "updated") return;
+      const { userId, username } = fact;
+      if (this.#waiting.length < MAX_WAITING) {
+        this.#waiting.push({ room, userId, username, here: event === "joined" });
+      } else this.#compare = true;
+    });
+    this.#stops.push(() => rosters.stop());
+    if (this.#stopped) return this.stop();
+    this.#told = told;
+    this.#rosters = rosters;
+    const take = setInterval(() => this.#take(), TAKE_MS);
+    const settle = setInterval(() => {
+      const { follower } = rosters;
+      // A gateway that has not told its state may hold anybody.
+      if (!follower.gateways.every((gateway) => follower.compared(gateway))) return;
+      clearInterval(settle);
+      this.#settled = true;
+      this.#compare = true;
+    }, SETTLE_MS);
+    this.#stops.push(
+      keepTold(this.#bus, store, told, this.#active),
+      () => clearInterval(take),
+      () => clearInterval(settle),
+    );
+  }
+
+  /** Stops. */
+  stop(): void {
+    this.#stopped = true;
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#publisher.close();
+  }
+
+  #take(): void {
+    let taken = 0;
+    while (this.#free && taken < this.#waiting.length) this.#tell(this.#waiting[taken++]!);
+    if (taken > 0) this.#waiting.splice(0, taken);
+    if (!this.#compare || this.#waiting.length > 0 || !this.#settled || !this.#free) return;
+    this.#compare = false;
+    for (const change of this.#differences()) {
+      if (this.#waiting.length < MAX_WAITING) this.#waiting.push(change);
+      else this.#compare = true;
+    }
+  }
+
+  /** Whether another event may be published. */
+  get #free(): boolean {
+    return this.#pending < MAX_PENDING && this.#active() && this.#bus.connected;
+  }
+
+  /** All that is to be told. */
+  *#differences(): Iterable<Change> {
+    const told = this.#told!;
+    const { follower } = this.#rosters!;
+    for (const [room, userId, username = userId] of told.entries()) {
+      if (userId === undefined) {
+        // An occupied room of which the last user was told to have left.
+        const empty = told.count(room) === 0 && follower.roster(room) === undefined;
+        if (empty) yield { room, userId: "", username: "", here: false };
+      } else if (follower.roster(room)?.get(userId) === undefined) {
+        yield { room, userId: userId!, username: username!, here: false };
+      }
+    }
+    for (const room of follower.rooms()) {
+      for (const [gateway] of follower.roster(room)!.numbers()) {
+        for (const { userId, username } of follower.roster(room)!.factsOf(gateway)) {
+          if (!told.has(room, userId)) yield { room, userId, username, here: true };
+        }
+      }
+    }
+  }
+
+  /** Tells of a change, unless it was told. */
+  #tell({ room, userId, username, here }: Change): void {
+    const told = this.#told!;
+    const known = userId !== "" && told.has(room, userId);
+    if (isConnectedRoom(room)) {
+      const type = here ? "user.connected" : "user.disconnected";
+      if (known !== here) this.#publish({ type, data: { userId, username } });
+      return;
+    }
+    if (here && !told.isOccupied(room)) this.#publish({ type: "room.occupied", data: { room } });
+    if (userId !== "" && known !== here) {
+      const type = here ? "room.joined" : "room.left";
+      this.#publish({ type, data: { room, userId, username } });
+    }
+    if (!here && told.count(room) === 0 && told.isOccupied(room)) {
+      this.#publish({ type: "room.vacated", data: { room } });
+    }
+  }
+
+  #publish(sketch: Sketch): void {
+    const event = {
+      id: `evt_${crypto.randomUUID().replaceAll("-", "")}`,
+      type: sketch.type,
+      timestamp: new Date().toISOString(),
+      data: sketch.data,
+    } as WebhookEvent;
+    const stored = this.#told!.tell(event);
+    const headers = createHeaders();
+    headers.set(HEADERS.messageId, event.id);
+    headers.set("Nats-Expected-Stream", HOOKS_STREAM);
+    const json = JSON.stringify(event);
+    this.#pending++;
+    const send = () => {
+      if (this.#stopped) return;
+      this.#publisher.publish(hookEventSubject(event.type), json, headers, (ack, failure) => {
+        if (ack !== null) {
+          this.#pending--;
+          return stored(ack.seq);
+        }
+        const error = failure?.message;
+        this.#throttle.run(() => this.#bus.log.warn("an event was not stored", { error }));
+        setTimeout(send, RETRY_MS);
+      });
+    };
+    send();
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The row of the dashboard about webhooks. No I/O.
+ *
+ * @module
+ */
+import { percentile, rate, value } from "./expressions.ts";
+import { type Row, timeSeries } from "./panels.ts";
+
+/** Webhooks. */
+export const webhookRow: Row = {
+  title: "Webhooks",
+  panels: [
+    timeSeries(
+      "Webhook events",
+      { unit: "cps", description: "Delivered, sent in vain, and given up, by endpoint." },
+      ["{{endpoint}} delivered", rate("hopwire.webhooks.delivered", ["endpoint"])],
+      ["{{endpoint}} failed", rate("hopwire.webhooks.failed", ["endpoint"])],
+      ["{{endpoint}} given up", rate("hopwire.webhooks.dead", ["endpoint"])],
+    ),
+    timeSeries(
+      "Waiting webhook events",
+      { description: "Events that an endpoint has not acknowledged. It grows while one is down." },
+      ["{{endpoint}}", value("hopwire.webhooks.waiting")],
+    ),
+    timeSeries(
+      "Webhook duration",
+      { unit: "s", description: "Median and 99th percentile of requests, by endpoint." },
+      [
+        "{{endpoint}} median",
+        percentile(0.5, "hopwire.webhooks.request.duration", ["endpoint"]),
+      ],
+      ["{{endpoint}} p99", percentile(0.99, "hopwire.webhooks.request.duration", ["endpoint"])],
+    ),
+  ],
+};
