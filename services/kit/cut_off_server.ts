@@ -18,6 +18,12 @@ const TIMEOUT_MS = 2_000;
  */
 const SILENT_MS = 10_000;
 
+/**
+ * For how long it must have answered that it is unavailable, milliseconds. A server says that when it has had
+ * no leader for ten seconds, so it need not be waited for.
+ */
+const UNAVAILABLE_MS = 3_000;
+
 /** The longest time between two changes of the server, milliseconds: no other one may be better. */
 const MAX_WAIT_MS = 60_000;
 
@@ -41,10 +47,12 @@ export function leaveCutOffServer(bus: Bus, stream: string): () => void {
     if (again && !stopped) bus.nats.reconnect().catch(() => {});
   });
   const ask = async () => {
-    if (bus.nats.info?.cluster === undefined || await answers(bus, stream)) {
+    const answer = bus.nats.info?.cluster === undefined ? "yes" : await answers(bus, stream);
+    const share = answer === "unavailable" ? UNAVAILABLE_MS / SILENT_MS : 1;
+    if (answer === "yes") {
       answeredAt = performance.now();
       patience = SILENT_MS;
-    } else if (bus.connected && !stopped && performance.now() - answeredAt > patience) {
+    } else if (bus.connected && !stopped && performance.now() - answeredAt > share * patience) {
       bus.log.warn("JetStream does not answer through this NATS server; trying another one", {
         server: bus.nats.info?.server_name,
       });
@@ -63,14 +71,14 @@ export function leaveCutOffServer(bus: Bus, stream: string): () => void {
 }
 
 /** Whether JetStream answers: with the stream, or that there is none yet. */
-async function answers(bus: Bus, stream: string): Promise<boolean> {
-  if (!bus.connected) return false;
+async function answers(bus: Bus, stream: string): Promise<"yes" | "no" | "unavailable"> {
+  if (!bus.connected) return "no";
   try {
     const options = { timeout: TIMEOUT_MS };
     const reply = await bus.nats.request(`$JS.API.STREAM.INFO.${stream}`, "", options);
     const { error } = reply.json() as { error?: { code?: number } };
-    return error?.code !== 503;
+    return error?.code === 503 ? "unavailable" : "yes";
   } catch {
-    return false;
+    return "no";
   }
 }
