@@ -9,6 +9,7 @@
 import { aptInstall } from "../services/start/apt.ts";
 import { findNatsServer, findOnPath, natsVersion } from "../services/start/nats_server.ts";
 import { findCurrentNats, NOT_AGAIN, selectAgain, without } from "./harness/current_nats.ts";
+import { AT_A_TIME, FOLDERS, gateParts } from "./harness/gate_parts.ts";
 import { ROOT } from "./harness/root.ts";
 import { installRuntimes } from "./harness/runtimes.ts";
 
@@ -135,8 +136,6 @@ async function test(name: string, args: readonly string[], run: Run = {}): Promi
   return [Number(counts[1]), Number(counts[2]), Number(counts[3] ?? 0)];
 }
 
-const FOLDERS = ["services", "client", "tests"];
-
 /** Every TypeScript file that runs in Deno, the tests of pages among them, and every document. */
 async function allSources(): Promise<string[]> {
   const tests = (await Promise.all([...PAGES, PAGE_KIT].map((page) => sources(page)))).flat()
@@ -157,59 +156,56 @@ async function sources(folder: string, names = /\.tsx?$/): Promise<string[]> {
   return found;
 }
 
-/**
- * The tests that wait more than they compute, and those of what clients see: they run beside the others. The
- * two lanes take about as long.
- */
-const BESIDE = ["tests/torture", "tests/browser", "tests/client", "tests/bench"];
-
-/** Runs most tests in one lane; in the other those of {@link BESIDE}, and then those on the current server. */
-async function inTwoLanes(
-  onCurrent: (quiet: boolean) => Promise<Counts | null>,
-): Promise<(Counts | null)[]> {
-  const [rest, others] = await Promise.all([
-    test("tests", ["--doc", ...await without(FOLDERS, BESIDE)]),
-    test("torture, pages, client and bench", BESIDE, { quiet: true }).then(async (beside) => [
-      beside,
-      await onCurrent(true),
-    ]),
-  ]);
-  return [rest, ...others];
+/** What came of the tests on one server. */
+interface Tally {
+  server: TestedServer;
+  counts: Counts;
 }
 
-/**
- * Runs the tests on every server. Those that are limited to `only` run one after the other. Otherwise
- * there are two lanes, which takes the time of one. Returns a line about each server, and the sum of all
- * counts; the gate exits with 1 when a test failed.
- */
-async function testOnServers(
-  [installed, current]: [TestedServer, TestedServer | null],
-  only: readonly string[],
-): Promise<{ lines: string[]; sum: Counts }> {
-  const again = selectAgain(only);
-  const onCurrent = async (quiet: boolean): Promise<Counts | null> => {
-    if (again.length === 0 || current === null) return [0, 0, 0];
-    return await test(
-      `tests on nats-server ${current.version}`,
-      await without(again, NOT_AGAIN),
-      { quiet, env: { NATS_SERVER: current.binary } },
-    );
+/** Adds counts. */
+function add(counts: Counts, more: Counts): void {
+  more.forEach((count, i) => counts[i]! += count);
+}
+
+/** Runs all tests: parts of them side by side, each printed when it has ended. Returns false when one failed. */
+async function testAll(first: Tally, again: Tally | null): Promise<boolean> {
+  const parts = (await gateParts()).filter((part) => !part.again || again !== null);
+  const queue = parts.values();
+  let passed = true;
+  const work = async () => {
+    for (const part of queue) {
+      const { server, counts } = part.again ? again! : first;
+      const result = await test(`${part.name} on nats-server ${server.version}`, part.args, {
+        quiet: true,
+        env: part.again ? { NATS_SERVER: server.binary } : {},
+      });
+      if (result === null) passed = false;
+      else add(counts, result);
+    }
   };
-  const results = only.length > 0
-    ? [await test("tests", ["--doc", ...only]), [0, 0, 0] as Counts, await onCurrent(false)]
-    : await inTwoLanes(onCurrent);
-  if (results.some((counts) => counts === null)) Deno.exit(1);
-  const [rest, torture, repeated] = results as [Counts, Counts, Counts];
-  const first = rest.map((count, i) => count + torture[i]!);
-  const lines = [`nats-server ${installed.version}: ${first[0]} passed, ${first[2]} skipped`];
-  if (again.length > 0) {
-    lines.push(
-      current === null
-        ? "no other nats-server, so NOTHING ran on the current release"
-        : `nats-server ${current.version}: ${repeated[0]} passed, ${repeated[2]} skipped`,
-    );
-  }
-  return { lines, sum: first.map((count, i) => count + repeated[i]!) as Counts };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
+  return passed;
+}
+
+/** Runs some tests, one after the other. Returns false when one failed. */
+async function testSome(
+  only: readonly string[],
+  first: Tally,
+  again: Tally | null,
+): Promise<boolean> {
+  const found = await test("tests", ["--doc", ...only]);
+  if (found === null) return false;
+  add(first.counts, found);
+  const repeated = selectAgain(only);
+  if (again === null || repeated.length === 0) return true;
+  const { binary, version } = again.server;
+  const paths = await without(repeated, NOT_AGAIN);
+  if (paths.length === 0) return true;
+  const env = { NATS_SERVER: binary };
+  const foundAgain = await test(`tests on nats-server ${version}`, paths, { env });
+  if (foundAgain === null) return false;
+  add(again.counts, foundAgain);
+  return true;
 }
 
 const servers = await setUp().catch((error) => {
@@ -227,6 +223,17 @@ for (const page of PAGES) {
   const files = (await sources(page)).filter((file) => !file.endsWith("_test.ts"));
   await step(`types of ${page}`, "check", "-c", `${page}/deno.json`, ...files);
 }
-const { lines, sum } = await testOnServers(servers, Deno.args);
-say(`\n${lines.join("\n")}`);
-say(`\n${sum[0]} passed, ${sum[1]} failed, ${sum[2]} skipped`);
+const [first, again] = servers.map((server): Tally | null =>
+  server && { server, counts: [0, 0, 0] }
+) as [Tally, Tally | null];
+const passed = Deno.args.length > 0
+  ? await testSome(Deno.args, first, again)
+  : await testAll(first, again);
+if (!passed) Deno.exit(1);
+const total: Counts = [0, 0, 0];
+for (const { server, counts } of again === null ? [first] : [first, again]) {
+  say(`\nnats-server ${server.version}: ${counts[0]} passed, ${counts[2]} skipped`);
+  add(total, counts);
+}
+if (again === null) say("no other nats-server, so NOTHING ran on the current release");
+say(`\n${total[0]} passed, ${total[1]} failed, ${total[2]} skipped`);
