@@ -50,8 +50,13 @@ export function groupsOf(items: readonly Item[], { batch }: WebhookEndpoint): It
  * ```ts
  * import { bodyOf } from "./requests.ts";
  * import assert from "node:assert/strict";
- * const event = { id: "evt_1", type: "room.vacated", timestamp: "1970-01-01T00:00:00.000Z", data: { room: "a" } };
- * const item = { event, json: JSON.stringify(event), delivery: null as never } as const;
+ * const event = {
+ *   id: "evt_1",
+ *   type: "room.vacated" as const,
+ *   timestamp: "1970-01-01T00:00:00.000Z",
+ *   data: { room: "a" },
+ * };
+ * const item = { event, json: JSON.stringify(event) };
  * assert.deepEqual(bodyOf([item], false, 0), { id: "evt_1", body: item.json });
  * assert.equal(JSON.parse(bodyOf([item], true, 0).body).data.events.length, 1);
  * ```
