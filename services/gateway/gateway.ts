@@ -201,6 +201,7 @@ export async function startGateway(
   const stopSharing = shareUsage(bus, id, quotas);
   health.require("stream", () => logs.found);
   health.require("revocations", access.isFresh);
+  health.require("files", () => http.hasFiles);
   onDrain(async () => {
     // On a shared port the other gateways accept new connections from now on. A gateway alone keeps
     // listening, so that health checks see that it drains.

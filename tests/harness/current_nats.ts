@@ -69,6 +69,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/memory_scenario_test.ts",
   "tests/scenarios/metrics_scenario_test.ts",
   "tests/scenarios/never_read_scenario_test.ts",
+  "tests/scenarios/open_files_scenario_test.ts",
   "tests/scenarios/new_service_scenario_test.ts",
   "tests/scenarios/operating_readme_scenario_test.ts",
   "tests/scenarios/outside_service_scenario_test.ts",

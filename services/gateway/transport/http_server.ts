@@ -9,6 +9,7 @@ import type { Hono } from "hono";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import { type Logger, LogThrottle } from "../../kit/mod.ts";
+import { type AcceptWatch, stopListening, watchAccepts } from "./accept_watch.ts";
 import { addressTest, canonicalAddress } from "./front/address.ts";
 import { type ClientAddresses, createClientAddresses } from "./front/client_address.ts";
 import { checkFrontConfig, type FrontConfig } from "./front/front_config.ts";
@@ -37,6 +38,8 @@ export interface HttpServer {
   readonly server: Server | TlsServer;
   readonly addresses: ClientAddresses;
   readonly failures: HandshakeFailures;
+  /** Whether the process has files left for more connections. */
+  readonly hasFiles: boolean;
   /** Answers {@link HTTP_PATHS}. Null until the gateway has started: until then they answer 503. */
   transport: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> } | null;
   /** Starts listening. Rejects if the port is in use or may not be used. */
@@ -119,19 +122,29 @@ export async function createHttpServer(
     });
   }
   const redirects = redirectPort === undefined ? null : createRedirectServer(port, timeout);
+  let watch: AcceptWatch | undefined;
+  const listenAgain = async () => {
+    if (server.listening) stopListening(server);
+    await listen(server, { host, port, reusePort });
+  };
   const http: HttpServer = {
     server,
     addresses,
     failures,
     transport: null,
+    get hasFiles() {
+      return watch?.hasFiles ?? true;
+    },
     async listen() {
       await listen(server, { host, port, reusePort });
+      watch = watchAccepts(listenAgain, log);
       log.info("listening", { address: server.address(), tls: files !== null });
       if (redirects === null) return;
       await listen(redirects, { host, port: redirectPort!, reusePort });
       log.info("redirecting to https", { address: redirects.address() });
     },
     close() {
+      watch?.stop();
       stop();
       server.close();
       redirects?.close();
