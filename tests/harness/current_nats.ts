@@ -36,6 +36,7 @@ export const AGAIN_ON_CURRENT: readonly string[] = [
   "services/rooms",
   "services/start/nats_users_test.ts",
   "tests/scenarios",
+  "tests/torture/cluster_test.ts",
   "tests/torture/disasters_test.ts",
 ];
 
