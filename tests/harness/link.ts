@@ -1,6 +1,7 @@
 /**
- * A TCP connection that a test can disturb: a proxy in front of one port, which passes bytes on until it
- * is cut or falls silent. NATS routes, connections of services to NATS and to the database go through it.
+ * A TCP connection that a test can disturb: a proxy in front of one port, which passes bytes on, at once or
+ * with a delay, until it is cut or falls silent. NATS routes, links between regions, connections of services
+ * to NATS and to the database go through it.
  *
  * @module
  */
@@ -23,8 +24,23 @@ export interface Link extends AsyncDisposable {
 
 type State = "open" | "silent" | "cut";
 
-/** Starts a link to a port of this machine. */
-export async function startLink(target: number): Promise<Link> {
+/** The most bytes under way in one direction of a slow connection; then the sender has to wait. */
+const MAX_UNDER_WAY = 8 * 1024 * 1024;
+
+/** How often a slow connection that fell silent looks whether it may go on, milliseconds. */
+const RETRY_MS = 20;
+
+/** Options of {@link startLink}. */
+export interface LinkOptions {
+  /** How long bytes are under way in each direction, milliseconds; 0 by default. */
+  delay?: number;
+  /** The most bytes under way in one direction; 8 MiB by default. */
+  maxUnderWay?: number;
+}
+
+/** Starts a link to a port of this machine. Bytes stay in order. */
+export async function startLink(target: number, options: LinkOptions = {}): Promise<Link> {
+  const { delay = 0, maxUnderWay = MAX_UNDER_WAY } = options;
   let state: State = "open";
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer({ pauseOnConnect: true }, (near) => {
@@ -35,11 +51,15 @@ export async function startLink(target: number): Promise<Link> {
     for (const [from, to] of [pair, [far, near] as const]) {
       from.setNoDelay(true);
       from.pause();
-      from.on("data", (bytes) => {
-        if (to.write(bytes)) return;
-        from.pause();
-        to.once("drain", () => state !== "silent" && from.resume());
-      });
+      const resume = () => state !== "silent" && from.resume();
+      if (delay > 0) delayed(from, to, { delay, maxUnderWay, silent: () => state === "silent" });
+      else {
+        from.on("data", (bytes) => {
+          if (to.write(bytes)) return;
+          from.pause();
+          to.once("drain", resume);
+        });
+      }
       from.on("error", () => {});
       from.on("close", () => {
         pairs.delete(pair);
@@ -73,4 +93,38 @@ export async function startLink(target: number): Promise<Link> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Passes on what arrives from one socket after a delay. What is under way when it falls silent waits. */
+function delayed(
+  from: Socket,
+  to: Socket,
+  options: { delay: number; maxUnderWay: number; silent: () => boolean },
+): void {
+  const queue: { due: number; bytes: Uint8Array }[] = [];
+  let size = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pass = () => {
+    timer = undefined;
+    while (queue.length > 0 && queue[0]!.due <= performance.now() && !options.silent()) {
+      const { bytes } = queue.shift()!;
+      size -= bytes.length;
+      to.write(bytes);
+    }
+    if (!options.silent() && size < options.maxUnderWay && to.writableLength === 0) from.resume();
+    later();
+  };
+  const later = () => {
+    if (queue.length === 0 || timer !== undefined) return;
+    const left = Math.max(queue[0]!.due - performance.now(), options.silent() ? RETRY_MS : 0);
+    timer = setTimeout(pass, left);
+  };
+  from.on("data", (bytes) => {
+    queue.push({ due: performance.now() + options.delay, bytes });
+    size += bytes.length;
+    if (size + to.writableLength >= options.maxUnderWay) from.pause();
+    later();
+  });
+  to.on("drain", pass);
+  from.on("close", () => clearTimeout(timer));
 }
