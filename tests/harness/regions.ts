@@ -117,6 +117,10 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
         NATS_URL: `nats://127.0.0.1:${ports[region].client}`,
         NATS_NKEY_FILE: seedFile(`${folder}/keys`, name),
         ...name === "auth" ? { AUTH_SECRET: SECRET } : {},
+        // Those that create streams, as the document says.
+        ...name === "auth" || name === "persistence"
+          ? { STREAM_REPLICAS: String(homes.length) }
+          : {},
         ...name === "persistence" ? { SQLITE_PATH: `${folder}/archive.db` } : {},
         ...options.env,
       };
