@@ -49,12 +49,12 @@ const say = (line: string) => console.log(line);
 interface Run {
   /** Variables for the step. */
   env?: Record<string, string>;
-  /** Keeps the output until the step has ended, because another one prints meanwhile. */
-  quiet?: boolean;
+  /** Stands before each line of the output, because other steps print meanwhile. */
+  label?: string;
 }
 
-/** Runs deno, prints its output as it arrives (unless `quiet`), and returns all of it. */
-async function deno(args: readonly string[], { env = {}, quiet = false }: Run): Promise<Result> {
+/** Runs deno, prints its output as it arrives, with a label line by line, and returns all of it. */
+async function deno(args: readonly string[], { env = {}, label }: Run): Promise<Result> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: ROOT,
@@ -66,10 +66,19 @@ async function deno(args: readonly string[], { env = {}, quiet = false }: Run): 
   let output = "";
   const show = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
+    let line = "";
     for await (const chunk of stream) {
-      output += decoder.decode(chunk, { stream: true });
-      if (!quiet) await Deno.stdout.write(chunk);
+      const text = decoder.decode(chunk, { stream: true });
+      output += text;
+      if (label === undefined) {
+        await Deno.stdout.write(chunk);
+        continue;
+      }
+      const lines = (line + text).split("\n");
+      line = lines.pop()!;
+      if (lines.length > 0) say(lines.map((one) => `${label} | ${one}`).join("\n"));
     }
+    if (line !== "") say(`${label} | ${line}`);
   };
   const [status] = await Promise.all([child.status, show(child.stdout), show(child.stderr)]);
   return { success: status.success, output };
@@ -82,7 +91,6 @@ async function attempt(name: string, args: readonly string[], run: Run = {}): Pr
   const began = performance.now();
   const result = await deno(args, run);
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-  if (run.quiet) say(`\n=== ${name}, which ran meanwhile:\n${result.output}`);
   say(`=== ${name}: ${result.success ? "ok" : "FAILED"} (${seconds} s)`);
   return result;
 }
@@ -167,24 +175,26 @@ function add(counts: Counts, more: Counts): void {
   more.forEach((count, i) => counts[i]! += count);
 }
 
-/** Runs all tests: parts of them side by side, each printed when it has ended. Returns false when one failed. */
+/** Runs all tests, some parts of them side by side. Returns false when one failed. */
 async function testAll(first: Tally, again: Tally | null): Promise<boolean> {
   const parts = (await gateParts()).filter((part) => !part.again || again !== null);
   const queue = parts.values();
-  let passed = true;
+  const failed: string[] = [];
   const work = async () => {
     for (const part of queue) {
       const { server, counts } = part.again ? again! : first;
-      const result = await test(`${part.name} on nats-server ${server.version}`, part.args, {
-        quiet: true,
+      const name = `${part.name} on nats-server ${server.version}`;
+      const result = await test(name, part.args, {
+        label: `${part.name}${part.again ? ", again" : ""}`,
         env: part.again ? { NATS_SERVER: server.binary } : {},
       });
-      if (result === null) passed = false;
+      if (result === null) failed.push(name);
       else add(counts, result);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  return passed;
+  for (const name of failed) say(`FAILED: ${name}`);
+  return failed.length === 0;
 }
 
 /** Runs some tests, one after the other. Returns false when one failed. */
