@@ -13,7 +13,7 @@ import { errorText } from "../../kit/mod.ts";
 import { setWaiting } from "../metrics.ts";
 import type { StateStore } from "../state/state_store.ts";
 import { hasCode, STREAM_NOT_FOUND } from "../state/streams.ts";
-import { EventSender, type SenderParts } from "./event_sender.ts";
+import { EventSender, type SenderParts, WORKING_MS } from "./event_sender.ts";
 import {
   ensureConsumer,
   type EventSource,
@@ -139,7 +139,7 @@ export class EndpointRunner {
         this.#attached.add(source);
         // It keeps its place while nothing is sent.
         if (this.#sender.disabled !== undefined) return;
-        const reader = new PullReader(bus, source.stream, source.consumer);
+        const reader = new PullReader(bus, source.stream, source.consumer, WORKING_MS);
         void this.#sender.stopped.then(() => reader.close());
         try {
           await Promise.all(

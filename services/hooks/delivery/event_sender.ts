@@ -27,7 +27,7 @@ import { signedHeaders } from "./sign.ts";
 import { Slots } from "./slots.ts";
 
 /** How often the server is told that an event is still at work, milliseconds. */
-const WORKING_MS = ACK_WAIT_MS / 3;
+export const WORKING_MS = ACK_WAIT_MS / 3;
 
 /** The delay before it is looked again whether something may be sent, milliseconds. */
 const WAIT_MS = 1_000;

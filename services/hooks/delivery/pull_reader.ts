@@ -77,12 +77,15 @@ interface Pull {
 export class PullReader {
   readonly #bus: Bus;
   readonly #subject: string;
+  readonly #workingMs: number;
   readonly #pulls = new Set<Pull>();
+  readonly #waits = new Set<() => void>();
   #closed = false;
 
-  /** The consumer must exist. */
-  constructor(bus: Bus, stream: string, consumer: string) {
+  /** The consumer must exist. `workingMs` is how often the server hears that a message is held. */
+  constructor(bus: Bus, stream: string, consumer: string, workingMs: number) {
     this.#bus = bus;
+    this.#workingMs = workingMs;
     this.#subject = `${CONSUMER_API}.MSG.NEXT.${stream}.${consumer}`;
   }
 
@@ -94,19 +97,33 @@ export class PullReader {
     const first = await this.#request(1, firstMs);
     const [one] = first.found;
     if (one === undefined || max === 1) return first.found;
-    if (first.pending < max - 1 && moreMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, moreMs));
-    } else if (first.pending === 0) {
-      return first.found;
+    // The wait may be longer than the server's patience.
+    const working = setInterval(() => one.working(), this.#workingMs);
+    try {
+      if (first.pending < max - 1 && moreMs > 0) await this.#wait(moreMs);
+      else if (first.pending === 0) return first.found;
+      const { found } = await this.#request(max - 1, 0).catch(() => ({ found: [] }));
+      return [one, ...found];
+    } finally {
+      clearInterval(working);
     }
-    const { found } = await this.#request(max - 1, 0).catch(() => ({ found: [] }));
-    return [one, ...found];
+  }
+
+  /** Waits, but not beyond {@link close}. */
+  async #wait(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#waits.add(resolve);
+    await promise;
+    clearTimeout(timer);
+    this.#waits.delete(resolve);
   }
 
   /** Ends the pulls. What arrives later is given back. */
   close(): void {
     this.#closed = true;
     for (const { done } of this.#pulls) done.resolve();
+    for (const end of this.#waits) end();
   }
 
   async #request(batch: number, waitMs: number): Promise<Pull> {
