@@ -40,12 +40,15 @@ export function serveCommands(bus: Bus, runners: Runners): () => void {
       };
     }),
     serve(bus, HooksReplay, QUEUE, async ({ after = 0, ...which }) => {
+      if (which.endpoint !== undefined) runners.get(which.endpoint);
       if (replaying) throw new FaultError("unavailable", "another replay is in progress", 1_000);
       replaying = true;
       try {
         const { letters, next } = await readLetters(bus, which, after, MAX_REPLAYED);
-        for (const letter of letters) await replayLetter(bus, letter);
-        return { replayed: letters.length, next };
+        // The others stay: nobody would get their events.
+        const wanted = letters.filter(({ letter }) => runners.has(letter.endpoint));
+        for (const letter of wanted) await replayLetter(bus, letter);
+        return { replayed: wanted.length, next };
       } finally {
         replaying = false;
       }
@@ -62,7 +65,9 @@ export function serveCommands(bus: Bus, runners: Runners): () => void {
       return { ok, outcome: text, milliseconds: Math.round(performance.now() - began) };
     }),
     serve(bus, HooksEnable, QUEUE, async ({ endpoint }) => {
-      runners.get(endpoint);
+      if (!runners.get(endpoint).endpoint.enabled) {
+        throw new FaultError("invalid_format", `the file has "enabled": false for ${endpoint}`);
+      }
       await runners.enable(endpoint);
       return { enabled: true as const };
     }),

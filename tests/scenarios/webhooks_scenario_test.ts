@@ -175,6 +175,14 @@ Deno.test("events that an endpoint refuses are given up, and can be replayed", a
     assert.equal(await command("dead", "--endpoint", "other"), "there are no dead letters");
   });
 
+  await t.step("an event that is given up again soon after its replay is kept again", async () => {
+    const id = /msg_\S+/.exec(await command("dead"))![0];
+    assert.equal(await command("replay", "--all"), "1 event is sent again");
+    await until("the letter", async () => (await command("dead")).includes(id));
+    const attempts = shop.requests.filter(({ events }) => events.some((event) => event.id === id));
+    assert.ok(attempts.length >= 8, `${attempts.length} attempts`);
+  });
+
   await t.step("replay delivers it, once, under the same id", async () => {
     poison = false;
     const id = /msg_\S+/.exec(await command("dead"))![0];
@@ -213,5 +221,26 @@ Deno.test("events that an endpoint refuses are given up, and can be replayed", a
     await until("what came meanwhile", () => contents().includes("later"));
     await until("nothing to wait", async () => /shop {2}ok: 0 waiting/.test(await command("list")));
   });
+
+  await t.step(
+    "what the file disables, or does not have, is neither enabled nor replayed",
+    async () => {
+      poison = true;
+      shop.answer = () => new Response("\x1b[2Jcannot\x07 read this", { status: 422 });
+      await say("another");
+      await until("the dead letter", async () => /another|422/.test(await command("dead")));
+      assert.match(await command("dead"), /HTTP 422: \[2Jcannot read this$/);
+      const { process } = system.hooks[0]!;
+      await writeWebhooks(system.folder, [{ ...endpoint, enabled: false }]);
+      await until("the file", async () => /shop {2}disabled/.test(await command("list")));
+      await assert.rejects(command("enable", "shop"), /"enabled": false/);
+      await writeWebhooks(system.folder, [{ ...endpoint, id: "other" }]);
+      await until("the file", async () => /^other /.test(await command("list")), 10_000);
+      assert.equal(process.ended, undefined);
+      await assert.rejects(command("replay", "--endpoint", "shop"), /there is no endpoint shop/);
+      assert.equal(await command("replay", "--all"), "0 events are sent again");
+      assert.match(await command("dead"), /shop {2}msg_/);
+    },
+  );
   await bus.drain();
 });

@@ -14,6 +14,7 @@ import {
 } from "../../contract/mod.ts";
 import type { Bus } from "../../kit/mod.ts";
 import { hasCode, isOwn, managerOf } from "../state/streams.ts";
+import type { Delivery } from "./pull_reader.ts";
 
 /** JetStream's code: there is no such message. */
 const NO_MESSAGE = 10037;
@@ -36,12 +37,16 @@ export interface KeptLetter {
   letter: DeadLetter;
 }
 
-/** Keeps a letter. Rejects if it may not have been stored. */
-export async function keepLetter(bus: Bus, letter: DeadLetter): Promise<void> {
-  const { endpoint, event, at } = letter;
+/** Keeps the letter of a delivery. Rejects if it may not have been stored. */
+export async function keepLetter(
+  bus: Bus,
+  letter: DeadLetter,
+  { seq, nanoseconds }: Pick<Delivery, "seq" | "nanoseconds">,
+): Promise<void> {
+  const { endpoint, event } = letter;
   await jetstream(bus.nats).publish(hookDeadSubject(endpoint), JSON.stringify(letter), {
-    // It may be given up again after a replay.
-    msgID: `${endpoint} ${event.id} ${Math.floor(at / 60_000)}`,
+    // After a replay, which stores the event again, it may be given up again.
+    msgID: `${endpoint} ${event.id} ${seq} ${nanoseconds}`,
     expect: { streamName: HOOKS_DEAD_STREAM },
     timeout: TIMEOUT_MS,
   });

@@ -186,7 +186,8 @@ export class EventSender {
     }
     try {
       const reason = text.slice(0, 1_000);
-      await keepLetter(this.#parts.bus, { endpoint: id, event, attempts, reason, at: now });
+      const letter = { endpoint: id, event, attempts, reason, at: now };
+      await keepLetter(this.#parts.bus, letter, delivery);
       delivery.ack();
       this.#counts.dead++;
       counts.dead.add(id);

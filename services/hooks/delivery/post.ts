@@ -139,7 +139,9 @@ async function readAnswer(answer: IncomingMessage): Promise<Outcome> {
     // The status counts.
   }
   const ok = status >= 200 && status < 300;
-  const said = new TextDecoder().decode(chunks[0]?.subarray(0, MAX_SHOWN)).replace(/\s+/g, " ");
+  const said = new TextDecoder().decode(chunks[0]?.subarray(0, MAX_SHOWN))
+    // Operators read it in a terminal.
+    .replace(/\s+/g, " ").replace(/\p{Cc}/gu, "");
   const text = `HTTP ${status}${ok || said === "" ? "" : `: ${said}`}`;
   return { ok, status, text, retryAfterMs: retryAfterOf(headers["retry-after"], Date.now()) };
 }

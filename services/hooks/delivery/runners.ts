@@ -52,6 +52,11 @@ export class Runners {
     return runner;
   }
 
+  /** Whether the file has this endpoint. */
+  has(id: string): boolean {
+    return this.#wanted.some((endpoint) => endpoint.id === id);
+  }
+
   /** These endpoints are wanted from now on. */
   set(endpoints: readonly WebhookEndpoint[]): void {
     this.#wanted = endpoints;
