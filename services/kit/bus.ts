@@ -45,10 +45,13 @@ export interface Bus {
   readonly connected: boolean;
   /** Returns a new subject for replies, below the prefix that this user of NATS may subscribe to. */
   createInbox(): string;
-  /** Adds a callback for each loss of the connection. */
-  onDisconnect(callback: () => void): void;
-  /** Adds a callback for each reconnect. The first connect does not count. */
-  onReconnect(callback: () => void): void;
+  /** Adds a callback for each loss of the connection. Returns a function that removes it. */
+  onDisconnect(callback: () => void): () => void;
+  /**
+   * Adds a callback for each reconnect. The first connect does not count. Returns a function that removes
+   * the callback.
+   */
+  onReconnect(callback: () => void): () => void;
   /**
    * Publishes, unless NATS is disconnected, more than 16 MiB await confirmation, or the message
    * exceeds the server's maximum payload.
@@ -122,8 +125,8 @@ export async function connectBus(options: {
   let unconfirmed = 0;
   let flushing = false;
   let confirmTimer: ReturnType<typeof setTimeout> | undefined;
-  const onDisconnect: (() => void)[] = [];
-  const onReconnect: (() => void)[] = [];
+  const onDisconnect = new Set<() => void>();
+  const onReconnect = new Set<() => void>();
 
   (async () => {
     for await (const status of nats.status()) {
@@ -202,8 +205,8 @@ export async function connectBus(options: {
       return connected;
     },
     createInbox: () => createInbox(given.inboxPrefix),
-    onDisconnect: (callback) => void onDisconnect.push(callback),
-    onReconnect: (callback) => void onReconnect.push(callback),
+    onDisconnect: (callback) => added(onDisconnect, callback),
+    onReconnect: (callback) => added(onReconnect, callback),
     send(subject, payload, sendOptions) {
       const bytes = costOf(subject, payload);
       if (bytes === 0) return false;
@@ -235,3 +238,8 @@ export async function connectBus(options: {
 }
 
 export { createHeaders };
+
+function added(callbacks: Set<() => void>, callback: () => void): () => void {
+  callbacks.add(callback);
+  return () => callbacks.delete(callback);
+}

@@ -4,6 +4,8 @@ import { startProcess } from "../../tests/harness/process.ts";
 import { until } from "../../tests/harness/wait.ts";
 import { connectBus, createHeaders } from "./bus.ts";
 import { createLogger } from "./log.ts";
+import { followRosters } from "./presence/mod.ts";
+import { StreamPublisher } from "./stream_publisher.ts";
 
 Deno.test("the outbound queue is bounded while NATS is paused, and accepts messages again afterwards", async () => {
   await using nats = await startNats();
@@ -29,6 +31,9 @@ Deno.test("a lost connection is reported, queues nothing, and is re-established"
   const happened: string[] = [];
   bus.onDisconnect(() => void happened.push("disconnect"));
   bus.onReconnect(() => void happened.push("reconnect"));
+  for (const remove of [bus.onDisconnect, bus.onReconnect].map((on) => on(() => assert.fail()))) {
+    remove();
+  }
   await nats.kill();
   await until("the loss", () => !bus.connected);
   assert.equal(bus.send("test.x", "1"), false);
@@ -37,6 +42,25 @@ Deno.test("a lost connection is reported, queues nothing, and is re-established"
   assert.deepEqual(happened, ["disconnect", "reconnect"]);
   const headers = createHeaders();
   assert.equal(bus.send("test.x", "1", { headers }), true);
+  await bus.drain();
+});
+
+Deno.test("the connection keeps nothing of what has been stopped", async () => {
+  await using nats = await startNats();
+  const log = createLogger("test", { write: () => {} });
+  const bus = await connectBus({ url: nats.url, name: "test", log });
+  const callbacks = new Set<() => void>();
+  const on = (callback: () => void) => {
+    callbacks.add(callback);
+    return () => callbacks.delete(callback);
+  };
+  const watched = Object.create(bus, { onDisconnect: { value: on }, onReconnect: { value: on } });
+  const publisher = new StreamPublisher(watched);
+  const rosters = await followRosters(watched);
+  assert.equal(callbacks.size, 2);
+  publisher.close();
+  rosters.stop();
+  assert.equal(callbacks.size, 0);
   await bus.drain();
 });
 

@@ -46,6 +46,7 @@ export class StreamPublisher {
   readonly #ring: (Pending | undefined)[];
   readonly #timeout: number;
   readonly #subscription: Subscription;
+  readonly #forget: () => void;
   /** Set while something is pending. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #next = 0;
@@ -65,7 +66,7 @@ export class StreamPublisher {
         if (error === null) this.#acked(message);
       },
     });
-    bus.onDisconnect(() => this.#failAll());
+    this.#forget = bus.onDisconnect(() => this.#failAll());
   }
 
   /**
@@ -128,6 +129,7 @@ export class StreamPublisher {
   /** Stops. Pending publishes fail with `unavailable`. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#forget();
     this.#subscription.unsubscribe();
     this.#failAll();
   }

@@ -4,36 +4,18 @@
  *
  * @module
  */
-import {
-  HEADERS,
-  hookEventSubject,
-  HOOKS_STREAM,
-  isConnectedRoom,
-  type WebhookEvent,
-} from "../../contract/mod.ts";
-import {
-  type Bus,
-  createHeaders,
-  followRosters,
-  LogThrottle,
-  type RosterService,
-  StreamPublisher,
-} from "../../kit/mod.ts";
+import { isConnectedRoom, type WebhookEvent } from "../../contract/mod.ts";
+import { type Bus, followRosters, type RosterService } from "../../kit/mod.ts";
 import type { StateStore } from "../state/state_store.ts";
+import { EventWriter } from "./event_writer.ts";
 import type { Told } from "./told.ts";
 import { keepTold, readTold } from "./told_store.ts";
 
 /** Changes that wait. Above that everything is compared instead, which loses what came and went meanwhile. */
 const MAX_WAITING = 100_000;
 
-/** Events that wait for their ack. */
-const MAX_PENDING = 2_000;
-
 /** How often changes are taken, milliseconds: they are sent in one write. */
 const TAKE_MS = 20;
-
-/** The delay before an event is published again, milliseconds. */
-const RETRY_MS = 500;
 
 /**
  * How long a new instance waits before it tells that somebody has left whom it does not see, milliseconds: each
@@ -60,21 +42,19 @@ type Sketch = {
 export class PresenceEvents {
   readonly #bus: Bus;
   readonly #active: () => boolean;
-  readonly #publisher: StreamPublisher;
-  readonly #throttle = new LogThrottle();
+  readonly #writer: EventWriter;
   readonly #waiting: Change[] = [];
   #told: Told | undefined;
   #rosters: RosterService | undefined;
   #settled = false;
   #compare = false;
-  #pending = 0;
   #stopped = false;
   readonly #stops: (() => void)[] = [];
 
   constructor(bus: Bus, active: () => boolean) {
     this.#bus = bus;
     this.#active = active;
-    this.#publisher = new StreamPublisher(bus, { maxPending: 2 * MAX_PENDING });
+    this.#writer = new EventWriter(bus, active);
   }
 
   /** Begins. Rejects if JetStream does not answer. */
@@ -112,24 +92,20 @@ export class PresenceEvents {
   stop(): void {
     this.#stopped = true;
     for (const stop of this.#stops.splice(0)) stop();
-    this.#publisher.close();
+    this.#writer.close();
   }
 
   #take(): void {
     let taken = 0;
-    while (this.#free && taken < this.#waiting.length) this.#tell(this.#waiting[taken++]!);
+    while (this.#writer.free && taken < this.#waiting.length) this.#tell(this.#waiting[taken++]!);
     if (taken > 0) this.#waiting.splice(0, taken);
-    if (!this.#compare || this.#waiting.length > 0 || !this.#settled || !this.#free) return;
+    if (!this.#compare || this.#waiting.length > 0 || !this.#settled) return;
+    if (!this.#writer.free) return;
     this.#compare = false;
     for (const change of this.#differences()) {
       if (this.#waiting.length < MAX_WAITING) this.#waiting.push(change);
       else this.#compare = true;
     }
-  }
-
-  /** Whether another event may be published. */
-  get #free(): boolean {
-    return this.#pending < MAX_PENDING && this.#active() && this.#bus.connected;
   }
 
   /** All that is to be told. */
@@ -180,24 +156,6 @@ export class PresenceEvents {
       timestamp: new Date().toISOString(),
       data: sketch.data,
     } as WebhookEvent;
-    const stored = this.#told!.tell(event);
-    const headers = createHeaders();
-    headers.set(HEADERS.messageId, event.id);
-    headers.set("Nats-Expected-Stream", HOOKS_STREAM);
-    const json = JSON.stringify(event);
-    this.#pending++;
-    const send = () => {
-      if (this.#stopped) return;
-      this.#publisher.publish(hookEventSubject(event.type), json, headers, (ack, failure) => {
-        if (ack !== null) {
-          this.#pending--;
-          return stored(ack.seq);
-        }
-        const error = failure?.message;
-        this.#throttle.run(() => this.#bus.log.warn("an event was not stored", { error }));
-        setTimeout(send, RETRY_MS);
-      });
-    };
-    send();
+    this.#writer.store(event, this.#told!.tell(event));
   }
 }

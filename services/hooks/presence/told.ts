@@ -159,9 +159,13 @@ export class Told {
     return due.slice(0, max);
   }
 
-  /** A part as it is written. Call `written` when it is stored. */
-  write(number: number): { asOf: number; entries: Entry[]; written: () => void } {
+  /**
+   * A part as it is written. Call `written` when it is stored. Undefined while an event of it is on its way:
+   * killed now, nobody would tell that event.
+   */
+  write(number: number): { asOf: number; entries: Entry[]; written: () => void } | undefined {
     const part = this.#parts[number]!;
+    if (part.pending > 0) return undefined;
     const { asOf } = part;
     return {
       asOf,

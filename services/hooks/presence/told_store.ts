@@ -86,9 +86,10 @@ export function keepTold(
     writing = true;
     try {
       for (const part of told.due(WRITTEN_AT_ONCE)) {
-        const { asOf, entries, written } = told.write(part);
-        await store.write(`told.${part}`, { asOf, entries });
-        written();
+        const one = told.write(part);
+        if (one === undefined) continue;
+        await store.write(`told.${part}`, { asOf: one.asOf, entries: one.entries });
+        one.written();
       }
       const now = told.floor;
       if (now !== floor) await store.write("floor", { seq: now });

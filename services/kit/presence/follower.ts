@@ -59,6 +59,7 @@ export class PresenceFollower {
   readonly #view: PresenceView;
   readonly #alive: Subscription;
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #forget: () => void;
   readonly #waiting: (() => Promise<void>)[] = [];
   /** The start of the own gateway's statements as JSON: they need not be parsed. */
   readonly #ownStart: Uint8Array;
@@ -93,7 +94,7 @@ export class PresenceFollower {
     }, options);
     this.#alive = subscribe(bus, GATEWAY_ALIVE, GatewayAlive, (alive) => this.heard(alive));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    bus.onReconnect(() => this.#view.grace(performance.now()));
+    this.#forget = bus.onReconnect(() => this.#view.grace(performance.now()));
   }
 
   /** Rooms with a roster, gateways known, and states that are being requested. */
@@ -174,6 +175,8 @@ export class PresenceFollower {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
+    // The connection outlives this view, and would keep it.
+    this.#forget();
     this.#alive.unsubscribe();
     this.#waiting.length = 0;
   }
