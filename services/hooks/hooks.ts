@@ -55,7 +55,10 @@ export async function startHooks(
     log.info("this instance delivers webhooks", { endpoints: file.endpoints.length });
     const runners = new Runners(bus, store, () => lease?.held === true);
     const stopServing = serveCommands(bus, runners);
-    const presence = followWhenWanted(context, store, () => lease?.held === true);
+    let placed = false;
+    // The first time it tells of everybody who is present: each endpoint has its place before that.
+    const mayTell = () => lease?.held === true && (placed ||= runners.placed);
+    const presence = followWhenWanted(context, store, mayTell);
     work = {
       set(endpoints) {
         runners.set(endpoints);

@@ -39,17 +39,21 @@ export class Circuit {
     return this.open && this.#probing ? undefined : 0;
   }
 
-  /** A request begins. Call {@link ended} when it has. */
-  began(): void {
+  /** A request begins. Returns whether it probes: {@link ended} wants to know. */
+  began(): boolean {
     if (this.open) this.#probing = true;
+    return this.open;
   }
 
   /** A request has ended. `retryAfterMs` is how long the endpoint wants to be left alone. */
-  ended(ok: boolean, retryAfterMs = 0): void {
-    this.#probing = false;
+  ended(ok: boolean, probe: boolean, retryAfterMs = 0): void {
+    if (probe) this.#probing = false;
     if (ok) {
       this.#failures = 0;
       this.#until = 0;
+    } else if (this.open && !probe) {
+      // It began before the others failed, and says nothing new.
+      this.#until = Math.max(this.#until, this.#now() + retryAfterMs);
     } else {
       this.#failures++;
       const pause = this.open

@@ -79,23 +79,29 @@ Deno.test("delays grow to their limit, with a random part; then an event is give
 Deno.test("five failures in a row open the circuit; then one at a time may try", () => {
   let now = 0;
   const circuit = new Circuit(1_000, () => now);
-  for (let i = 0; i < 4; i++) circuit.ended(false);
+  for (let i = 0; i < 4; i++) circuit.ended(false, circuit.began());
   assert.deepEqual([circuit.open, circuit.wait()], [false, 0]);
-  circuit.ended(false);
+  const late = circuit.began();
+  circuit.ended(false, circuit.began());
   assert.ok(circuit.open && circuit.wait()! >= 500 && circuit.wait()! <= 1_000);
+  // Others that were in progress fail as well: that makes the pause no longer.
+  for (let i = 0; i < 60; i++) circuit.ended(false, late);
+  assert.ok(circuit.wait()! <= 1_000);
   now = 1_000;
   assert.equal(circuit.wait(), 0);
-  circuit.began();
+  let probe = circuit.began();
   assert.equal(circuit.wait(), undefined);
-  circuit.ended(false);
+  circuit.ended(false, late);
+  assert.equal(circuit.wait(), undefined);
+  circuit.ended(false, probe);
   assert.ok(circuit.wait()! >= 1_500);
-  for (let i = 0; i < 50; i++) circuit.ended(false);
+  for (let i = 0; i < 50; i++) circuit.ended(false, circuit.began());
   assert.ok(circuit.wait()! <= 300_000);
   now += 300_000;
-  circuit.began();
-  circuit.ended(true);
+  probe = circuit.began();
+  circuit.ended(true, probe);
   assert.deepEqual([circuit.open, circuit.wait()], [false, 0]);
-  circuit.ended(false, 7_000);
+  circuit.ended(false, circuit.began(), 7_000);
   assert.equal(circuit.wait(), 7_000);
 });
 

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  HOOKS_STREAM,
   type HookState,
   ROOMS_STREAM,
   type WebhookEndpoint,
@@ -76,6 +77,11 @@ export class EndpointRunner {
   /** Whether it has its place in every stream that it reads. */
   get attached(): boolean {
     return this.#loops.length > 0 && this.#attached.size === this.#loops.length;
+  }
+
+  /** Whether it has its place in the stream of derived events. */
+  get placed(): boolean {
+    return [...this.#attached].some(({ stream }) => stream === HOOKS_STREAM);
   }
 
   /** Begins to deliver. */

@@ -56,7 +56,9 @@ export class EventSender {
   readonly #slots: Slots;
   readonly #throttle = new LogThrottle();
   readonly #counts = { delivered: 0, failed: 0, dead: 0 };
-  #stop = Promise.withResolvers<void>();
+  readonly #stop = Promise.withResolvers<void>();
+  /** Who waits in {@link pause}. A race with a promise that lives as long as this would grow with each wait. */
+  readonly #asleep = new Set<() => void>();
   #stopped = false;
   #lastFailure = "";
   #disabled: string | undefined;
@@ -147,13 +149,13 @@ export class EventSender {
       { "hopwire.webhook.endpoint": this.#endpoint.id },
     );
     const context = isSampled(traceparent) ? traceparentOf(hop.context) : undefined;
-    this.#circuit.began();
+    const probe = this.#circuit.began();
     const outcome = await this.#post(
       id,
       body,
       context === undefined ? {} : { traceparent: context },
     );
-    this.#circuit.ended(outcome.ok, outcome.retryAfterMs);
+    this.#circuit.ended(outcome.ok, probe, outcome.retryAfterMs);
     hop.end(outcome.ok ? undefined : outcome.text);
     const { length } = group;
     if (outcome.ok) {
@@ -209,6 +211,7 @@ export class EventSender {
   stop(): void {
     this.#stopped = true;
     this.#stop.resolve();
+    for (const wake of this.#asleep) wake();
   }
 
   /** Ends the requests in progress. */
@@ -226,10 +229,13 @@ export class EventSender {
 
   /** Waits, but not beyond {@link stop}. */
   async pause(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const over = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-    await Promise.race([over, this.#stop.promise]);
+    if (this.#stopped) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#asleep.add(resolve);
+    await promise;
     clearTimeout(timer);
+    this.#asleep.delete(resolve);
   }
 
   async #post(id: string, body: string, more: Record<string, string>): Promise<Outcome> {

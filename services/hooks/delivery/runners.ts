@@ -41,6 +41,11 @@ export class Runners {
     return this.#wanted.every(({ id }) => this.#runners.get(id)?.attached);
   }
 
+  /** Whether every endpoint will get the events that are derived from now on. */
+  get placed(): boolean {
+    return this.#wanted.every(({ id }) => this.#runners.get(id)?.placed);
+  }
+
   /**
    * The runner of an endpoint.
    *

@@ -16,7 +16,7 @@ const LEASE_MS = 4_000;
 const MARGIN_MS = 1_500;
 
 /** How often it is renewed, and looked at, milliseconds. */
-const RENEW_MS = 1_000;
+export const RENEW_MS = 1_000;
 
 const Lease = z.object({
   /** Who holds it; empty if nobody does. */
@@ -56,10 +56,11 @@ export function keepLease(
     const began = performance.now();
     let written = await store.write("lease", { instance }, seq);
     if (written === undefined) {
-      // The answer to an earlier write of ours may have been lost.
+      // The answer to an earlier write of ours may have been lost. For the others the lease began with it.
       const kept = await store.read("lease", Lease);
       if (kept?.value.instance !== instance) return false;
-      written = kept.seq;
+      written = await store.write("lease", { instance }, kept.seq);
+      if (written === undefined) return false;
     }
     seq = written;
     renewedAt = began;
