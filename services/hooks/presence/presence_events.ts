@@ -7,6 +7,7 @@
 import { isConnectedRoom, type WebhookEvent } from "../../contract/mod.ts";
 import { type Bus, followRosters, type RosterService } from "../../kit/mod.ts";
 import type { StateStore } from "../state/state_store.ts";
+import { type Change, compare, type Comparison } from "./comparison.ts";
 import { EventWriter } from "./event_writer.ts";
 import type { Told } from "./told.ts";
 import { keepTold, readTold } from "./told_store.ts";
@@ -18,18 +19,16 @@ const MAX_WAITING = 100_000;
 const TAKE_MS = 20;
 
 /**
+ * How long everything is compared at a time, milliseconds. With a million users in rooms it takes many
+ * seconds, and the lease has to be renewed meanwhile.
+ */
+const COMPARE_MS = 10;
+
+/**
  * How long a new instance waits before it tells that somebody has left whom it does not see, milliseconds: each
  * gateway that lives has sent three heartbeats by then, and its state was read.
  */
 const SETTLE_MS = 5_000;
-
-/** One change of who is in a room. */
-interface Change {
-  room: string;
-  userId: string;
-  username: string;
-  here: boolean;
-}
 
 /** What is missing of an event. */
 type Sketch = {
@@ -47,7 +46,9 @@ export class PresenceEvents {
   #told: Told | undefined;
   #rosters: RosterService | undefined;
   #settled = false;
+  /** Whether everything is to be compared once nothing waits. */
   #compare = false;
+  #comparison: Comparison | undefined;
   #stopped = false;
   readonly #stops: (() => void)[] = [];
 
@@ -99,34 +100,23 @@ export class PresenceEvents {
     let taken = 0;
     while (this.#writer.free && taken < this.#waiting.length) this.#tell(this.#waiting[taken++]!);
     if (taken > 0) this.#waiting.splice(0, taken);
+    if (this.#comparison !== undefined) return this.#goOn(this.#comparison);
     if (!this.#compare || this.#waiting.length > 0 || !this.#settled) return;
     if (!this.#writer.free) return;
     this.#compare = false;
-    for (const change of this.#differences()) {
-      if (this.#waiting.length < MAX_WAITING) this.#waiting.push(change);
-      else this.#compare = true;
-    }
+    this.#comparison = compare(this.#told!, this.#rosters!.follower);
   }
 
-  /** All that is to be told. */
-  *#differences(): Iterable<Change> {
-    const told = this.#told!;
-    const { follower } = this.#rosters!;
-    for (const [room, userId, username = userId] of told.entries()) {
-      if (userId === undefined) {
-        // An occupied room of which the last user was told to have left.
-        const empty = told.count(room) === 0 && follower.roster(room) === undefined;
-        if (empty) yield { room, userId: "", username: "", here: false };
-      } else if (follower.roster(room)?.get(userId) === undefined) {
-        yield { room, userId: userId!, username: username!, here: false };
+  /** Compares a part: whatever comes meanwhile is taken after it. */
+  #goOn(comparison: Comparison): void {
+    const until = performance.now() + COMPARE_MS;
+    while (this.#waiting.length < MAX_WAITING && performance.now() < until) {
+      const { done, value } = comparison.next();
+      if (done) {
+        this.#comparison = undefined;
+        return;
       }
-    }
-    for (const room of follower.rooms()) {
-      for (const [gateway] of follower.roster(room)!.numbers()) {
-        for (const { userId, username } of follower.roster(room)!.factsOf(gateway)) {
-          if (!told.has(room, userId)) yield { room, userId, username, here: true };
-        }
-      }
+      for (const change of value) this.#waiting.push(change);
     }
   }
 
