@@ -6,6 +6,7 @@
  */
 import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { isFromLeader } from "../../services/kit/stream_leader.ts";
 import { findNatsServer } from "../../services/start/nats_server.ts";
 import { type Link, startLink } from "./link.ts";
 import { copyFolder, type NatsServer } from "./nats.ts";
@@ -135,7 +136,8 @@ export async function startNatsCluster(options: ClusterOptions = {}): Promise<Na
   const info = (stream: string) =>
     asking(async (nats) => {
       const manager = await jetstreamManager(nats, { checkAPI: false, timeout: TIMEOUT_MS });
-      return await manager.streams.info(stream);
+      const found = await manager.streams.info(stream);
+      return isFromLeader(found) ? found : null;
     }).catch(() => null);
   const member = (stream: string, choose: (info: StreamInfo) => string | undefined) =>
     until(`a member of ${stream}`, async () => {

@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import { DENIALS_STREAM, ROOMS_STREAM, SCHEDULES_STREAM } from "../../services/contract/mod.ts";
 import type { ClusterServer } from "../harness/nats_cluster.ts";
-import { startService, startSystem, type TestService } from "../harness/system.ts";
+import { startService, startSystem, type System, type TestService } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
+import { createRandom } from "../torture/random.ts";
+import { User } from "../torture/user.ts";
 
 const STREAMS = [ROOMS_STREAM, DENIALS_STREAM, SCHEDULES_STREAM];
 
@@ -72,6 +74,15 @@ Deno.test("streams are replicated, and a restart with another number changes tha
   assert.equal(sent, 5);
 });
 
+/** Leaves a service one server, until its links are healed. */
+async function pin(system: System, service: TestService, server: ClusterServer): Promise<void> {
+  const links = system.linksOf(service);
+  const wanted = links[system.cluster!.servers.indexOf(server)]!;
+  for (const link of links) if (link !== wanted) link.cut();
+  await until(`${service.name} at ${server.name}`, () => wanted.connections > 0);
+  await service.ready();
+}
+
 /** How long the last message of a quiet room may be missing, milliseconds. */
 const FOUND_MS = 30_000;
 
@@ -81,17 +92,9 @@ Deno.test("the last message of a room whose live copy was lost arrives all the s
   await cluster.settled(STREAMS);
   const leader = await cluster.leaderOf(ROOMS_STREAM);
   const follower = await cluster.followerOf(ROOMS_STREAM);
-  /** Leaves a service one server. */
-  const pin = async (service: TestService, server: ClusterServer) => {
-    const links = system.linksOf(service);
-    const wanted = links[cluster.servers.indexOf(server)]!;
-    for (const link of links) if (link !== wanted) link.cut();
-    await until(`${service.name} at ${server.name}`, () => wanted.connections > 0);
-    await service.ready();
-  };
   const others = [...system.persistences, ...system.rooms, ...system.auths];
-  for (const service of [system.gateways[0]!, ...others]) await pin(service, leader);
-  await pin(system.gateways[1]!, follower);
+  for (const service of [system.gateways[0]!, ...others]) await pin(system, service, leader);
+  await pin(system, system.gateways[1]!, follower);
   const [ann, bob] = [
     await system.client({ user: "ann" }),
     await system.client({ user: "bob", gateway: 1 }),
@@ -119,4 +122,68 @@ Deno.test("the last message of a room whose live copy was lost arrives all the s
   const { output } = system.gateways[1]!.process;
   assert.equal(reconnects(), before, "by a reconnect");
   assert.ok(output.some((line) => /live messages were lost/.test(line)), output.join("\n"));
+});
+
+/** How long messages may be missing when the leader is separated, milliseconds; it takes some 10 s. */
+const BACK_MS = 30_000;
+
+Deno.test("services leave a leader that is separated from the others", async () => {
+  await using system = await startSystem({ cluster: true, gateways: 2 });
+  const cluster = system.cluster!;
+  await cluster.settled(STREAMS);
+  const leader = await cluster.leaderOf(ROOMS_STREAM);
+  const moving = [system.gateways[0]!, system.persistences[0]!];
+  for (const service of moving) await pin(system, service, leader);
+  const heal = () => moving.forEach((one) => system.linksOf(one).forEach((link) => link.heal()));
+  heal();
+  const users = [0, 1].map((i) => new User(`u${i}`, ["lobby"], [system.url(i)], createRandom(i)));
+  const timer = setInterval(() => users.forEach((user) => user.tick()), 250);
+  let sent = 0;
+  const say = () => {
+    for (const user of users) user.publish();
+    sent += users.length;
+  };
+  const seen = (user: User) => user.rooms.get("lobby")!.seen;
+  const everybodyHasAll = () =>
+    until(
+      `all of ${sent} messages`,
+      () => users.every((user) => user.unacked === 0 && seen(user).length >= sent),
+      BACK_MS,
+    );
+  try {
+    for (const user of users) await user.connect();
+    await until("both to be in the room", () => users.every((user) => user.settled));
+    say();
+    await everybodyHasAll();
+    const { epoch } = users[0]!.rooms.get("lobby")!;
+
+    cluster.isolate(leader, "silence");
+    for (let i = 0; i < 5; i++) say();
+    await everybodyHasAll();
+    assert.ok((await cluster.leaderOf(ROOMS_STREAM)).name !== leader.name);
+    for (const service of moving) {
+      const link = system.linksOf(service)[cluster.servers.indexOf(leader)]!;
+      await until(`${service.name} to leave ${leader.name}`, () => link.connections === 0, BACK_MS);
+      const left = service.process.output.some((line) =>
+        line.includes("trying another one") && line.includes(leader.name)
+      );
+      assert.ok(left, service.process.output.join("\n"));
+    }
+
+    cluster.heal();
+    await cluster.settled(STREAMS);
+    say();
+    await everybodyHasAll();
+    for (const user of users) {
+      assert.deepEqual(user.faults, []);
+      const ids = seen(user).map(({ id }) => id);
+      assert.equal(ids.length, sent);
+      assert.equal(new Set(ids).size, sent);
+      assert.deepEqual(ids, seen(users[0]!).map(({ id }) => id));
+      assert.ok(seen(user).every((message) => message.epoch === epoch));
+    }
+  } finally {
+    clearInterval(timer);
+    for (const user of users) user.stop();
+  }
 });
