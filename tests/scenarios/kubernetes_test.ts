@@ -1,7 +1,7 @@
 /** The Kubernetes manifests are valid, complete, and as strict as compose.yaml. */
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
-import { DEPLOYED } from "../../services/start/kubernetes/settings.ts";
+import { SERVICES, variablesOf } from "../../services/start/flags.ts";
 import { KUBERNETES_FOLDER, kubernetesFiles } from "../../services/start/kubernetes/manifests.ts";
 import { findNatsServer } from "../../services/start/nats_server.ts";
 import { makeCertificate } from "../harness/certificate.ts";
@@ -12,8 +12,10 @@ type Manifest = any;
 
 const read = (name: string) => Deno.readTextFile(KUBERNETES_FOLDER + name);
 const { resources } = parse(await read("kustomization.yaml")) as { resources: string[] };
+const component: Manifest = parse(await read("webhooks/kustomization.yaml"));
+const added: string[] = component.resources.map((name: string) => `webhooks/${name}`);
 const manifests: Manifest[] = (await Promise.all(
-  resources.map(async (name) =>
+  [...resources, ...added].map(async (name) =>
     parseAllDocuments(await read(name)).map((document) => document.toJS())
   ),
 )).flat();
@@ -30,16 +32,30 @@ Deno.test("the manifests of the services are those of their flags", async () => 
   }
   assert.deepEqual(
     ofKind("Deployment").map(({ metadata }) => metadata.name).sort(),
-    [
-      ...DEPLOYED,
-    ].sort(),
+    [...SERVICES].sort(),
   );
 });
 
 Deno.test("the kustomization has every file of the folder", async () => {
-  const files = (await Array.fromAsync(Deno.readDir(KUBERNETES_FOLDER))).map(({ name }) => name)
-    .filter((name) => name.endsWith(".yaml") && name !== "kustomization.yaml");
-  assert.deepEqual(resources.toSorted(), files.sort());
+  const filesOf = async (folder: string) =>
+    (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name)
+      .filter((name) => name.endsWith(".yaml") && name !== "kustomization.yaml").sort();
+  assert.deepEqual(resources.toSorted(), await filesOf(KUBERNETES_FOLDER));
+  assert.deepEqual(component.resources.toSorted(), await filesOf(`${KUBERNETES_FOLDER}webhooks`));
+});
+
+Deno.test("the component of webhooks lets gateways state connections, and hooks reach endpoints", () => {
+  const [{ target, patch }] = component.patches;
+  const gateway = ofKind("Deployment").find(({ metadata }) => metadata.name === target.name);
+  const [{ op, path, value }] = parse(patch);
+  assert.deepEqual([op, path], ["add", "/spec/template/spec/containers/0/env/-"]);
+  assert.deepEqual(value, { name: "STATE_CONNECTIONS", value: "true" });
+  assert.ok(variablesOf("gateway").includes(value.name) && gateway !== undefined);
+  const policies = ofKind("NetworkPolicy");
+  const { spec } = policies.find(({ metadata }) => metadata.name === "hooks");
+  assert.deepEqual(spec.egress, [{ ports: [{ port: 443 }] }]);
+  const bus = policies.find(({ metadata }) => metadata.name === "services").spec.podSelector;
+  assert.deepEqual(bus.matchExpressions[0].values.toSorted(), [...SERVICES].sort());
 });
 
 const validate = await kubernetesSchemas();
@@ -60,7 +76,7 @@ Deno.test({
 });
 
 Deno.test("containers run as nobody special, cannot write, and have no token", () => {
-  assert.equal(workloads.length, DEPLOYED.length + 1);
+  assert.equal(workloads.length, SERVICES.length + 1);
   for (const { metadata: { name }, spec: { template: { spec } } } of workloads) {
     assert.equal(spec.automountServiceAccountToken, false, name);
     assert.equal(spec.enableServiceLinks, false, name);

@@ -5,9 +5,9 @@
  * @module
  */
 import { stringify } from "yaml";
-import { flagsOf } from "../flags.ts";
+import { flagsOf, type ServiceName } from "../flags.ts";
 import { NOT_SAMPLED } from "../probe.ts";
-import { DEPLOYED, type Deployed, type ServiceSettings, SETTINGS } from "./settings.ts";
+import { DEPLOYED, type ServiceSettings, SETTINGS, WEBHOOKS_FOLDER } from "./settings.ts";
 
 /** The user of Deno's image. */
 const USER = 1993;
@@ -34,12 +34,12 @@ const COMMON: Record<string, string> = {
 };
 
 /** Returns the variables of a service. */
-function environmentOf(service: Deployed): Record<string, string> {
+function environmentOf(service: ServiceName): Record<string, string> {
   const { port, env } = SETTINGS[service];
   return { ...COMMON, PORT: String(port), OTEL_SERVICE_NAME: `hopwire-${service}`, ...env };
 }
 
-function containerOf(service: Deployed, settings: ServiceSettings): Manifest {
+function containerOf(service: ServiceName, settings: ServiceSettings): Manifest {
   const env = environmentOf(service);
   const health = Number(env.HEALTH_PORT ?? settings.port);
   const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
@@ -83,7 +83,7 @@ function containerOf(service: Deployed, settings: ServiceSettings): Manifest {
   };
 }
 
-function deploymentOf(service: Deployed): Manifest {
+function deploymentOf(service: ServiceName): Manifest {
   const settings = SETTINGS[service];
   const labels = { "app.kubernetes.io/name": service, "app.kubernetes.io/part-of": "hopwire" };
   const selector = { "app.kubernetes.io/name": service };
@@ -134,12 +134,12 @@ function deploymentOf(service: Deployed): Manifest {
 }
 
 /** Returns the manifests of a service. */
-function manifestsOf(service: Deployed): Manifest[] {
+function manifestsOf(service: ServiceName): Manifest[] {
   const { port, replicas, autoscaler } = SETTINGS[service];
   const metadata = { name: service, labels: { "app.kubernetes.io/part-of": "hopwire" } };
   const selector = { "app.kubernetes.io/name": service };
   const manifests: Manifest[] = [deploymentOf(service)];
-  if (service !== "persistence" && service !== "rooms") {
+  if (!["persistence", "rooms", "hooks"].includes(service)) {
     manifests.push({
       apiVersion: "v1",
       kind: "Service",
@@ -173,11 +173,13 @@ function manifestsOf(service: Deployed): Manifest[] {
 export function kubernetesFiles(): Map<string, string> {
   const head = "# Written by `deno task docs` from services/start/kubernetes/. " +
     "Change it with patches of kustomize.\n";
-  return new Map(DEPLOYED.map((service) => [
-    `${service}.yaml`,
+  const text = (service: ServiceName) =>
     head +
-    manifestsOf(service).map((manifest) => stringify(manifest, { lineWidth: 0 })).join("---\n"),
-  ]));
+    manifestsOf(service).map((manifest) => stringify(manifest, { lineWidth: 0 })).join("---\n");
+  return new Map([
+    ...DEPLOYED.map((service) => [`${service}.yaml`, text(service)] as const),
+    [`${WEBHOOKS_FOLDER}/hooks.yaml`, text("hooks")],
+  ]);
 }
 
 /** Where the files are. */

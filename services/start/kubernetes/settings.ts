@@ -5,11 +5,11 @@
  */
 import { type ServiceName, SERVICES } from "../flags.ts";
 
-/** A service that the manifests deploy: not webhooks, which need a file of their user's. */
-export type Deployed = Exclude<ServiceName, "hooks">;
+/** Webhooks need a file of their user's, so they are a component of kustomize, in a folder of its own. */
+export const WEBHOOKS_FOLDER = "webhooks";
 
-/** All of them, in the order in which they start. */
-export const DEPLOYED: readonly Deployed[] = SERVICES.filter((name) => name !== "hooks");
+/** The services that are always deployed, in the order in which they start. */
+export const DEPLOYED: readonly ServiceName[] = SERVICES.filter((name) => name !== "hooks");
 
 /** The settings of one service. */
 export interface ServiceSettings {
@@ -37,13 +37,13 @@ const PRE_STOP_S = 5;
 
 const SMALL = { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "512Mi" } };
 
-const nats = (service: Deployed) => ({
+const nats = (service: ServiceName) => ({
   nats: { secret: `nats-${service}` },
   "nats-authority": { secret: "nats-tls", items: ["ca.crt"] },
 });
 
 /** The settings of each service. */
-export const SETTINGS: Record<Deployed, ServiceSettings> = {
+export const SETTINGS: Record<ServiceName, ServiceSettings> = {
   monitor: {
     port: 8090,
     // It keeps telemetry in memory.
@@ -90,6 +90,15 @@ export const SETTINGS: Record<Deployed, ServiceSettings> = {
     env: { API_KEYS_FILE: "/secrets/api/api-keys.json" },
     secrets: { ...nats("api"), api: { secret: "api-keys" } },
     resources: SMALL,
+    graceSeconds: GRACE_S,
+  },
+  hooks: {
+    port: 8084,
+    // One works, and the other takes over.
+    replicas: 2,
+    env: { WEBHOOKS_FILE: "/secrets/webhooks/webhooks.json" },
+    secrets: { ...nats("hooks"), webhooks: { secret: "webhooks" } },
+    resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "1Gi" } },
     graceSeconds: GRACE_S,
   },
   gateway: {
