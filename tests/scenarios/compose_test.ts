@@ -34,6 +34,10 @@ const { services, networks } = Compose.parse(parse(text, { merge: true }));
 const profile = Object.keys(services).filter((name) =>
   services[name]!.profiles?.includes("cluster")
 );
+/** Those that need a file with endpoints, too. */
+const webhooks = Object.keys(services).filter((name) =>
+  services[name]!.profiles?.includes("cluster-webhooks")
+);
 const own = (await ownServices()).map(({ name }) => name);
 
 /** The variables of a container. */
@@ -97,7 +101,7 @@ Deno.test("each container reaches what it needs, and what is published is publis
   const onNetwork = (network: string) =>
     Object.keys(services)
       .filter((name) => services[name]!.networks?.includes(network))
-      .filter((name) => !own.includes(name) && !profile.includes(name)).sort();
+      .filter((name) => ![...own, ...profile, ...webhooks].includes(name)).sort();
   assert.deepEqual(onNetwork("database"), ["persistence", "postgres"]);
   assert.deepEqual(
     onNetwork("bus"),
@@ -131,7 +135,12 @@ Deno.test("the profile cluster has three NATS servers, three gateways, and two o
   assert.deepEqual(profile.toSorted(), [...instances, ...others].sort());
   for (const name of profile) assert.deepEqual(services[name]!.profiles, ["cluster"], name);
 
-  for (const name of [...instances, "cluster-monitor"]) {
+  assert.deepEqual(webhooks, ["hooks-1", "hooks-2"]);
+  for (const name of ["gateway", "gateway-1", "gateway-2", "gateway-3"]) {
+    assert.equal(environmentOf(name).STATE_CONNECTIONS, "${STATE_CONNECTIONS:-}", name);
+  }
+
+  for (const name of [...instances, "cluster-monitor", ...webhooks]) {
     if (name.startsWith("nats")) continue;
     const { command, networks: joined, ports, healthcheck } = services[name]!;
     const service = name.replace(/^cluster-|-\d$/g, "") as typeof SERVICES[number];
@@ -175,7 +184,7 @@ Deno.test("there is no default secret, and each container has its own ones alone
     const secrets = services[name]!.volumes!.filter((volume) => volume.startsWith("secrets-"));
     assert.deepEqual(secrets, [`secrets-${name}:/secrets/${name}:ro`]);
   }
-  for (const name of profile) {
+  for (const name of [...profile, ...webhooks]) {
     const secrets = (services[name]!.volumes ?? []).filter((volume) => /^secrets-/.test(volume));
     if (name === "cluster-volumes") assert.deepEqual(secrets, []);
     else {
@@ -205,7 +214,7 @@ Deno.test({
   ignore: dockerCompose === null,
   async fn() {
     const { success, stderr } = await new Deno.Command(dockerCompose!, {
-      args: ["-f", `${ROOT}compose.yaml`, "--profile", "cluster", "config", "-q"],
+      args: ["-f", `${ROOT}compose.yaml`, "--profile", "*", "config", "-q"],
       stdout: "null",
       stderr: "piped",
     }).output();
