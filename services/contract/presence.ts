@@ -144,6 +144,8 @@ export const GatewayAlive = z.object({
   digest: z.number().int().optional(),
   /** How many new clients a second the gateway can take, as measured; 0 while it stops. */
   accepts: z.number().int().min(0).max(1_000_000).optional(),
+  /** Whether the gateway states which users are connected to it: see {@link connectedRoom}. */
+  connections: z.boolean().optional(),
   /** The gateway stops: this is its last heartbeat. */
   stopping: z.literal(true).optional(),
 });

@@ -81,6 +81,7 @@ export async function startGateway(
     gateway: id,
     leaseMs: config.GATEWAY_LEASE_MS,
     lingerMs: config.PRESENCE_LINGER_MS,
+    connections: config.STATE_CONNECTIONS,
     accepts: () => draining ? 0 : acceptRate.perSecond,
   });
   const lookups = createLookups(bus, id);

@@ -9,6 +9,7 @@ import { serveCommands } from "./commands.ts";
 import type { HooksConfig } from "./config.ts";
 import { Runners } from "./delivery/runners.ts";
 import type { EndpointsFile } from "./endpoints_file.ts";
+import { warnOfGateways } from "./presence/gateways.ts";
 import { PresenceEvents } from "./presence/presence_events.ts";
 import { keepLease, type LeaseKeeper } from "./state/lease.ts";
 import { createStateStore, type StateStore } from "./state/state_store.ts";
@@ -59,14 +60,17 @@ export async function startHooks(
     // The first time it tells of everybody who is present: each endpoint has its place before that.
     const mayTell = () => lease?.held === true && (placed ||= runners.placed);
     const presence = followWhenWanted(context, store, mayTell);
+    const warnings = warnOfGateways(bus);
     work = {
       set(endpoints) {
         runners.set(endpoints);
         presence.set(endpoints);
+        warnings.set(endpoints);
       },
       ready: () => runners.attached && presence.ready,
       async stop() {
         stopServing();
+        warnings.stop();
         presence.stop();
         await runners.stop();
       },

@@ -143,7 +143,8 @@ Deno.test("events that an endpoint refuses are given up, and can be replayed", a
     retry: { firstDelayMs: 20, maxDelayMs: 50, maxAttempts: 4 },
     batch: { maxEvents: 10, maxWaitMs: 50 },
   };
-  await using system = await startSystem({ webhooks: [endpoint], hooks: 1 });
+  const env = { gateway: { STATE_CONNECTIONS: "false" } };
+  await using system = await startSystem({ webhooks: [endpoint], hooks: 1, env });
   const log = createLogger("test", { level: "error", format: "text" });
   const options = natsOptions(
     readConfig(z.object(NATS_CONFIG), (name) => system.natsEnv("operator")[name]),
@@ -221,6 +222,20 @@ Deno.test("events that an endpoint refuses are given up, and can be replayed", a
     await until("what came meanwhile", () => contents().includes("later"));
     await until("nothing to wait", async () => /shop {2}ok: 0 waiting/.test(await command("list")));
   });
+
+  await t.step(
+    "a gateway that does not state connections is warned of, if they matter",
+    async () => {
+      const { process } = system.hooks[0]!;
+      const warning = "a gateway runs without STATE_CONNECTIONS";
+      assert.ok(!process.output.some((line) => line.includes(warning)));
+      await writeWebhooks(system.folder, [{
+        ...endpoint,
+        events: ["room.message", "user.connected"],
+      }]);
+      await process.line(warning);
+    },
+  );
 
   await t.step(
     "what the file disables, or does not have, is neither enabled nor replayed",

@@ -61,6 +61,8 @@ export interface PresenceOptions {
   leaseMs: number;
   /** How long a user stays present after its connection was lost, milliseconds. */
   lingerMs: number;
+  /** Whether it states which users are connected. */
+  connections: boolean;
   /** How many new clients a second this gateway can take. */
   accepts(): number;
 }
@@ -226,12 +228,12 @@ export class Presence {
   }
 
   #alive(): GatewayAlive {
-    const { gateway, leaseMs: lease } = this.#options;
-    const accepts = this.#options.accepts();
+    const { gateway, leaseMs: lease, connections } = this.#options;
+    const common = { gateway, lease, accepts: this.#options.accepts(), connections };
     // Listeners could not have what is not stated yet: they compare with a later heartbeat.
-    if (this.#facts.pending) return { gateway, lease, accepts };
+    if (this.#facts.pending) return common;
     const { facts, total: digest } = this.#facts.digest;
-    return { gateway, lease, accepts, facts, digest };
+    return { ...common, facts, digest };
   }
 
   /** Publishes the heartbeat, after everything that it counts. */
