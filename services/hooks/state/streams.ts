@@ -13,6 +13,7 @@ import {
 } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
 import {
+  DUPLICATE_WINDOW_MS,
   HOOK_DEAD_SUBJECTS,
   HOOK_STATE_SUBJECTS,
   HOOK_SUBJECTS,
@@ -34,6 +35,7 @@ const TIMEOUT_MS = 3_000;
 const STATE_BYTES = 1_073_741_824;
 
 const NANOSECONDS_PER_S = 1_000_000_000;
+const NANOSECONDS_PER_MS = 1_000_000;
 
 /** Returns a client of JetStream's API. */
 export function managerOf(bus: Bus): Promise<JetStreamManager> {
@@ -95,6 +97,12 @@ interface Wanted {
   max_msgs_per_subject?: number;
 }
 
+/** How long a message is known by its id, nanoseconds: JetStream refuses more than the age. */
+function duplicateWindow({ max_age: age }: Wanted): number {
+  const window = DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS;
+  return age === 0 ? window : Math.min(window, age);
+}
+
 async function ensureStream(
   manager: JetStreamManager,
   replication: Replication,
@@ -107,6 +115,7 @@ async function ensureStream(
     await manager.streams.update(wanted.name, {
       max_age: wanted.max_age,
       max_bytes: wanted.max_bytes,
+      duplicate_window: duplicateWindow(wanted),
     });
   } catch (error) {
     if (!hasCode(error, STREAM_NOT_FOUND)) throw error;
@@ -115,6 +124,7 @@ async function ensureStream(
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
+      duplicate_window: duplicateWindow(wanted),
       deny_purge: true,
     }).catch((error) => {
       // Another instance was faster.
