@@ -47,6 +47,12 @@ export async function connectClient(
   } as unknown as string[]);
   const frames: ServerFrame[] = [];
   const taken = new Set<ServerFrame>();
+  /**
+   * All frames before this index are taken: who takes thousands in order does not search those again. The
+   * last of them tells whether a test has emptied `frames` since.
+   */
+  let first = 0;
+  let before: ServerFrame | undefined;
   let closed: { code: number; reason: string } | undefined;
   let wake = Promise.withResolvers<void>();
   const changed = () => {
@@ -72,10 +78,14 @@ export async function connectClient(
   const find = async (what: string, fits: (frame: ServerFrame) => boolean, deadline: number) => {
     const end = performance.now() + deadline;
     for (;;) {
-      const found = frames.find((frame) => !taken.has(frame) && fits(frame));
-      if (found !== undefined) {
-        taken.add(found);
-        return found;
+      if (frames[first - 1] !== before) first = 0;
+      for (let i = first; i < frames.length; i++) {
+        const frame = frames[i]!;
+        if (taken.has(frame) || !fits(frame)) continue;
+        taken.add(frame);
+        while (first < frames.length && taken.has(frames[first]!)) first++;
+        before = frames[first - 1];
+        return frame;
       }
       if (closed !== undefined) throw new Error(`closed with ${closed.code} before ${what}`);
       const left = end - performance.now();
