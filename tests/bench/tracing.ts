@@ -39,6 +39,7 @@ const NAMES = Object.keys(WAYS) as Way[];
  * Rates that the server side keeps up with on half a core, and rates that overload it, messages per second.
  */
 const RATES = { hot: { steady: 1_000, full: 7_000 }, many: { steady: 2_000, full: 14_000 } };
+type Rates = Record<"steady" | "full", number>;
 
 /** Measured seconds of a step. A second of warm-up comes before each. */
 const STEADY_S = 1.5;
@@ -83,9 +84,14 @@ export async function tracing(
   await using systems = new AsyncDisposableStack();
   const targets = {} as Record<Way, Target>;
   for (const way of NAMES) targets[way] = systems.use(await start(WAYS[way]));
+  const scaled = ({ steady, full }: Rates) => ({
+    steady: steady * sizes.tracingLoad,
+    full: full * sizes.tracingLoad,
+  });
+  const rates = { hot: scaled(RATES.hot), many: scaled(RATES.many) };
   return {
-    hotRoom: await compare(targets, 1, sizes.hotMembers, RATES.hot, sizes, say),
-    manyRooms: await compare(targets, sizes.rooms, sizes.roomMembers, RATES.many, sizes, say),
+    hotRoom: await compare(targets, 1, sizes.hotMembers, rates.hot, sizes, say),
+    manyRooms: await compare(targets, sizes.rooms, sizes.roomMembers, rates.many, sizes, say),
   };
 }
 
@@ -93,7 +99,7 @@ async function compare(
   targets: Record<Way, Target>,
   rooms: number,
   members: number,
-  rates: { steady: number; full: number },
+  rates: Rates,
   { tracingTurns, tracingFullTurns }: Sizes,
   say: (step: Step) => void,
 ): Promise<Costs> {

@@ -46,6 +46,8 @@ export interface Sizes {
   /** Turns of the tracing comparison, at a rate that the server keeps up with and beyond capacity. */
   tracingTurns: number;
   tracingFullTurns: number;
+  /** The share of the tracing comparison's usual rates. */
+  tracingLoad: number;
 }
 
 /** The sizes of reported results. */
@@ -80,6 +82,7 @@ export const FULL: Sizes = {
   churning: 500,
   tracingTurns: 12,
   tracingFullTurns: 3,
+  tracingLoad: 1,
 };
 
 /** Small sizes, which only check that everything works. */
@@ -114,4 +117,5 @@ export const QUICK: Sizes = {
   churning: 20,
   tracingTurns: 1,
   tracingFullTurns: 1,
+  tracingLoad: 0.25,
 };
