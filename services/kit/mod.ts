@@ -30,6 +30,7 @@ export * from "./replication.ts";
 export * from "./requests.ts";
 export * from "./screening.ts";
 export * from "./service.ts";
+export * from "./stream_leader.ts";
 export * from "./stream_publisher.ts";
 export * from "./telemetry/mod.ts";
 export * from "./waiting_queue.ts";

@@ -5,13 +5,26 @@
  *
  * @module
  */
-import type { StreamInfo } from "@nats-io/jetstream";
+import {
+  type JetStreamManager,
+  jetstreamManager,
+  type JetStreamManagerOptions,
+  type StreamInfo,
+} from "@nats-io/jetstream";
+import type { Bus } from "./bus.ts";
 
 /**
  * For how long a leader may not have heard of a replica, nanoseconds. Replicas answer its heartbeat every
  * second, and elect another leader 4 s after the last one at the earliest.
  */
 const HEARD_NS = 3_000_000_000;
+
+/**
+ * For how long a leader must repeat that its stream ends earlier than it did before, and how often it is asked,
+ * milliseconds. One that has just been elected may not have applied yet what the one before it had stored.
+ */
+const SETTLE_MS = 5_000;
+const SETTLE_READ_MS = 500;
 
 /** The part of a stream's information that tells. */
 export type Replicas = {
@@ -48,4 +61,49 @@ export function leadership({ config, cluster }: Replicas): "leader" | "cut off" 
 /** Whether an answer about a stream is the truth: see {@link leadership}. */
 export function isFromLeader(info: StreamInfo): boolean {
   return leadership(info) === "leader";
+}
+
+/**
+ * Returns a manager of JetStream whose `streams.info` believes leaders alone, and else throws. `timeout` is
+ * that of a request, milliseconds.
+ */
+export async function managerOfLeaders(
+  bus: Bus,
+  { timeout }: Pick<JetStreamManagerOptions, "timeout"> = {},
+): Promise<JetStreamManager> {
+  const manager = await jetstreamManager(bus.nats, { checkAPI: false, timeout });
+  const { streams } = manager;
+  const info = streams.info.bind(streams);
+  streams.info = async (...args) => {
+    const found = await info(...args);
+    if (isFromLeader(found)) return found;
+    throw new Error(`the stream ${args[0]} has no leader that its replicas answer`);
+  };
+  return manager;
+}
+
+/**
+ * Reads a replicated stream, about which `info` says something doubtful, until it no longer does, or its leader
+ * has repeated it for five seconds (`settleMs`). A stream with one replica is believed at once.
+ *
+ * @returns the last answer
+ * @throws {Error} if the leader changes meanwhile, or is not reached
+ */
+export async function settledInfo(
+  manager: { streams: Pick<JetStreamManager["streams"], "info"> },
+  info: StreamInfo,
+  isDoubtful: (info: StreamInfo) => boolean | Promise<boolean>,
+  { settleMs = SETTLE_MS, readMs = SETTLE_READ_MS } = {},
+): Promise<StreamInfo> {
+  const { config: { name, num_replicas }, cluster } = info;
+  const end = performance.now() + (num_replicas > 1 ? settleMs : 0);
+  let last = info;
+  while (await isDoubtful(last) && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, readMs));
+    last = await manager.streams.info(name);
+    if (last.cluster?.leader !== cluster?.leader) {
+      throw new Error(`the stream ${name} has another leader, which may know more`);
+    }
+  }
+  return last;
 }

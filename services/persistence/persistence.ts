@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import { HistoryErase, roomsStream, streamIndexOf } from "../contract/mod.ts";
-import { FaultError, serve, type ServiceContext } from "../kit/mod.ts";
+import { FaultError, managerOfLeaders, serve, type ServiceContext } from "../kit/mod.ts";
 import type { Archive } from "./archive/archive.ts";
 import { monitorArchive } from "./archive/monitored_archive.ts";
 import {
@@ -39,7 +39,7 @@ export async function runPersistence(
   const options = { ...rest, hops: rest.hops ?? createArchiveHops([], 0) };
   const archive = monitorArchive(database, log);
   const reached = manager ??
-    await jetstreamManager(bus.nats, { checkAPI: false, timeout: API_TIMEOUT_MS });
+    await managerOfLeaders(bus, { timeout: API_TIMEOUT_MS });
   health.require("archive", () => archive.available);
   const streams: ArchivedStream[] = [];
   /** What the instance that archives the first stream answers for all of them. */

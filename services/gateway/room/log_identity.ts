@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { jetstreamManager } from "@nats-io/jetstream";
 import {
   LOG_CHANGED,
   LogChanged,
@@ -13,7 +12,14 @@ import {
   ROOMS_STREAM,
   streamCountOf,
 } from "../../contract/mod.ts";
-import { type Bus, epochOfStream, errorText, request, subscribe } from "../../kit/mod.ts";
+import {
+  type Bus,
+  epochOfStream,
+  errorText,
+  managerOfLeaders,
+  request,
+  subscribe,
+} from "../../kit/mod.ts";
 import { Anchors } from "./anchors.ts";
 import { lostSeq } from "./lost_seq.ts";
 
@@ -31,8 +37,8 @@ const CHECK_INTERVAL_MS = 1_000;
 /** The time between two checks without a reason, milliseconds; each is up to a third shorter. */
 const PERIODIC_CHECK_MS = 30_000;
 
-/** Timeout of a request to persistence, milliseconds. */
-const CONFIRM_TIMEOUT_MS = 2_000;
+/** Timeout of a request to JetStream or to persistence, milliseconds. */
+const TIMEOUT_MS = 2_000;
 
 /**
  * How long the gateway waits for persistence to confirm the log before it follows it all the same,
@@ -225,7 +231,7 @@ class FollowedLog implements Log {
 
   /** Reads the stream once. Returns false if it is no log that this gateway may follow (yet). */
   async #inspect(connects: number): Promise<boolean> {
-    const manager = await jetstreamManager(this.#bus.nats, { checkAPI: false });
+    const manager = await managerOfLeaders(this.#bus, { timeout: TIMEOUT_MS });
     // Before the stream is read: what arrives later may be newer than what it reports.
     const { highest } = this.anchors;
     const info = await manager.streams.info(this.stream);
@@ -237,7 +243,7 @@ class FollowedLog implements Log {
       // The log has to get another epoch before anybody may follow it.
       this.#lose();
       const confirm = logConfirmOf(this.stream);
-      await request(this.#bus, confirm, { epoch, lost }, { timeout: CONFIRM_TIMEOUT_MS });
+      await request(this.#bus, confirm, { epoch, lost }, { timeout: TIMEOUT_MS });
       return false;
     }
     this.#streams = streamCountOf(info.config.subjects);
@@ -260,7 +266,7 @@ class FollowedLog implements Log {
   async #settle(connects: number): Promise<boolean> {
     const epoch = this.#epoch!;
     if (!this.#isConfirmed) {
-      const options = { timeout: CONFIRM_TIMEOUT_MS };
+      const options = { timeout: TIMEOUT_MS };
       const confirm = logConfirmOf(this.stream);
       const answer = await request(this.#bus, confirm, { epoch }, options).catch(() => null);
       if (connects !== this.#connects) return false;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { settledInfo } from "../../kit/mod.ts";
 import type { Anchors } from "./anchors.ts";
 
 /** JetStream's code for "no message with this seq". */
@@ -11,9 +12,26 @@ const NO_MESSAGE_FOUND = 10037;
 
 /**
  * Returns the seq of a message that this gateway has received and the stream has lost; or null. `highest`
- * is the last seq that the gateway had received before `info` was read.
+ * is the last seq that the gateway had received before `info` was read. Of a replicated stream it is believed
+ * when its leader has repeated it for some seconds.
+ *
+ * @throws {Error} if the stream's leader is not reached, or changes meanwhile
  */
 export async function lostSeq(
+  manager: JetStreamManager,
+  info: StreamInfo,
+  highest: number,
+  anchors: Anchors,
+): Promise<number | null> {
+  let lost: number | null = null;
+  await settledInfo(manager, info, async (last) => {
+    lost = await lostSeqNow(manager, last, highest, anchors);
+    return lost !== null;
+  });
+  return lost;
+}
+
+async function lostSeqNow(
   manager: JetStreamManager,
   { config, state }: StreamInfo,
   highest: number,

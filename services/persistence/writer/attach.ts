@@ -6,7 +6,13 @@
  * @module
  */
 import type { StreamInfo } from "@nats-io/jetstream";
-import { epochOfStream, errorText, type Logger, type Replication } from "../../kit/mod.ts";
+import {
+  epochOfStream,
+  errorText,
+  type Logger,
+  type Replication,
+  settledInfo,
+} from "../../kit/mod.ts";
 import { type Archive, type Generation, type Hole, StreamsDiffer } from "../archive/archive.ts";
 import { ensureAnswersStream } from "../log/answers.ts";
 import { ensureSchedulesStream } from "../log/schedules.ts";
@@ -71,6 +77,12 @@ export async function attach(options: AttachOptions): Promise<Generation> {
       log.warn("requests with an Idempotency-Key are refused", { error: errorText(error) });
     });
   }
+  // Before anything is concluded from it: a leader of yesterday, or of this moment, may know less.
+  stream = await settledInfo(place.manager, stream, (info) => {
+    const generation = known.find(({ epoch }) => epoch === epochOfStream(info));
+    if (generation === undefined) return false;
+    return generation !== newest || info.state.last_seq < generation.position;
+  });
   const { state, config } = stream;
   if (state.messages === 0) {
     const last = Math.max(state.last_seq, ...known.map(({ position }) => position));
