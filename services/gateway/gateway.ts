@@ -175,7 +175,7 @@ export async function startGateway(
     memory,
     openSession,
   };
-  serveWebSocket(http.server, transportDeps);
+  serveWebSocket(http.server, http.direct, transportDeps);
   const httpTransport = http.transport = new HttpTransport(transportDeps);
 
   // Positions in the old log are void: clients reconnect and start over.

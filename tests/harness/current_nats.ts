@@ -54,6 +54,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/content_scenario_test.ts",
   "tests/scenarios/dashboard_scenario_test.ts",
   "tests/scenarios/deadlines_scenario_test.ts",
+  "tests/scenarios/direct_way_scenario_test.ts",
   "tests/scenarios/documents_scenario_test.ts",
   "tests/scenarios/drill_scenario_test.ts",
   "tests/scenarios/examples_scenario_test.ts",

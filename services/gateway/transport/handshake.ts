@@ -6,6 +6,9 @@
 import type { IncomingMessage } from "node:http";
 import { MAX_TOKEN_LENGTH } from "../../contract/mod.ts";
 
+/** The request that opens a connection, as far as the gateway looks at it. */
+export type HandshakeRequest = Pick<IncomingMessage, "url" | "headers" | "socket">;
+
 /** The name of the sub-protocol. */
 const PROTOCOL = "hopwire.v1";
 
@@ -42,7 +45,7 @@ export function originAllowed(
  * sub-protocols, or, with `inQuery`, from `?token=`. A token above the maximum length is truncated to
  * one character more than that, so that auth refuses it.
  */
-export function tokenOf(request: IncomingMessage, inQuery: boolean): string | undefined {
+export function tokenOf(request: HandshakeRequest, inQuery: boolean): string | undefined {
   const authorization = request.headers.authorization;
   if (authorization !== undefined && /^bearer /i.test(authorization)) {
     return truncateToken(authorization.slice(7).trim());
@@ -63,7 +66,7 @@ export function chooseProtocol(offered: Set<string>): string | false {
   return false;
 }
 
-function protocolsOf(request: IncomingMessage): string[] {
+function protocolsOf(request: HandshakeRequest): string[] {
   const header = request.headers["sec-websocket-protocol"];
   return header === undefined ? [] : header.split(",").map((part) => part.trim());
 }

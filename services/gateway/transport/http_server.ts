@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Server as TlsServer } from "node:https";
 import { type Logger, LogThrottle } from "../../kit/mod.ts";
 import { type AcceptWatch, stopListening, watchAccepts } from "./accept_watch.ts";
+import { type DirectUpgrades, takeUpgrades } from "./direct/upgrades.ts";
 import { addressTest, canonicalAddress } from "./front/address.ts";
 import { type ClientAddresses, createClientAddresses } from "./front/client_address.ts";
 import { checkFrontConfig, type FrontConfig } from "./front/front_config.ts";
@@ -40,6 +41,8 @@ export interface HttpServer {
   readonly failures: HandshakeFailures;
   /** Whether the process has files left for more connections. */
   readonly hasFiles: boolean;
+  /** The direct way for WebSocket handshakes; null with TLS, or if the runtime lacks it. */
+  readonly direct: DirectUpgrades | null;
   /** Answers {@link HTTP_PATHS}. Null until the gateway has started: until then they answer 503. */
   transport: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> } | null;
   /** Starts listening. Rejects if the port is in use or may not be used. */
@@ -110,6 +113,8 @@ export async function createHttpServer(
   // A client that does not read its answers would keep a socket for ever.
   server.timeout = options.PING_INTERVAL_MS + Math.max(timeout, HELD_POLL_MS);
 
+  // Before the PROXY header, which then comes first.
+  const direct = files === null ? takeUpgrades(server as Server, timeout) : null;
   const isTrusted = addressTest(options.TRUSTED_PROXIES);
   const addresses = createClientAddresses(isTrusted, options.FORWARDED_HEADER);
   if (options.PROXY_PROTOCOL) {
@@ -131,6 +136,7 @@ export async function createHttpServer(
     server,
     addresses,
     failures,
+    direct,
     transport: null,
     get hasFiles() {
       return watch?.hasFiles ?? true;
@@ -138,13 +144,18 @@ export async function createHttpServer(
     async listen() {
       await listen(server, { host, port, reusePort });
       watch = watchAccepts(listenAgain, log);
-      log.info("listening", { address: server.address(), tls: files !== null });
+      log.info("listening", {
+        address: server.address(),
+        tls: files !== null,
+        direct: direct !== null,
+      });
       if (redirects === null) return;
       await listen(redirects, { host, port: redirectPort!, reusePort });
       log.info("redirecting to https", { address: redirects.address() });
     },
     close() {
       watch?.stop();
+      direct?.stop();
       stop();
       server.close();
       redirects?.close();

@@ -96,6 +96,12 @@ export class Outbox {
     this.#schedule.addOutbox(this);
   }
 
+  /** Queues bytes that may wait for the next flush, whatever causes it. */
+  hold(wire: Uint8Array): void {
+    this.#pending.push(wire);
+    this.#pendingBytes += wire.length;
+  }
+
   /** Writes everything queued, in one write. */
   flush(): void {
     this.#scheduled = false;

@@ -69,7 +69,7 @@ function withoutPort(node: string): string {
 /** The addresses of a gateway's clients. */
 export interface ClientAddresses {
   /** Returns the address of the client that sent a request, in canonical form. */
-  of(request: IncomingMessage): string;
+  of(request: Pick<IncomingMessage, "socket" | "headers">): string;
   /** Sets the address that a connection comes from, as its PROXY header told it. */
   setSource(socket: Socket, address: string): void;
 }
