@@ -13,6 +13,8 @@ import {
   matchesRoom,
   RoomEvent,
   roomOfSubject,
+  ROOMS_STREAM,
+  ROOMS_STREAMS,
   roomsStream,
   streamCountOf,
   type WebhookEndpoint,
@@ -136,7 +138,18 @@ function parse<T>(schema: z.ZodType<T>, data: Uint8Array): T | null {
   }
 }
 
-const keyOf = (endpoint: string, { stream }: EventSource) => `position.${endpoint}.${stream}`;
+const keyOf = (endpoint: string, stream: string) => `position.${endpoint}.${stream}`;
+
+/**
+ * An endpoint that is older than a stream will want everything of it. Without the first stream of the log there
+ * is no log, and the other ones will be younger, too.
+ */
+async function wantAll(store: StateStore, endpoint: string, stream: string): Promise<void> {
+  for (const one of stream === ROOMS_STREAM ? ROOMS_STREAMS : [stream]) {
+    const key = keyOf(endpoint, one);
+    if (await store.read(key, Position) === undefined) await store.write(key, { seq: 0 });
+  }
+}
 
 /** Creates the consumer unless it is there. A new endpoint begins with what comes from now on. */
 export async function ensureConsumer(
@@ -147,13 +160,10 @@ export async function ensureConsumer(
 ): Promise<void> {
   const { stream, consumer, filter } = source;
   const manager = await managerOf(bus);
-  const key = keyOf(endpoint, source);
+  const key = keyOf(endpoint, stream);
   const known = await manager.consumers.info(stream, consumer).catch(async (error) => {
     if (/consumer not found/i.test(errorText(error))) return null;
-    // It will want everything of a stream that is younger than the endpoint.
-    if (hasCode(error, STREAM_NOT_FOUND) && await store.read(key, Position) === undefined) {
-      await store.write(key, { seq: 0 });
-    }
+    if (hasCode(error, STREAM_NOT_FOUND)) await wantAll(store, endpoint, stream);
     throw error;
   });
   if (known !== null && known.config.filter_subject === filter) return;
@@ -188,6 +198,6 @@ export async function readPosition(
   const manager = await managerOf(bus);
   const info = await manager.consumers.info(source.stream, source.consumer);
   const seq = info.ack_floor.stream_seq;
-  if (seq !== before) await store.write(keyOf(endpoint, source), { seq });
+  if (seq !== before) await store.write(keyOf(endpoint, source.stream), { seq });
   return { waiting: info.num_pending + info.num_ack_pending, seq };
 }
