@@ -4,7 +4,7 @@
  * @module
  */
 import type { Msg, MsgHdrs } from "@nats-io/transport-node";
-import { CONSUMER_API } from "../../contract/mod.ts";
+import { CONSUMER_API, MAX_WEBHOOK_BATCH_BYTES } from "../../contract/mod.ts";
 import type { Bus } from "../../kit/mod.ts";
 
 /** How long an answer may take beyond what was asked for, milliseconds. */
@@ -91,7 +91,7 @@ export class PullReader {
 
   /**
    * Returns up to `max` messages: waits up to `firstMs` for the first one, and then `moreMs` for others if
-   * there are fewer. Rejects if the consumer cannot be read, or the reader is closed.
+   * there are fewer. What the others hold is bounded, too. Rejects if the consumer cannot be read, or the reader is closed.
    */
   async pull(max: number, firstMs: number, moreMs: number): Promise<Delivery[]> {
     const first = await this.#request(1, firstMs);
@@ -132,7 +132,8 @@ export class PullReader {
     const pull: Pull = { wanted: batch, found: [], pending: 0, done, ended: false };
     const request = waitMs > 0
       ? { batch, expires: waitMs * NANOSECONDS_PER_MS }
-      : { batch, no_wait: true };
+      // Events wait in the stream, not in memory: a request takes about so many bytes.
+      : { batch, no_wait: true, max_bytes: MAX_WEBHOOK_BATCH_BYTES };
     const reply = this.#bus.createInbox();
     const subscription = this.#bus.nats.subscribe(reply, {
       callback: (error, message) => {

@@ -45,5 +45,22 @@ Deno.test("a message that waits for others is not delivered again meanwhile", as
     await until("the ack", async () => await pending() === 0);
     await assert.rejects(reader.pull(1, 1_000, 0), /closed/);
   });
+
+  await t.step("large messages do not fill the memory: a pull takes about a megabyte", async () => {
+    const reader = new PullReader(bus, "TEST", "one", ACK_WAIT_MS / 3);
+    const first = (await manager.streams.info("TEST")).state.last_seq;
+    for (let i = 0; i < 30; i++) await jetstream(bus.nats).publish("test", "x".repeat(100_000));
+    const seqs: number[] = [];
+    while (seqs.length < 30) {
+      const found = await reader.pull(500, 1_000, 0);
+      assert.ok(found.length > 1 && found.length <= 12, `${found.length} messages`);
+      for (const one of found) {
+        seqs.push(one.seq);
+        one.ack();
+      }
+    }
+    assert.deepEqual(seqs, Array.from({ length: 30 }, (_, i) => first + 1 + i));
+    reader.close();
+  });
   await bus.drain();
 });
