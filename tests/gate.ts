@@ -177,8 +177,7 @@ function add(counts: Counts, more: Counts): void {
 
 /** Runs all tests, some parts of them side by side. Returns false when one failed. */
 async function testAll(first: Tally, again: Tally | null): Promise<boolean> {
-  const parts = (await gateParts()).filter((part) => !part.again || again !== null);
-  const queue = parts.values();
+  const queue = (await gateParts(again !== null)).values();
   const failed: string[] = [];
   const work = async () => {
     for (const part of queue) {

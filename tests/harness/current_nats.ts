@@ -41,6 +41,16 @@ export const AGAIN_ON_CURRENT: readonly string[] = [
 ];
 
 /**
+ * What the gate runs on the current server alone, if there is one: several servers that work together,
+ * which nobody should begin with an older release.
+ */
+export const ONLY_ON_CURRENT: readonly string[] = [
+  "tests/scenarios/cluster_scenario_test.ts",
+  "tests/scenarios/regions_scenario_test.ts",
+  "tests/torture/cluster_test.ts",
+];
+
+/**
  * What is in those folders and does not: what the start command, documents and compose do, and what is about
  * the gateway's edge, databases or telemetry, which look alike on every server.
  */
@@ -50,6 +60,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/api_limits_scenario_test.ts",
   "tests/scenarios/api_readme_scenario_test.ts",
   "tests/scenarios/api_schemathesis_test.ts",
+  "tests/scenarios/bad_input_scenario_test.ts",
   "tests/scenarios/compose_test.ts",
   "tests/scenarios/content_scenario_test.ts",
   "tests/scenarios/dashboard_scenario_test.ts",
@@ -62,33 +73,40 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/handshake_scenario_test.ts",
   "tests/scenarios/http_limits_scenario_test.ts",
   "tests/scenarios/http_scenario_test.ts",
-  "tests/scenarios/kit_readme_scenario_test.ts",
+  "tests/scenarios/kit",
   "tests/scenarios/kit_flood_scenario_test.ts",
+  "tests/scenarios/kit_readme_scenario_test.ts",
   "tests/scenarios/kit_rights_scenario_test.ts",
   "tests/scenarios/kubernetes_test.ts",
   "tests/scenarios/log_trace_scenario_test.ts",
   "tests/scenarios/measurements_scenario_test.ts",
   "tests/scenarios/memory_scenario_test.ts",
   "tests/scenarios/metrics_scenario_test.ts",
+  "tests/scenarios/moderation_scenario_test.ts",
   "tests/scenarios/never_read_scenario_test.ts",
-  "tests/scenarios/open_files_scenario_test.ts",
   "tests/scenarios/new_service_scenario_test.ts",
+  "tests/scenarios/open_files_scenario_test.ts",
   "tests/scenarios/operating_readme_scenario_test.ts",
   "tests/scenarios/outside_service_scenario_test.ts",
   "tests/scenarios/personal_data_scenario_test.ts",
+  "tests/scenarios/presence_failure_scenario_test.ts",
+  "tests/scenarios/presence_state_scenario_test.ts",
   "tests/scenarios/proxies_scenario_test.ts",
   "tests/scenarios/quota_scenario_test.ts",
   "tests/scenarios/readme_scenario_test.ts",
   "tests/scenarios/renewal_scenario_test.ts",
+  "tests/scenarios/review_scenario_test.ts",
   "tests/scenarios/rights_scenario_test.ts",
+  "tests/scenarios/rolling_restart_scenario_test.ts",
   "tests/scenarios/rules_scenario_test.ts",
   "tests/scenarios/screening_backends_scenario_test.ts",
+  "tests/scenarios/screening_scenario_test.ts",
   "tests/scenarios/shared_limits_scenario_test.ts",
   "tests/scenarios/start_scenario_test.ts",
   "tests/scenarios/start_secrets_scenario_test.ts",
   "tests/scenarios/storm_scenario_test.ts",
-  "tests/scenarios/upgrade_scenario_test.ts",
   "tests/scenarios/tls_scenario_test.ts",
+  "tests/scenarios/upgrade_scenario_test.ts",
 ];
 
 /**

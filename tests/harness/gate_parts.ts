@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AGAIN_ON_CURRENT, NOT_AGAIN, without } from "./current_nats.ts";
+import { AGAIN_ON_CURRENT, NOT_AGAIN, ONLY_ON_CURRENT, without } from "./current_nats.ts";
 
 /** A part. */
 export interface Part {
@@ -28,11 +28,12 @@ const ALONE = ["tests/client", "tests/torture", "tests/browser", "tests/bench"];
 
 /**
  * Returns all parts, in the order in which they should begin: the long ones first, so that none runs alone
- * at the end.
+ * at the end. `current` says whether there is a current nats-server beside the installed one.
  */
-export async function gateParts(): Promise<Part[]> {
+export async function gateParts(current: boolean): Promise<Part[]> {
   const part = (name: string, args: string[], again = false): Part => ({ name, args, again });
-  const scenarios = await without([SCENARIOS], [`${SCENARIOS}/`]);
+  const later = current ? ONLY_ON_CURRENT : [];
+  const scenarios = await without([SCENARIOS], [`${SCENARIOS}/`, ...later]);
   const scenariosAgain = await without([SCENARIOS], NOT_AGAIN);
   const rest = await without(FOLDERS, [...ALONE, SCENARIOS]);
   const restAgain = await without(
@@ -41,16 +42,19 @@ export async function gateParts(): Promise<Part[]> {
   );
   const [first, second, third] = deal(scenarios, 3);
   const [firstAgain, secondAgain] = deal(scenariosAgain, 2);
-  return [
+  const parts = [
     part("scenarios, 1 of 3", first!),
     part("scenarios, 2 of 3", second!),
     part("scenarios, 3 of 3", third!),
-    ...ALONE.map((folder) => part(folder, [folder])),
+    ...await Promise.all(
+      ALONE.map(async (folder) => part(folder, await without([folder], later))),
+    ),
     part("scenarios, 1 of 2", firstAgain!, true),
     part("scenarios, 2 of 2", secondAgain!, true),
     part("everything else", ["--doc", ...rest]),
     part("everything else", restAgain, true),
   ];
+  return parts.filter(({ again }) => current || !again);
 }
 
 /** Deals items to `count` hands, so that neighbours, which take about as long, go to different ones. */
