@@ -40,9 +40,9 @@ Deno.test("a service that floods rooms and users harms nobody else", async () =>
   const answer = await bob.answer("flood", 40_000);
   assert.ok(answer.type === "result", JSON.stringify(answer));
   const { stored, refused } = answer.data as { stored: number; refused: Record<string, number> };
-  // What waits to be stored is bounded: the rest is refused, and nothing is lost without a word.
-  assert.deepEqual(Object.keys(refused), ["unavailable"]);
-  assert.equal(stored + refused.unavailable!, COUNT);
+  // What waits to be stored is bounded. A slow machine refuses the rest; nothing is lost without a word.
+  assert.ok(Object.keys(refused).every((code) => code === "unavailable"), JSON.stringify(refused));
+  assert.equal(stored + (refused.unavailable ?? 0), COUNT);
   assert.ok(stored >= 1_024, `${stored} were stored`);
   assert.equal(bob.closed, undefined);
   const calm = bob.frames.filter((frame) => frame.type === "room-message");
