@@ -29,8 +29,6 @@ const PIP_TIMEOUT_MS = 120_000;
  * (client library, demo page, benchmarks, the two minutes of torture) only passes through it.
  */
 export const AGAIN_ON_CURRENT: readonly string[] = [
-  "services/auth",
-  "services/gateway",
   "services/kit",
   "services/persistence",
   "services/rooms",
@@ -82,6 +80,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/measurements_scenario_test.ts",
   "tests/scenarios/memory_scenario_test.ts",
   "tests/scenarios/metrics_scenario_test.ts",
+  "tests/scenarios/micro_scenario_test.ts",
   "tests/scenarios/moderation_scenario_test.ts",
   "tests/scenarios/never_read_scenario_test.ts",
   "tests/scenarios/new_service_scenario_test.ts",
@@ -90,23 +89,28 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/outside_service_scenario_test.ts",
   "tests/scenarios/personal_data_scenario_test.ts",
   "tests/scenarios/presence_failure_scenario_test.ts",
+  "tests/scenarios/presence_outage_scenario_test.ts",
   "tests/scenarios/presence_state_scenario_test.ts",
   "tests/scenarios/proxies_scenario_test.ts",
   "tests/scenarios/quota_scenario_test.ts",
   "tests/scenarios/readme_scenario_test.ts",
   "tests/scenarios/renewal_scenario_test.ts",
   "tests/scenarios/review_scenario_test.ts",
+  "tests/scenarios/revocation_scenario_test.ts",
   "tests/scenarios/rights_scenario_test.ts",
   "tests/scenarios/rolling_restart_scenario_test.ts",
   "tests/scenarios/rules_scenario_test.ts",
   "tests/scenarios/screening_backends_scenario_test.ts",
   "tests/scenarios/screening_scenario_test.ts",
   "tests/scenarios/shared_limits_scenario_test.ts",
+  "tests/scenarios/stall_scenario_test.ts",
   "tests/scenarios/start_scenario_test.ts",
   "tests/scenarios/start_secrets_scenario_test.ts",
   "tests/scenarios/storm_scenario_test.ts",
   "tests/scenarios/tls_scenario_test.ts",
   "tests/scenarios/upgrade_scenario_test.ts",
+  "tests/scenarios/webhooks_presence_scenario_test.ts",
+  "tests/scenarios/webhooks_scenario_test.ts",
 ];
 
 /**
