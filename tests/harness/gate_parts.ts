@@ -40,6 +40,7 @@ export async function gateParts(current: boolean): Promise<Part[]> {
     AGAIN_ON_CURRENT.filter((path) => path !== SCENARIOS),
     NOT_AGAIN,
   );
+  const tortureAgain = restAgain.filter((path) => path.startsWith("tests/torture/"));
   const [first, second, third] = deal(scenarios, 3);
   const [firstAgain, secondAgain] = deal(scenariosAgain, 2);
   const parts = [
@@ -49,10 +50,11 @@ export async function gateParts(current: boolean): Promise<Part[]> {
     ...await Promise.all(
       ALONE.map(async (folder) => part(folder, await without([folder], later))),
     ),
+    part("tests/torture", tortureAgain, true),
     part("scenarios, 1 of 2", firstAgain!, true),
     part("scenarios, 2 of 2", secondAgain!, true),
     part("everything else", ["--doc", ...rest]),
-    part("everything else", restAgain, true),
+    part("everything else", restAgain.filter((path) => !tortureAgain.includes(path)), true),
   ];
   return parts.filter(({ again }) => current || !again);
 }
