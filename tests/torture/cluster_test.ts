@@ -6,8 +6,8 @@ import { torture } from "./torture.ts";
 const MINUTES = 1.25;
 
 /**
- * On 2.9.10 persistence was once away for more than 15 s, after which clients join without recovery; this judge
- * accepts no such join. There it is `deno task torture --cluster`.
+ * On 2.9.10 this failed once (seed 1796071494): 66 joins without recovery, which nobody has explained yet.
+ * There it is `deno task torture --cluster`.
  */
 const OLD = /^2\.9\./.test(await natsVersion(await findNatsServer()));
 
