@@ -57,6 +57,14 @@ export function messageSubject(room: string): string {
   return `room.message.${bucketOf(room)}.${room}`;
 }
 
+/**
+ * The `Nats-Msg-Id` of a message: within the deduplication window it is stored once, whichever way it comes.
+ * User and room are part of it, so that one user's ids cannot collide with another's.
+ */
+export function deduplicationId(userId: string, room: string, id: string): string {
+  return `${encodeURIComponent(userId)}:${room}:${id}`;
+}
+
 /** The subject on which the NATS server republishes a stored message. Nobody else may publish here. */
 export function liveSubject(room: string): string {
   return `room.live.${bucketOf(room)}.${room}`;

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  deduplicationId,
   DEFAULT_NAMESPACE,
   HEADERS,
   messageSubject,
@@ -135,8 +136,7 @@ export async function publishMessage(
     HEADERS.sent,
     TELEMETRY_ON ? sentHeader(clock.at(call.receivedAt), handed) : undefined,
     HEADERS.messageId,
-    // The same as that of gateways: a message is stored once, whichever way it comes.
-    stored && given !== undefined ? `${encodeURIComponent(userId)}:${room}:${given}` : undefined,
+    stored && given !== undefined ? deduplicationId(userId, room, given) : undefined,
   );
   if (!stored) {
     const accepted = bus.sendSoon(subject, payload, { headers });

@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import type * as z from "zod";
 import {
+  deduplicationId,
   describeIssue,
   hasLoneSurrogate,
   HEADERS,
@@ -148,8 +149,7 @@ export function createSending(parts: AppParts): Sending {
           hop.end();
           return { seq: 0, duplicate: false };
         }
-        // As gateways make it for messages of clients.
-        const messageId = `${encodeURIComponent(as.userId)}:${room}:${id}`;
+        const messageId = deduplicationId(as.userId, room, id);
         for (let attempt = 1;; attempt++) {
           try {
             const done = await store(subject, json, messageId, hop.context);

@@ -5,6 +5,7 @@
  */
 import {
   type ClientFrameOf,
+  deduplicationId,
   type Grant,
   HEADERS,
   type Identity,
@@ -214,9 +215,7 @@ function publishAccepted(
     HEADERS.sent,
     sent,
     HEADERS.messageId,
-    // A resend within the deduplication window is stored once. The user and the room are part of the
-    // id, so that one user's ids cannot collide with another's.
-    stored && id !== undefined ? `${encodeURIComponent(event.userId)}:${room}:${id}` : undefined,
+    stored && id !== undefined ? deduplicationId(event.userId, room, id) : undefined,
   );
   const durations = hopDurationsOf(namespace);
   const receiving = secondsBetween(clock.at(readAt), handed);
