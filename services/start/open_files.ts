@@ -1,6 +1,6 @@
 /**
  * The number of files that a process may open. Each connection is one, and a gateway that has none left
- * cannot accept connections: the runtime stops to try, and only a restart helps.
+ * accepts no client until others leave.
  *
  * @module
  */

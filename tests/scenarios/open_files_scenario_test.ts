@@ -35,7 +35,7 @@ Deno.test({
     );
     await until(
       "a line that says so",
-      () => gateway!.process.output.some((line) => line.includes("no file is left")),
+      () => gateway!.process.output.some((line) => line.includes("out of file descriptors")),
     );
     // Who is connected stays.
     before.send({ type: "message", room: "lobby", content: "still here", id: "1" });

@@ -1,7 +1,7 @@
 /**
- * Listens again after the process had no file left for another connection. Deno 2.9 stops to accept
- * connections when that fails once, tells nobody, and never tries again: without this the gateway would
- * refuse everybody until it is restarted, however many clients have left.
+ * Listens again after the process ran out of file descriptors. When Deno 2.9 fails to accept a connection
+ * for that reason, it stops accepting, reports no error, and never tries again: without this the gateway
+ * would serve no new client until it is restarted, however many have left.
  *
  * @module
  */
@@ -45,7 +45,11 @@ export function watchAccepts(
       tryFile();
     } catch (error) {
       if ((error as { code?: string }).code !== "EMFILE") return;
-      if (hasFiles) log.error("no file is left for another connection: see Before production");
+      if (hasFiles) {
+        log.error(
+          "out of file descriptors, so no client can connect: raise the limit of open files",
+        );
+      }
       hasFiles = false;
       return;
     }
@@ -54,7 +58,7 @@ export function watchAccepts(
     try {
       await listenAgain();
       hasFiles = true;
-      log.warn("listening again, after no file was left for a while");
+      log.warn("listening again: file descriptors are available");
     } catch {
       // The next check tries again.
     } finally {

@@ -41,7 +41,7 @@ export function candidates(drill: Drill, pids: Readonly<Record<string, number>>)
 }
 
 /**
- * Strikes one process. Resolves when the blow is over: at once, or when the process goes on.
+ * Kills a process, or stops it for a while. Resolves when it is killed, or runs again.
  *
  * @throws {Deno.errors.NotFound} if there is no such process
  */

@@ -21,7 +21,7 @@ const USAGE = `usage: deno task drill ${Object.keys(DRILLS).join("|")}|all ...`;
 
 /** How a drill went. */
 export interface DrillResult extends Waits, Outcome {
-  /** From the blow until a message, a newcomer and a page that began after it were served, milliseconds. */
+  /** From the disaster until a message, a newcomer and a page of history that began after it were served, milliseconds. */
   recovered: number;
 }
 
