@@ -12,6 +12,7 @@ import { findCurrentNats, NOT_AGAIN, selectAgain, without } from "./harness/curr
 import { AT_A_TIME, FOLDERS, gateParts } from "./harness/gate_parts.ts";
 import { ROOT } from "./harness/root.ts";
 import { installRuntimes } from "./harness/runtimes.ts";
+import { type Counts, readCounts, readErrors } from "./harness/test_output.ts";
 
 /** The Debian packages that tests need, each with a program to look for. NATS is found separately. */
 const PACKAGES: [program: string, name: string][] = [
@@ -128,20 +129,18 @@ async function setUp(): Promise<[installed: TestedServer, current: TestedServer 
   return [installed, current.version === installed.version ? null : current];
 }
 
-/** How many tests passed, failed and were skipped. */
-type Counts = [passed: number, failed: number, skipped: number];
+/** What failed, by the name of its step, and how; shown once more at the end. */
+const failures = new Map<string, string[]>();
 
 /** Runs tests in one step of the gate. Returns null when one failed, or none ran. */
 async function test(name: string, args: readonly string[], run: Run = {}): Promise<Counts | null> {
   // What is tested was checked before, in one step: each run would check it all again.
   const flags = ["test", "--frozen", "--no-check", "-A"];
   const { success, output } = await attempt(name, [...flags, ...args], run);
-  const counts = /(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?:.*?(\d+) ignored)?/.exec(
-    output,
-  );
-  if (counts === null) say(`${name}: no test ran`);
-  if (!success || counts === null) return null;
-  return [Number(counts[1]), Number(counts[2]), Number(counts[3] ?? 0)];
+  const counts = readCounts(output);
+  if (success && counts !== null) return counts;
+  failures.set(name, counts === null && success ? ["no test ran"] : readErrors(output));
+  return null;
 }
 
 /** Every TypeScript file that runs in Deno, the tests of pages among them, and every document. */
@@ -178,7 +177,6 @@ function add(counts: Counts, more: Counts): void {
 /** Runs all tests, some parts of them side by side. Returns false when one failed. */
 async function testAll(first: Tally, again: Tally | null): Promise<boolean> {
   const queue = (await gateParts(again !== null)).values();
-  const failed: string[] = [];
   const work = async () => {
     for (const part of queue) {
       const { server, counts } = part.again ? again! : first;
@@ -187,13 +185,11 @@ async function testAll(first: Tally, again: Tally | null): Promise<boolean> {
         label: `${part.name}${part.again ? ", again" : ""}`,
         env: part.again ? { NATS_SERVER: server.binary } : {},
       });
-      if (result === null) failed.push(name);
-      else add(counts, result);
+      if (result !== null) add(counts, result);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  for (const name of failed) say(`FAILED: ${name}`);
-  return failed.length === 0;
+  return failures.size === 0;
 }
 
 /** Runs some tests, one after the other. Returns false when one failed. */
@@ -238,7 +234,11 @@ const [first, again] = servers.map((server): Tally | null =>
 const passed = Deno.args.length > 0
   ? await testSome(Deno.args, first, again)
   : await testAll(first, again);
-if (!passed) Deno.exit(1);
+if (!passed) {
+  // After everything else, because a log is read from its end.
+  for (const [name, lines] of failures) say(`\nFAILED: ${name}\n${lines.join("\n")}`);
+  Deno.exit(1);
+}
 const total: Counts = [0, 0, 0];
 for (const { server, counts } of again === null ? [first] : [first, again]) {
   say(`\nnats-server ${server.version}: ${counts[0]} passed, ${counts[2]} skipped`);

@@ -1,6 +1,7 @@
 /** Seventy-five seconds of torture on three nats-servers. The seed comes from the clock. */
 import assert from "node:assert/strict";
 import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
+import { describe } from "./judge.ts";
 import { torture } from "./torture.ts";
 
 const MINUTES = 1.25;
@@ -22,11 +23,8 @@ async function play(): Promise<void> {
     cluster: true,
     say: (line) => lines.push(line),
   });
-  assert.deepEqual(
-    withoutToldGaps(verdict),
-    [],
-    `seed ${seed}\n${lines.join("\n")}\n${JSON.stringify(counts)}`,
-  );
+  const wrong = withoutToldGaps(verdict);
+  assert.deepEqual(wrong, [], describe(seed, wrong, lines, counts));
   assert.ok(counts.acked! > 300 && counts.recovered! > 20, JSON.stringify(counts));
 }
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { runDisaster } from "./disaster_run.ts";
 import { DISASTERS, FAILING_DISASTERS } from "./disasters.ts";
+import { describe } from "./judge.ts";
 
 for (const disaster of DISASTERS) {
   if (FAILING_DISASTERS.has(disaster.name)) continue;
@@ -15,7 +16,7 @@ for (const disaster of DISASTERS) {
       seed,
       say: (line) => lines.push(line),
     });
-    assert.deepEqual(verdict, [], `seed ${seed}\n${lines.join("\n")}\n${JSON.stringify(counts)}`);
+    assert.deepEqual(verdict, [], describe(seed, verdict, lines, counts));
   });
 }
 

@@ -79,3 +79,13 @@ export function shorten(list: readonly string[], most = 20): string[] {
     ? [...list]
     : [...list.slice(0, most), `... ${list.length - most} more`];
 }
+
+/** Describes a run that failed: first what is wrong, so that it survives where only the start is shown. */
+export function describe(
+  seed: number,
+  verdict: Verdict,
+  lines: readonly string[],
+  counts: Record<string, number>,
+): string {
+  return [`seed ${seed}`, ...verdict, JSON.stringify(counts), ...lines].join("\n");
+}

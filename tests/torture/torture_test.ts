@@ -1,5 +1,6 @@
 /** Two minutes of torture. The seed comes from the clock, so each run tries another schedule. */
 import assert from "node:assert/strict";
+import { describe } from "./judge.ts";
 import { createRandom } from "./random.ts";
 import { torture } from "./torture.ts";
 
@@ -16,6 +17,6 @@ Deno.test("all guarantees hold through two minutes of torture", async () => {
   const seed = Math.floor(Date.now() / 1_000);
   const lines: string[] = [];
   const { verdict, counts } = await torture({ seed, minutes: 2, say: (line) => lines.push(line) });
-  assert.deepEqual(verdict, [], `seed ${seed}\n${lines.join("\n")}\n${JSON.stringify(counts)}`);
+  assert.deepEqual(verdict, [], describe(seed, verdict, lines, counts));
   assert.ok(counts.acked! > 500 && counts.recovered! > 20, JSON.stringify(counts));
 });
