@@ -87,5 +87,5 @@ export function describe(
   lines: readonly string[],
   counts: Record<string, number>,
 ): string {
-  return [`seed ${seed}`, ...verdict, JSON.stringify(counts), ...lines].join("\n");
+  return [`seed ${seed}`, ...shorten(verdict), JSON.stringify(counts), ...lines].join("\n");
 }

@@ -8,6 +8,7 @@ import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts
 import { findCurrentNats } from "../harness/current_nats.ts";
 import { runDisaster } from "./disaster_run.ts";
 import { DISASTERS, FAILING_DISASTERS } from "./disasters.ts";
+import { shorten } from "./judge.ts";
 import { measurePauses } from "./pauses.ts";
 import { torture } from "./torture.ts";
 
@@ -79,7 +80,7 @@ async function runTorture(): Promise<boolean> {
   const { verdict, disturbances, counts } = await torture(options);
   say(`\ndone: ${Object.entries(disturbances).map(([name, n]) => `${n} x ${name}`).join(", ")}`);
   say(`counts: ${list(counts)}`);
-  for (const line of verdict) say(`WRONG  ${line}`);
+  for (const line of shorten(verdict)) say(`WRONG  ${line}`);
   return verdict.length === 0;
 }
 

@@ -9,7 +9,7 @@ import { postgresMissing, type PostgresServer, startPostgres } from "../harness/
 import { startSystem, type System } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import { auditArchive, readArchive } from "./archive.ts";
-import { judgeRoom, readMembers, shorten, type Verdict } from "./judge.ts";
+import { judgeRoom, readMembers, type Verdict } from "./judge.ts";
 import { createRandom } from "./random.ts";
 import { disturb, type Disturbances } from "./schedule.ts";
 import { User } from "./user.ts";
@@ -130,7 +130,7 @@ async function judge(
   }
   wrong.push(...await auditArchive(system, ROOMS));
   for (const user of users) wrong.push(...user.faults.map((fault) => `${user.id}: ${fault}`));
-  return shorten(wrong);
+  return wrong;
 }
 
 /**

@@ -70,7 +70,10 @@ export interface Log {
    * recovered.
    */
   waitUntilConfirmed(deadline: number): Promise<boolean>;
-  /** For how long the log has not been confirmed since the last (re)connect, milliseconds. */
+  /**
+   * For how long the stream has answered since the last (re)connect without being confirmed, milliseconds; 0
+   * while it does not answer, because then nothing can be published either.
+   */
   readonly unconfirmedMs: number;
   /** Registers a callback for each reconnect to NATS that found the same log. */
   onReconnected(callback: () => void): void;
@@ -108,6 +111,8 @@ class FollowedLog implements Log {
   /** Counts (re)connects: what was found out before the last one is void. */
   #connects = 0;
   #connectedAt = performance.now();
+  /** When the stream first answered after the last (re)connect; null until then. */
+  #answeredAt: number | null = null;
   #checkedAt = -Infinity;
   #finding: Promise<void> | undefined;
   #wakeUp: (() => void) | undefined;
@@ -142,7 +147,9 @@ class FollowedLog implements Log {
   }
 
   get unconfirmedMs(): number {
-    return this.#isConfirmed ? 0 : performance.now() - this.#connectedAt;
+    return this.#isConfirmed || this.#answeredAt === null
+      ? 0
+      : performance.now() - this.#answeredAt;
   }
 
   async waitUntilFound(deadline: number): Promise<void> {
@@ -180,6 +187,7 @@ class FollowedLog implements Log {
     if (this.#stopped) return;
     this.#connects++;
     this.#connectedAt = performance.now();
+    this.#answeredAt = null;
     this.#lose();
     this.#find();
   }
@@ -239,6 +247,7 @@ class FollowedLog implements Log {
     const epoch = epochOfStream(info);
     const lost = before === epoch ? await lostSeq(manager, info, highest, this.anchors) : null;
     if (connects !== this.#connects) return false;
+    this.#answeredAt ??= performance.now();
     if (lost !== null) {
       // The log has to get another epoch before anybody may follow it.
       this.#lose();

@@ -24,8 +24,8 @@ const CHUNK_BYTES = 64 * 1024;
 const CONFIRM_MS = 4_000;
 
 /**
- * How long clients that resume are told to try again, while persistence is away after a (re)connect to
- * NATS, milliseconds. Then they join without recovery.
+ * How long clients that resume are told to try again, milliseconds, while the log answers after a (re)connect to
+ * NATS, but persistence does not. Then they join without recovery.
  */
 const GIVE_UP_MS = 15_000;
 
