@@ -4,8 +4,14 @@
  *
  * @module
  */
-import { HOPS, type MetricInfo, METRICS } from "../contract/mod.ts";
+import { HOPS, type MetricInfo, type MetricOwner, METRICS } from "../contract/mod.ts";
 import { withGenerated } from "./generated_text.ts";
+
+/** Those who export metrics and are not one of Hopwire's services. */
+const OWNERS: Partial<Record<MetricOwner, string>> = {
+  every: "every service",
+  own: "services of your own",
+};
 
 /**
  * Returns the text of the file with current tables.
@@ -32,7 +38,7 @@ function metrics(): string {
       info.kind === "events" ? "counter" : info.kind,
       `\`${info.unit}\``,
       (info.attributes ?? []).map((attribute) => `\`${attribute}\``).join(", "),
-      info.by.includes("every") ? "every service" : info.by.join(", "),
+      info.by.map((owner) => OWNERS[owner] ?? owner).join(", "),
       info.description,
     ]),
   );

@@ -254,13 +254,16 @@ Deno.test("what the handlers of a service take is measured", async () => {
   ann.send({ type: "subscribe", room: "work.a" });
   await say(ann, "work.a", "hi");
   assert.equal(await ask(ann, "refuse"), "forbidden");
+  const pointsOf = (wanted: string) =>
+    receiver.metrics.filter(({ name }) => name === wanted).map((metric) => JSON.stringify(metric));
   await until("the durations", () => {
-    const points = receiver.metrics
-      .filter(({ name }) => name === "messaging.process.duration")
-      .map((metric) => JSON.stringify(metric));
+    const points = pointsOf("messaging.process.duration");
     const has = (...parts: string[]) =>
       points.some((point) => parts.every((p) => point.includes(p)));
     return has("room.message.*.work.*") && has("call.parrot.refuse", "forbidden") &&
       has("schedule.parrot.beat");
   });
+  for (const name of ["waiting", "delay", "missed"]) {
+    await until(name, () => pointsOf(`hopwire.listener.${name}`).some((one) => /ROOMS/.test(one)));
+  }
 });

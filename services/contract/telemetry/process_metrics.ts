@@ -3,7 +3,7 @@
  *
  * @module
  */
-/** A service that exports metrics. `every` is each of them. */
+/** A service that exports metrics. `every` is each of them, `own` a service of one's own. */
 export type MetricOwner =
   | "every"
   | "gateway"
@@ -12,7 +12,8 @@ export type MetricOwner =
   | "persistence"
   | "api"
   | "hooks"
-  | "monitor";
+  | "monitor"
+  | "own";
 
 /** One metric. */
 export interface MetricInfo {
@@ -57,6 +58,29 @@ export const PROCESS_METRICS = {
       "error.type",
     ],
     by: ["every"],
+  },
+
+  // What a service of one's own listens to.
+  "hopwire.listener.waiting": {
+    kind: "gauge",
+    unit: "{message}",
+    description: "Messages that a durable listener has not acknowledged yet",
+    attributes: ["stream"],
+    by: ["own"],
+  },
+  "hopwire.listener.delay": {
+    kind: "gauge",
+    unit: "s",
+    description: "Age of the newest message that a durable listener has read, while others wait",
+    attributes: ["stream"],
+    by: ["own"],
+  },
+  "hopwire.listener.missed": {
+    kind: "counter",
+    unit: "{message}",
+    description: "Messages that left the log before a durable listener read them",
+    attributes: ["stream"],
+    by: ["own"],
   },
 
   // The process, and its connection to NATS.

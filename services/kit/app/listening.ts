@@ -11,6 +11,7 @@ import { faultOf } from "../fault_error.ts";
 import { processDurations } from "../telemetry/operation_durations.ts";
 import type { AppParts } from "./app_parts.ts";
 import { HANDLER_MS } from "./handlers.ts";
+import type { Missed } from "./log_place.ts";
 
 /** A message of a room. */
 export interface RoomMessage<Content = unknown> {
@@ -55,6 +56,11 @@ export interface ListenOptions<Content = unknown> {
   timeoutMs?: number;
   /** With `durable`: how often one instance tries a message before it gives it up. Default: 10. */
   attempts?: number;
+  /**
+   * With `durable`: called when messages have left the log before any instance has read them. Each instance
+   * is told. `app.history` has what the archive keeps of them.
+   */
+  missed?: (missed: Missed) => void | Promise<void>;
   /** True if messages that the service itself has sent are wanted, too. */
   own?: boolean;
 }
@@ -67,8 +73,8 @@ export interface Listener<Content> {
   pattern: string;
   handle: MessageHandler<Content>;
   options:
-    & Required<Omit<ListenOptions<Content>, "content">>
-    & Pick<ListenOptions<Content>, "content">;
+    & Required<Omit<ListenOptions<Content>, "content" | "missed">>
+    & Pick<ListenOptions<Content>, "content" | "missed">;
 }
 
 /** Completes the options of a listener. */

@@ -159,6 +159,19 @@ export const ALERTS: readonly AlertInfo[] = [
       "The log of persistence names the seqs. Compare with `deno task audit`; `--repair` accepts what nobody has. Check the disks of nats-server.",
   },
   {
+    uid: "hopwire-listener-missed",
+    panel: "Missed messages",
+    title: "A service missed messages",
+    severity: "critical",
+    expr: increase("hopwire.listener.missed", WINDOW, [SERVICE]),
+    above: 0,
+    for: "0s",
+    summary: `${NUMBER} messages left the log before {{ .Labels.service_name }} read them.`,
+    meaning: "A durable listener was too slow, or its service did not run for too long.",
+    action:
+      "Its log names the seqs; the archive has the messages. Raise its `concurrency`, run more instances, or raise `STREAM_MAX_AGE`.",
+  },
+  {
     uid: "hopwire-process-lost",
     panel: "Uptime",
     title: "A process is lost",

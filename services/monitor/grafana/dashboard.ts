@@ -28,6 +28,7 @@ import {
 import { apiRow, processRow, saturationRow } from "./process_rows.ts";
 import { prometheusName } from "./prometheus_names.ts";
 import { webhookRow } from "./webhook_row.ts";
+import { listenerRow } from "./listener_row.ts";
 
 /** The dashboard's uid, which its address has. */
 export const DASHBOARD_UID = "hopwire";
@@ -239,6 +240,7 @@ const PANELS = placed([
   ratesRow,
   apiRow,
   webhookRow,
+  listenerRow,
   saturationRow,
   processRow,
   tracesRow,
