@@ -26,7 +26,7 @@ const PIP_TIMEOUT_MS = 120_000;
 
 /**
  * What runs again on the current server: everything that relies on how a server behaves. The rest
- * (client library, demo page, benchmarks, the two minutes of torture) only passes through it.
+ * (client library, demo page, benchmarks, the ninety seconds of torture) only passes through it.
  */
 export const AGAIN_ON_CURRENT: readonly string[] = [
   "services/kit",
@@ -72,6 +72,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/http_limits_scenario_test.ts",
   "tests/scenarios/http_scenario_test.ts",
   "tests/scenarios/kit",
+  "tests/scenarios/kit_app_scenario_test.ts",
   "tests/scenarios/kit_flood_scenario_test.ts",
   "tests/scenarios/kit_readme_scenario_test.ts",
   "tests/scenarios/kit_rights_scenario_test.ts",
@@ -82,6 +83,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/metrics_scenario_test.ts",
   "tests/scenarios/micro_scenario_test.ts",
   "tests/scenarios/moderation_scenario_test.ts",
+  "tests/scenarios/monitor_states_scenario_test.ts",
   "tests/scenarios/never_read_scenario_test.ts",
   "tests/scenarios/new_service_scenario_test.ts",
   "tests/scenarios/open_files_scenario_test.ts",
@@ -112,6 +114,25 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/webhooks_presence_scenario_test.ts",
   "tests/scenarios/webhooks_scenario_test.ts",
 ];
+
+/** What a test of a service imports that runs a nats-server. */
+const RUNS_SERVER = /\/harness\/(nats|nats_cluster|nats_users|system)\.ts"/;
+
+/** Returns the test files in these files and folders that run a nats-server. */
+export async function withServer(paths: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of paths) {
+    const file = `${ROOT}${path}`;
+    if ((await Deno.stat(file)).isFile) {
+      if (RUNS_SERVER.test(await Deno.readTextFile(file))) found.push(path);
+      continue;
+    }
+    const entries = await Array.fromAsync(Deno.readDir(file));
+    const tests = entries.filter(({ name, isDirectory }) => isDirectory || /_test\.ts$/.test(name));
+    found.push(...await withServer(tests.map(({ name }) => `${path}/${name}`).sort()));
+  }
+  return found;
+}
 
 /**
  * Returns what to pass to `deno test` for these folders without some of what is in them: the entries of

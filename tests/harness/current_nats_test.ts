@@ -7,6 +7,7 @@ import {
   NOT_AGAIN,
   selectAgain,
   without,
+  withServer,
 } from "./current_nats.ts";
 import { ROOT } from "./root.ts";
 
@@ -27,6 +28,13 @@ Deno.test("a folder without some of its files is the list of the others", async 
   assert.ok(scenarios.includes("tests/scenarios/rooms_scenario_test.ts"));
   for (const path of NOT_AGAIN) assert.ok(!scenarios.includes(path), path);
   assert.ok(!(await without(["services", "client", "tests"], ["tests/torture"])).includes("tests"));
+});
+
+Deno.test("of a service only the tests that run a server are repeated", async () => {
+  const repeated = await withServer(["services/kit", "services/rooms/serve_rooms_test.ts"]);
+  assert.ok(repeated.includes("services/rooms/serve_rooms_test.ts"));
+  assert.ok(repeated.includes("services/kit/bus_test.ts"));
+  assert.ok(!repeated.includes("services/kit/log_test.ts"));
 });
 
 Deno.test("what runs again on the current server exists", async () => {

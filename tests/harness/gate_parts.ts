@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { AGAIN_ON_CURRENT, NOT_AGAIN, ONLY_ON_CURRENT, without } from "./current_nats.ts";
+import {
+  AGAIN_ON_CURRENT,
+  NOT_AGAIN,
+  ONLY_ON_CURRENT,
+  without,
+  withServer,
+} from "./current_nats.ts";
 
 /** A part. */
 export interface Part {
@@ -41,6 +47,7 @@ export async function gateParts(current: boolean): Promise<Part[]> {
     NOT_AGAIN,
   );
   const tortureAgain = restAgain.filter((path) => path.startsWith("tests/torture/"));
+  const servicesAgain = await withServer(restAgain.filter((path) => !tortureAgain.includes(path)));
   const [first, second, third] = deal(scenarios, 3);
   const [firstAgain, secondAgain] = deal(scenariosAgain, 2);
   const parts = [
@@ -54,7 +61,7 @@ export async function gateParts(current: boolean): Promise<Part[]> {
     part("scenarios, 1 of 2", firstAgain!, true),
     part("scenarios, 2 of 2", secondAgain!, true),
     part("everything else", ["--doc", ...rest]),
-    part("everything else", restAgain.filter((path) => !tortureAgain.includes(path)), true),
+    part("everything else", servicesAgain, true),
   ];
   return parts.filter(({ again }) => current || !again);
 }
