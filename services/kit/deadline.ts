@@ -23,3 +23,14 @@ export async function withDeadline<T>(
     clearTimeout(timer);
   }
 }
+
+/** Waits for a promise, for at most `ms` milliseconds, and resolves either way. The promise itself goes on. */
+export async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline, within } from "./deadline.ts";
 
 const late = () => new Error("late");
 
@@ -20,4 +20,11 @@ Deno.test("a promise that fails after its deadline is not an unhandled rejection
   await assert.rejects(withDeadline(slow.promise, 1, late), /late/);
   slow.reject(new Error("nobody listens"));
   await slow.promise.catch(() => {});
+});
+
+Deno.test("a wait of at most some time ends with the promise, or at that time", async () => {
+  const slow = Promise.withResolvers<void>();
+  await within(slow.promise, 1);
+  slow.resolve();
+  await within(slow.promise, 60_000);
 });

@@ -19,6 +19,7 @@ import {
   managerOfLeaders,
   request,
   subscribe,
+  within,
 } from "../../kit/mod.ts";
 import { Anchors } from "./anchors.ts";
 import { lostSeq } from "./lost_seq.ts";
@@ -298,12 +299,4 @@ class FollowedLog implements Log {
     this.#found.resolve();
     for (const callback of this.#onReconnected) callback();
   }
-}
-
-/** Waits for a promise, for at most `ms` milliseconds. */
-async function within(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }
