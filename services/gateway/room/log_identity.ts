@@ -112,8 +112,8 @@ class FollowedLog implements Log {
   /** Counts (re)connects: what was found out before the last one is void. */
   #connects = 0;
   #connectedAt = performance.now();
-  /** When the stream first answered after the last (re)connect; null until then. */
-  #answeredAt: number | null = null;
+  /** When the stream first answered after the last (re)connect; Infinity until then. */
+  #answeredAt = Infinity;
   #checkedAt = -Infinity;
   #finding: Promise<void> | undefined;
   #wakeUp: (() => void) | undefined;
@@ -148,9 +148,7 @@ class FollowedLog implements Log {
   }
 
   get unconfirmedMs(): number {
-    return this.#isConfirmed || this.#answeredAt === null
-      ? 0
-      : performance.now() - this.#answeredAt;
+    return this.#isConfirmed ? 0 : Math.max(0, performance.now() - this.#answeredAt);
   }
 
   async waitUntilFound(deadline: number): Promise<void> {
@@ -188,7 +186,7 @@ class FollowedLog implements Log {
     if (this.#stopped) return;
     this.#connects++;
     this.#connectedAt = performance.now();
-    this.#answeredAt = null;
+    this.#answeredAt = Infinity;
     this.#lose();
     this.#find();
   }
@@ -248,7 +246,7 @@ class FollowedLog implements Log {
     const epoch = epochOfStream(info);
     const lost = before === epoch ? await lostSeq(manager, info, highest, this.anchors) : null;
     if (connects !== this.#connects) return false;
-    this.#answeredAt ??= performance.now();
+    this.#answeredAt = Math.min(this.#answeredAt, performance.now());
     if (lost !== null) {
       // The log has to get another epoch before anybody may follow it.
       this.#lose();
