@@ -6,7 +6,11 @@
 import { connect } from "@nats-io/transport-node";
 import { type ArchivedMessage, RoomsPresence } from "../../services/contract/mod.ts";
 import type { System } from "../harness/system.ts";
+import type { RoomView } from "./records.ts";
 import type { User } from "./user.ts";
+
+/** What is compared of a message. */
+type Seen = Pick<ArchivedMessage, "seq" | "id" | "content">;
 
 /** The violated guarantees; empty if all hold. */
 export type Verdict = string[];
@@ -58,19 +62,35 @@ export function judgeRoom(
   for (const user of users) {
     const view = user.rooms.get(room);
     if (view === undefined) continue;
-    const expected = archive.filter(({ seq }) => seq > view.from);
-    for (let i = 0; i < Math.max(expected.length, view.seen.length); i++) {
-      const [wanted, got] = [expected[i], view.seen[i]];
-      if (wanted?.seq === got?.seq && wanted?.id === got?.id && wanted?.content === got?.content) {
-        continue;
-      }
-      report(
-        `${user.id} received ${got?.id} (${got?.seq}) instead of ${wanted?.id} (${wanted?.seq})`,
-      );
-      break;
-    }
+    wrong.push(...judgeView(view, archive).map((line) => `${room}: ${user.id} ${line}`));
   }
   return wrong;
+}
+
+/**
+ * Compares what one member received with the archive, from where it joined. Where it was told that it has not
+ * recovered, messages may be missing; nowhere else.
+ */
+export function judgeView(
+  { from, lastSeq, seen, breaks }: Pick<RoomView, "from" | "lastSeq" | "breaks"> & {
+    seen: readonly Seen[];
+  },
+  archive: readonly Seen[],
+): string[] {
+  const nextAfter = (seq: number) => {
+    const at = archive.findIndex((message) => message.seq > seq);
+    return at < 0 ? archive.length : at;
+  };
+  let next = nextAfter(from);
+  for (const [i, got] of seen.entries()) {
+    if (breaks.includes(i)) next = Math.max(next, nextAfter(got.seq - 1));
+    const wanted = archive[next++];
+    if (wanted?.seq === got.seq && wanted.id === got.id && wanted.content === got.content) continue;
+    return [`received ${got.id} (${got.seq}) instead of ${wanted?.id} (${wanted?.seq})`];
+  }
+  if (breaks.includes(seen.length)) next = nextAfter(lastSeq);
+  const wanted = archive[next];
+  return wanted === undefined ? [] : [`received nothing instead of ${wanted.id} (${wanted.seq})`];
 }
 
 /** Returns the first items of a list, and how many more there are. */
