@@ -55,6 +55,7 @@ export function createApi(config: ApiConfig, log: Logger): Api {
   observeValue("hopwire.api.requests", () => limits.active);
   let backend: Backend | undefined;
   let answers: SharedAnswers | undefined;
+  observeValue("hopwire.api.answers.fullness", () => answers?.fullness ?? 0);
 
   return {
     addRoutes(app) {

@@ -254,6 +254,7 @@ export const BUS_RIGHTS: Readonly<Record<BusUser, BusRights>> = {
       GATEWAY_PING,
       ANSWERS_SUBJECT,
       `${STREAM_API}.MSG.GET.${ANSWERS_STREAM}`,
+      `${STREAM_API}.INFO.${ANSWERS_STREAM}`,
       // With its answers it compares its clock.
       `${STREAM_API}.INFO.${ROOMS_STREAM}`,
     ],

@@ -4,9 +4,10 @@
  * replaces only for whoever knows the one before. So one instance does a request, and the others wait for its
  * answer.
  *
- * Bounds: an answer is kept for two minutes, or until the stream is full and the oldest make room. An
- * instance that dies while it does a request keeps others from it until {@link LEASE_MARGIN_MS} after its
- * deadline; then a repetition is done again, because nobody knows how far it came.
+ * Bounds: an answer is kept for two minutes. When the stream is nearly full, new requests are refused, so that
+ * no answer has to make room before; see `answers_room.ts`. An instance that dies while it does a request keeps
+ * others from it until {@link LEASE_MARGIN_MS} after its deadline; then a repetition is done again, because
+ * nobody knows how far it came.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import * as z from "zod";
 import { ANSWERS_STREAM, answerSubject } from "../../contract/mod.ts";
 import { type Bus, errorText, FaultError } from "../../kit/mod.ts";
 import { StateError } from "../operations/state_error.ts";
+import { createAnswersRoom } from "./answers_room.ts";
 import type { Seal } from "./sealed.ts";
 
 /** The largest answer that is kept, characters. Messages of NATS have 1 MiB at most. */
@@ -30,6 +32,12 @@ const TIMEOUT_MS = 2_000;
 /** How long to wait before asking again how far another instance is, milliseconds: at first, and at most. */
 const FIRST_WAIT_MS = 20;
 const MAX_WAIT_MS = 500;
+
+/** When to try again what is refused because the stream is full, milliseconds: answers leave it all the time. */
+const FULL_MS = 5_000;
+
+/** What the stream takes for a message beside its body: subject, headers and the record's own; bytes. */
+const RECORD_BYTES = 250;
 
 /** JetStream's codes. */
 const WRONG_LAST_SEQUENCE = 10071;
@@ -59,12 +67,14 @@ export interface OnceRequest {
 
 /** See the module's doc. */
 export interface SharedAnswers {
+  /** How full the stream is, as a share of its size. */
+  readonly fullness: number;
   /**
    * Returns the answer of the first request with this name, or does the request. `replayed` says which.
    *
    * @throws {StateError} if the first request had another fingerprint, or its answer was too large to keep
-   * @throws {FaultError} `unavailable` if JetStream does not answer: nothing was done then. `timeout` if
-   * another instance does the request for too long
+   * @throws {FaultError} `unavailable` if JetStream does not answer, or has too many answers: nothing was done
+   * then. `timeout` if another instance does the request for too long
    */
   once(
     request: OnceRequest,
@@ -76,14 +86,17 @@ export interface SharedAnswers {
 export function createSharedAnswers(bus: Bus): SharedAnswers {
   const stream = jetstream(bus.nats);
   const manager = jetstreamManager(bus.nats, { checkAPI: false, timeout: TIMEOUT_MS });
+  const room = createAnswersRoom(bus, manager);
 
   /** Replaces the message with this seq; 0 if there is none. Returns the new seq; undefined if there is another one. */
   const write = async (subject: string, seal: Seal, kept: Kept, before: number) => {
     try {
-      const { seq } = await stream.publish(subject, seal.seal(JSON.stringify(kept)), {
+      const sealed = seal.seal(JSON.stringify(kept));
+      const { seq } = await stream.publish(subject, sealed, {
         expect: { streamName: ANSWERS_STREAM, lastSubjectSequence: before },
         timeout: TIMEOUT_MS,
       });
+      room.stored(sealed.length + RECORD_BYTES);
       return seq;
     } catch (error) {
       if (hasCode(error, WRONG_LAST_SEQUENCE)) return undefined;
@@ -109,6 +122,14 @@ export function createSharedAnswers(bus: Bus): SharedAnswers {
   const claim = async (subject: string, { fingerprint, seal, timeLeft }: OnceRequest) => {
     let before = 0;
     let wait = FIRST_WAIT_MS;
+    // A request that was done, or is in progress, is answered all the same.
+    if (!await room.free()) {
+      const known = await read(subject, seal);
+      if (known === null || known.kept.state === "refused") {
+        const detail = "too many answers are kept: try again later, or without Idempotency-Key";
+        throw new FaultError("unavailable", detail, FULL_MS);
+      }
+    }
     while (timeLeft() > 1) {
       const until = Date.now() + timeLeft() + LEASE_MARGIN_MS;
       const seq = await write(subject, seal, { state: "running", fingerprint, until }, before);
@@ -133,6 +154,9 @@ export function createSharedAnswers(bus: Bus): SharedAnswers {
   };
 
   return {
+    get fullness() {
+      return room.fullness;
+    },
     async once(request, run) {
       const { name, fingerprint, seal } = request;
       const subject = answerSubject(createHash("sha256").update(name).digest("base64url"));

@@ -19,7 +19,7 @@ interface Parts {
 
 async function withTwo(
   play: (parts: Parts) => Promise<void>,
-  { stream = true } = {},
+  { stream = true, maxBytes = -1 } = {},
 ): Promise<void> {
   await using server = await startNats();
   const log = createLogger("test", { write: () => {} });
@@ -32,6 +32,7 @@ async function withTwo(
       subjects: [ANSWERS_SUBJECT],
       max_msgs_per_subject: 1,
       max_age: MAX_AGE,
+      max_bytes: maxBytes,
     });
   }
   try {
@@ -134,3 +135,48 @@ Deno.test("without the stream nothing is done", () =>
   withTwo(async ({ one }) => {
     await assert.rejects(one.once(request("order"), never), /^FaultError: Temporarily unavailable/);
   }, { stream: false }));
+
+Deno.test("a storm of requests is refused before an answer has to make room, and not afterwards", () =>
+  withTwo(async ({ one, other, manager }) => {
+    await one.once(request("order"), answering("done"));
+    const running = Promise.withResolvers<string>();
+    const slow = one.once(request("slow"), () => running.promise);
+    const results = { done: 0, refused: 0 };
+    let ran = 0;
+    const run = () => {
+      ran++;
+      return Promise.resolve("x".repeat(4_000));
+    };
+    // Three times what the stream can hold, from both instances.
+    for (let round = 0; round < 30; round++) {
+      const all = Array.from(
+        { length: 20 },
+        (_, i) => (i % 2 ? one : other).once(request(`storm ${round} ${i}`), run),
+      );
+      for (const result of await Promise.allSettled(all)) {
+        if (result.status === "fulfilled") {
+          results.done++;
+          continue;
+        }
+        results.refused++;
+        assert.match(result.reason.fault.message, /too many answers are kept/);
+        assert.equal(result.reason.fault.code, "unavailable");
+      }
+    }
+    assert.ok(results.done > 100 && results.refused > 300, JSON.stringify(results));
+    assert.equal(results.done, ran);
+    // The first answer is still there.
+    assert.equal((await manager.streams.info(ANSWERS_STREAM)).state.first_seq, 2);
+    assert.deepEqual(await other.once(request("order"), never), { answer: "done", replayed: true });
+    // What is in progress is not done twice.
+    const waiting = other.once(request("slow"), never);
+    running.resolve("slow");
+    assert.deepEqual(await slow, { answer: "slow", replayed: false });
+    assert.deepEqual(await waiting, { answer: "slow", replayed: true });
+    // When answers are old enough there is room again.
+    await manager.streams.update(ANSWERS_STREAM, { max_age: 1e9, duplicate_window: 1e9 });
+    await until(
+      "room",
+      () => other.once(request("after"), answering("after")).then(() => true, () => false),
+    );
+  }, { maxBytes: 1_000_000 }));

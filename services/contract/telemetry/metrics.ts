@@ -197,6 +197,13 @@ export const METRICS = {
     description: "Authenticated requests to the HTTP API in progress",
     by: ["api"],
   },
+  "hopwire.api.answers.fullness": {
+    kind: "gauge",
+    unit: "1",
+    description:
+      "How full ANSWERS is, the stream of answers that repetitions get: a share of its size",
+    by: ["api"],
+  },
 
   ...WEBHOOK_METRICS,
 

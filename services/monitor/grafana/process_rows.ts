@@ -41,6 +41,15 @@ export const apiRow: Row = {
       { description: "Refused above API_KEY_CONCURRENT and API_MAX_CONCURRENT." },
       [PROCESS, value("hopwire.api.requests")],
     ),
+    timeSeries(
+      "Kept answers",
+      {
+        unit: "percentunit",
+        description:
+          "How full ANSWERS is. Above 90 % requests with a new Idempotency-Key are refused.",
+      },
+      [PROCESS, value("hopwire.api.answers.fullness")],
+    ),
   ],
 };
 

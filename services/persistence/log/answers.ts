@@ -12,8 +12,8 @@ import type { Replication } from "../../kit/mod.ts";
 const STREAM_NAME_IN_USE = 10058;
 
 /**
- * The size of the stream, bytes; the oldest answers make room for others. A small answer takes about half a
- * kilobyte, so this is enough for 2,000 requests a second with an `Idempotency-Key`.
+ * The size of the stream, bytes. The API takes no new requests before it is full. A small answer takes about
+ * half a kilobyte, so this is enough for 2,000 requests a second with an `Idempotency-Key`.
  */
 const MAX_BYTES = 128 * 1024 * 1024;
 
