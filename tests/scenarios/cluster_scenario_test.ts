@@ -3,7 +3,15 @@
  * system goes on without any one of the servers.
  */
 import assert from "node:assert/strict";
-import { DENIALS_STREAM, ROOMS_STREAM, SCHEDULES_STREAM } from "../../services/contract/mod.ts";
+import {
+  DENIALS_STREAM,
+  ROOMS_STREAM,
+  SCHEDULES_STREAM,
+  SPAN_ATTRIBUTES,
+} from "../../services/contract/mod.ts";
+import { reportsTraces } from "../../services/kit/mod.ts";
+import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
+import { monitorOn } from "../harness/monitor.ts";
 import type { ClusterServer } from "../harness/nats_cluster.ts";
 import { startService, startSystem, type System, type TestService } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
@@ -88,11 +96,35 @@ async function pin(
   if (ready) await service.ready();
 }
 
+const { natsServer: SERVER, natsTarget: TARGET } = SPAN_ATTRIBUTES;
+
+/** What each nats-server did with a message, as monitor tells it: the hop, the server, and the target. */
+async function hopsInsideNats(system: System, traceId: string): Promise<string[]> {
+  const monitor = monitorOn(system.monitor!.port);
+  const [inside, byId] = await until("the hops inside NATS", async () => {
+    const spans = (await monitor.trace(traceId))?.spans ?? [];
+    const hops = spans.filter(({ hop }) => hop?.startsWith("nats."));
+    const byId = new Map(spans.map((span) => [span.spanId, span]));
+    const complete = hops.length >= 4 && hops.every(({ parentId }) => byId.has(parentId!));
+    return complete && [hops, byId] as const;
+  });
+  for (const { hop, parentId, start, duration, attributes } of inside) {
+    const parent = byId.get(parentId!)!;
+    assert.equal(parent.hop, hop === "nats.ingress" ? "bus.store" : "nats.ingress");
+    if (hop === "nats.ingress") continue;
+    assert.equal(parent.attributes[SERVER], attributes[SERVER]);
+    if (hop === "nats.route") assert.ok(start === parent.start && duration > 0);
+  }
+  return inside.map(({ hop, attributes: { [SERVER]: server, [TARGET]: target } }) =>
+    [hop, "at", server, ...target === undefined ? [] : ["to", target]].join(" ")
+  ).sort();
+}
+
 /** How long the last message of a quiet room may be missing, milliseconds. */
 const FOUND_MS = 30_000;
 
 Deno.test("the last message of a room whose live copy was lost arrives all the same", async () => {
-  await using system = await startSystem({ cluster: true, gateways: 2 });
+  await using system = await startSystem({ cluster: true, gateways: 2, monitor: true });
   const cluster = system.cluster!;
   await cluster.settled(STREAMS);
   const leader = await cluster.leaderOf(ROOMS_STREAM);
@@ -111,6 +143,28 @@ Deno.test("the last message of a room whose live copy was lost arrives all the s
   ann.send({ type: "message", room: "quiet", id: "before", content: "" });
   await bob.take("room-message", ({ id }) => id === "before");
 
+  // From a gateway at the follower, over its route to the leader, to a gateway there.
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  bob.send({ type: "subscribe", room: "routed" });
+  ann.send({ type: "subscribe", room: "routed" });
+  for (const client of [ann, bob]) await client.take("subscribed");
+  const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+  bob.send({ type: "message", room: "routed", id: "traced", content: "", traceparent });
+  await ann.take("room-message", ({ id }) => id === "traced");
+  if (reportsTraces(await natsVersion(await findNatsServer()))) {
+    const { name: from } = follower;
+    const { name: to } = leader;
+    assert.deepEqual(
+      await hopsInsideNats(system, traceId),
+      [
+        `nats.ingress at ${from}`,
+        `nats.ingress at ${to}`,
+        `nats.route at ${from} to ${to}`,
+        `nats.store at ${to}`,
+      ].sort(),
+    );
+  }
+
   const reconnects = () =>
     system.gateways[1]!.process.output.filter((line) => /reconnected to NATS/.test(line)).length;
   const before = reconnects();
@@ -122,7 +176,9 @@ Deno.test("the last message of a room whose live copy was lost arrives all the s
   cluster.heal();
 
   await bob.take("room-message", ({ id }) => id === "missed", FOUND_MS);
-  const ids = bob.frames.filter((frame) => frame.type === "room-message").map(({ id }) => id);
+  const ids = bob.frames.flatMap((frame) =>
+    frame.type === "room-message" && frame.room === "quiet" ? [frame.id] : []
+  );
   assert.deepEqual(ids, ["before", "missed"]);
   const { output } = system.gateways[1]!.process;
   assert.equal(reconnects(), before, "by a reconnect");
