@@ -22,15 +22,20 @@ export function findChromium(): Promise<string | null> {
   return findOnPath("chromium");
 }
 
-/** Starts Chromium. Disposal closes the context and removes the profile. */
+/**
+ * Starts Chromium. Disposal closes the context and removes the profile. `deviceScaleFactor` says how many
+ * pixels of the device a pixel of the page has.
+ */
 export async function startChromium(
   executablePath: string,
+  { deviceScaleFactor = 1 } = {},
 ): Promise<{ context: BrowserContext } & AsyncDisposable> {
   const profile = await Deno.makeTempDir({ prefix: "hopwire-chromium-" });
   const context = await chromium.launchPersistentContext(profile, {
     executablePath,
     headless: true,
     args: ARGS,
+    deviceScaleFactor,
   });
   return {
     context,

@@ -26,6 +26,11 @@ export function durationText(micros: number | null, decimals: 1 | 2 = 2): string
   return `${Math.floor(minutes / 1_440)} d`;
 }
 
+/** A text of the contract, which is Markdown, without the marks of code. */
+export function plainText(text: string): string {
+  return text.replaceAll("`", "");
+}
+
 /** Writes a whole number, such as `1,204`. */
 export function countText(value: number | null): string {
   return value === null ? UNKNOWN : COUNT.format(value);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytesText, countText, durationText, rateText, shareText } from "./format.ts";
+import { bytesText, countText, durationText, plainText, rateText, shareText } from "./format.ts";
 
 Deno.test("durations have three digits at most, and the unit that fits", () => {
   const texts = [0, 4.26, 850, 999, 1_000, 1_240, 12_400, 999_499, 999_500, 2_100_000]
@@ -36,4 +36,8 @@ Deno.test("counts, rates, bytes and shares", () => {
   assert.equal(shareText(0.0004), "< 0.1 %");
   assert.equal(shareText(0.0313), "3.1 %");
   assert.equal(shareText(1.5), "150 %");
+});
+
+Deno.test("texts of the contract lose the marks of code", () => {
+  assert.equal(plainText("`send()` is called"), "send() is called");
 });

@@ -6,7 +6,7 @@
 import { HOPS } from "../../../contract/telemetry/hops.ts";
 import type { HopSummary, Overview } from "../../../contract/telemetry/monitor_api.ts";
 import { byId, element, setText } from "../../../kit/page/dom.ts";
-import { countText, durationText, shareText } from "../format.ts";
+import { countText, durationText, plainText, shareText } from "../format.ts";
 import { colorOf, serviceOfHop } from "../services.ts";
 import { typicalParts } from "./delivery.ts";
 import { showFigures } from "./figures.ts";
@@ -43,7 +43,8 @@ export function createPath(): Show {
 }
 
 function hopView(hop: keyof typeof HOPS): [HTMLLIElement, Show] {
-  const { from, to, by } = HOPS[hop];
+  const { by } = HOPS[hop];
+  const [from, to] = [plainText(HOPS[hop].from), plainText(HOPS[hop].to)];
   const service = serviceOfHop(hop);
   const name = element("span", { className: "hop-name", title: `${from} → ${to}` }, hop);
   const percentiles = (["p50", "p95", "p99"] as const).map((key) => {

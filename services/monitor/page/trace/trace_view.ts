@@ -6,7 +6,7 @@
 import { HOPS } from "../../../contract/telemetry/hops.ts";
 import type { Trace, TraceSpan } from "../../../contract/telemetry/monitor_api.ts";
 import { element, glyph } from "../../../kit/page/dom.ts";
-import { durationText, timeText } from "../format.ts";
+import { durationText, plainText, timeText } from "../format.ts";
 import { hashOf } from "../location.ts";
 import { partsOf } from "../overview/delivery.ts";
 import { showShares } from "../overview/shares.ts";
@@ -127,7 +127,7 @@ function detailsOf(span: TraceSpan, after: number, instance: string): HTMLElemen
   const info = hop === null
     ? undefined
     : (HOPS as Record<string, { from: string; to: string }>)[hop];
-  if (info !== undefined) facts.push(["from", info.from], ["to", info.to]);
+  if (info !== undefined) facts.push(["from", plainText(info.from)], ["to", plainText(info.to)]);
   if (error !== null) facts.push(["error", error]);
   const attributes = Object.entries(span.attributes).sort(([a], [b]) => a.localeCompare(b));
   facts.push(...attributes.map(([key, value]): [string, string] => [key, String(value)]));
