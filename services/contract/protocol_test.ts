@@ -1,6 +1,7 @@
 /** PROTOCOL.md and the schemas agree. */
 import assert from "node:assert/strict";
 import * as z from "zod";
+import { type CodeBlock, codeBlocks, everyBlock } from "../../tests/harness/code_blocks.ts";
 import {
   answerSubject,
   ArchiveAudit,
@@ -86,12 +87,9 @@ import {
 
 const text = await Deno.readTextFile(new URL("PROTOCOL.md", import.meta.url));
 
-/** Returns the JSON objects in all code blocks of one kind. */
-function examples(kind: "client" | "server" | "webhook"): string[] {
-  const blocks = [...text.matchAll(/```json (\w+)\n([\s\S]*?)```/g)];
-  return blocks.filter((block) => block[1] === kind).flatMap((block) =>
-    block[2]!.trim().split(/\n(?=\{)/)
-  );
+/** Returns the JSON objects in code blocks. */
+function examples(blocks: readonly CodeBlock[]): string[] {
+  return blocks.flatMap((block) => block.text.trim().split(/\n(?=\{)/));
 }
 
 /** Returns the cells of each row of the first table below a heading. */
@@ -102,9 +100,11 @@ function table(heading: string): string[][] {
   );
 }
 
-Deno.test("every client example parses, and every frame type has an example", () => {
+Deno.test("every client example parses, and every frame type has an example", async () => {
   const types = new Set<string>();
-  for (const example of examples("client")) {
+  for (
+    const example of examples(await everyBlock("services/contract/PROTOCOL.md", "json client"))
+  ) {
     const parsed = parseClientFrame(example);
     assert.ok(parsed.ok, `${example}: ${JSON.stringify(parsed)}`);
     types.add(parsed.frame.type);
@@ -112,9 +112,11 @@ Deno.test("every client example parses, and every frame type has an example", ()
   assert.deepEqual([...types].sort(), [...CLIENT_FRAME_TYPES].sort());
 });
 
-Deno.test("every server example parses, and every frame type has an example", () => {
+Deno.test("every server example parses, and every frame type has an example", async () => {
   const types = new Set<string>();
-  for (const example of examples("server")) {
+  for (
+    const example of examples(await everyBlock("services/contract/PROTOCOL.md", "json server"))
+  ) {
     const frame = ServerFrame.parse(JSON.parse(example));
     assert.deepEqual(frame, JSON.parse(example), "an example has a field that the schema lacks");
     types.add(frame.type);
@@ -123,11 +125,18 @@ Deno.test("every server example parses, and every frame type has an example", ()
   assert.deepEqual([...types].sort(), [...all].sort());
 });
 
-Deno.test("the examples of streams, polls and posts parse", () => {
-  const blocks = [...text.matchAll(/^ *```text\n([\s\S]*?)^ *```/gm)]
-    .map(([, block]) => block!.trim().split("\n").map((line) => line.trim()));
-  assert.equal(blocks.length, 3);
-  const [stream, poll, post] = blocks as [string[], string[], string[]];
+Deno.test("the examples of streams, polls and posts parse", async () => {
+  const blocks = await codeBlocks(
+    "services/contract/PROTOCOL.md",
+    "## Without WebSocket",
+    "text",
+    3,
+  );
+  const [stream, poll, post] = blocks.map((block) => block.trim().split("\n")) as [
+    string[],
+    string[],
+    string[],
+  ];
   const events = [...stream.join("\n").matchAll(/^event: (\w+)\ndata: (.*)$/gm)];
   assert.deepEqual(events.map(([, event]) => event), ["open", "close"]);
   StreamOpened.parse(JSON.parse(events[0]![2]!));
@@ -140,8 +149,9 @@ Deno.test("the examples of streams, polls and posts parse", () => {
   for (const frame of post.slice(1)) assert.ok(parseClientFrame(frame).ok, frame);
 });
 
-Deno.test("the examples of webhooks parse", () => {
-  const bodies = examples("webhook").map((example) => JSON.parse(example));
+Deno.test("the examples of webhooks parse", async () => {
+  const blocks = await everyBlock("services/contract/PROTOCOL.md", "json webhook");
+  const bodies = examples(blocks).map((example) => JSON.parse(example));
   const schema = z.union([WebhookEvent, WebhookBatch]);
   assert.equal(bodies.length, 2);
   for (const body of bodies) assert.deepEqual(schema.parse(body), body);

@@ -1,5 +1,6 @@
 /** The README's blocks match the schemas, and the example receiver verifies what hooks signs. */
 import assert from "node:assert/strict";
+import { codeBlock, codeBlocks } from "../../tests/harness/code_blocks.ts";
 import { freePort, startProcess } from "../../tests/harness/process.ts";
 import { secretOf } from "../../tests/harness/receiver.ts";
 import { ROOT } from "../../tests/harness/root.ts";
@@ -8,11 +9,11 @@ import { WebhookBatch, WebhookEvent } from "../contract/mod.ts";
 import { signedHeaders } from "./delivery/sign.ts";
 import { parseEndpoints } from "./endpoints_file.ts";
 
-const text = await Deno.readTextFile(new URL("README.md", import.meta.url));
-const [file, event, batch] = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => json!);
+const file = await codeBlock("services/hooks/README.md", "# Webhooks", "json");
+const [event, batch] = await codeBlocks("services/hooks/README.md", "## Events", "json", 2);
 
 Deno.test("the README's file and bodies match the schemas", () => {
-  assert.equal(parseEndpoints(file!).length, 2);
+  assert.equal(parseEndpoints(file).length, 2);
   for (const [schema, json] of [[WebhookEvent, event!], [WebhookBatch, batch!]] as const) {
     assert.deepEqual(schema.parse(JSON.parse(json)), JSON.parse(json));
   }

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseNamespaces } from "../contract/mod.ts";
 import { README, withReference } from "./config_reference.ts";
 import { SERVICES, variablesOf } from "./flags.ts";
 import { KNOWN_VARIABLES, SERVICE_GROUPS, START_GROUP, TELEMETRY_GROUP } from "./variables.ts";
@@ -31,9 +30,4 @@ Deno.test("a number has a unit, unless it is a port or a ratio", () => {
       if (numeric && !/PORT$/.test(name)) assert.ok(unit, `${name} needs a unit`);
     }
   }
-});
-
-Deno.test("the namespaces in services/README.md are valid", async () => {
-  const [, json] = /```json\n(.*?)```/s.exec(await Deno.readTextFile(README)) ?? [];
-  assert.equal(parseNamespaces(json!).length, 6);
 });

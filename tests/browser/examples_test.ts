@@ -6,6 +6,7 @@ import { ROWS } from "../../client/examples/price-table/prices.ts";
 import { serveExamples } from "../../client/examples/serve.ts";
 import { Hopwire } from "../../client/mod.ts";
 import { findChromium, startChromium } from "../harness/chromium.ts";
+import { codeBlock } from "../harness/code_blocks.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { startAll } from "../harness/start.ts";
@@ -47,8 +48,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    const readme = await Deno.readTextFile(`${ROOT}client/examples/README.md`);
-    const block = /^```sh\n([\s\S]*?)^```/m.exec(readme)![1]!;
+    const block = await codeBlock("client/examples/README.md", "# Examples of the client", "sh");
     const [start, ...others] = block.trim().split("\n").map((line) => line.replace(/ +#.*/, ""));
     assert.equal(start, "ALLOWED_ORIGINS=http://127.0.0.1:8090 deno task start");
     // The same commands, with ports that are free.

@@ -1,6 +1,7 @@
 /** The program for React in the client's README: checked, bundled and used as it stands in a real browser. */
 import assert from "node:assert/strict";
 import { connect } from "@nats-io/transport-node";
+import { codeBlock } from "../harness/code_blocks.ts";
 import { ROOT } from "../harness/root.ts";
 import { until } from "../harness/wait.ts";
 import { exampleTest } from "./examples_stage.ts";
@@ -18,10 +19,8 @@ async function deno(...args: string[]): Promise<string> {
 }
 
 exampleTest("client/README.md: the hooks", async ({ system, server, tokens, open }) => {
-  const readme = await Deno.readTextFile(`${ROOT}client/README.md`);
-  const [program, ...others] = [...readme.matchAll(/^```tsx ignore\n([\s\S]*?)^```/gm)];
-  assert.ok(program && others.length === 0, "a program was added that nothing runs");
-  const text = program[1]!
+  const program = await codeBlock("client/README.md", "## React", "tsx ignore");
+  const text = program
     .replaceAll("http://127.0.0.1:8080", server)
     .replaceAll("http://127.0.0.1:8081/token", tokens)
     .replace(/^(?=.*"react-dom\/client")/m, '// @ts-types="@types/react-dom/client"\n');

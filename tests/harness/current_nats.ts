@@ -113,6 +113,7 @@ export const NOT_AGAIN: readonly string[] = [
   "tests/scenarios/upgrade_scenario_test.ts",
   "tests/scenarios/webhooks_presence_scenario_test.ts",
   "tests/scenarios/webhooks_scenario_test.ts",
+  "tests/scenarios/working_readme_scenario_test.ts",
 ];
 
 /** What a test of a service imports that runs a nats-server. */

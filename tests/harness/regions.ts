@@ -14,11 +14,11 @@ import {
 } from "../../services/start/nats_users.ts";
 import type { ServiceName } from "../../services/start/flags.ts";
 import { withInstance } from "../../services/start/telemetry.ts";
+import { codeBlocks } from "./code_blocks.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type Link, startLink } from "./link.ts";
 import { withTestUser } from "./nats_users.ts";
 import { type ChildProcess, freePort, startProcess } from "./process.ts";
-import { ROOT } from "./root.ts";
 import { SECRET, startService, type TestService, tokenFor } from "./system.ts";
 import { until } from "./wait.ts";
 
@@ -193,11 +193,9 @@ const portsOf = (): Ports => ({
 
 /** Returns the configuration of a region's server, as services/README.md has it. */
 async function documented(joined: Joined, name: RegionName): Promise<string> {
-  const text = await Deno.readTextFile(`${ROOT}/services/README.md`);
-  const section = text.split("\n### Two regions\n")[1]?.split(/\n##+ /)[0] ?? "";
+  const blocks = await codeBlocks("services/README.md", "### Two regions", "text", 4);
   const key = joined === "gateways" ? "\ngateway {" : "\nleafnodes {";
-  const block = section.matchAll(/^```text\n([^]*?)^```/gm).map(([, code]) => code!)
-    .find((code) => code.startsWith(`# ${name}.conf\n`) && code.includes(key));
+  const block = blocks.find((code) => code.startsWith(`# ${name}.conf\n`) && code.includes(key));
   if (block === undefined) throw new Error(`services/README.md has no ${name}.conf (${joined})`);
   return block;
 }

@@ -3,17 +3,21 @@ import assert from "node:assert/strict";
 import { apiKey } from "../../services/start/commands/api_key.ts";
 import { OPERATIONS } from "../../services/api/operations/mod.ts";
 import { apiOf } from "../harness/api.ts";
-import { ROOT } from "../harness/root.ts";
+import { codeBlocks, everyBlock } from "../harness/code_blocks.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 
-const README = await Deno.readTextFile(`${ROOT}services/api/README.md`);
-
 /** The blocks with curl lines, each with the answer that the document shows after it. */
-function curlBlocks(): { script: string; answer: string | undefined }[] {
-  return [...README.matchAll(/^```sh\n([\s\S]*?)^```\n(?:\n```json\n([\s\S]*?)^```)?/gm)]
-    .map(([, script, answer]) => ({ script: script!, answer }))
-    .filter(({ script }) => script.includes("curl "));
+async function curlBlocks(): Promise<{ script: string; answer: string | undefined }[]> {
+  const answers = await everyBlock("services/api/README.md", "json");
+  const scripts = await everyBlock("services/api/README.md", "sh");
+  const found = scripts.filter(({ heading }) => heading !== "## Keys").map(({ text, line }) => {
+    // Two fences, and an empty line between them.
+    const after = line + text.split("\n").length + 2;
+    return { script: text, answer: answers.find((block) => block.line === after)?.text };
+  });
+  assert.equal(found.filter(({ answer }) => answer !== undefined).length, answers.length);
+  return found;
 }
 
 /** What a value is made of: the names of its fields, and the types of their values. */
@@ -44,7 +48,7 @@ Deno.test({
     await Deno.mkdir(`${system.folder}/.data`);
     await Deno.writeTextFile(`${system.folder}/.data/api-key`, api.key);
     const used = new Set<string>();
-    for (const { script, answer } of curlBlocks()) {
+    for (const { script, answer } of await curlBlocks()) {
       const own = script.replaceAll("http://127.0.0.1:8070", api.url)
         .replaceAll("curl -s ", "curl -s -w '\\n' ");
       for (const [, name] of script.matchAll(/\/v1\/(\w+)/g)) used.add(name!);
@@ -69,10 +73,14 @@ Deno.test("deno task api-key makes, lists and revokes keys of a running API", as
   await using system = await startSystem({ apis: 1 });
   const api = await apiOf(system);
   const file = `${system.folder}/api-keys.json`;
-  const lines = [...README.matchAll(/^deno task api-key (create .*)$/gm)];
-  assert.equal(lines.length, 1);
-  const words = lines[0]![1]!.split(" ").map((word) => word.replaceAll("'", ""));
-  const [key, about] = (await apiKey(words, file)).split("\n");
+  const [block] = await codeBlocks("services/api/README.md", "## Keys", "sh", 2);
+  const lines = block!.trim().split("\n").map((line) => {
+    const [, words] = /^deno task api-key (.+)$/.exec(line)!;
+    return words!.split(" ").map((word) => word.replaceAll("'", ""));
+  });
+  assert.equal(lines.length, 3);
+  const [create, listing, revoking] = lines as [string[], string[], string[]];
+  const [key, about] = (await apiKey(create, file)).split("\n");
   assert.match(about!, /^Nobody can show it again/);
   assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
   assert.ok(!(await Deno.readTextFile(file)).includes(key!.split("_").slice(2).join("_")));
@@ -82,10 +90,10 @@ Deno.test("deno task api-key makes, lists and revokes keys of a running API", as
   });
   await api.refused("forbidden", "publish", { ...publish, room: "lobby" }, { key });
   await api.refused("forbidden", "stats", {}, { key });
-  const list = await apiKey(["list"], file);
+  const list = await apiKey(listing, file);
   const id = key!.split("_")[1]!;
   assert.match(list, new RegExp(`^${id}  shop: publish,read in shop\\.\\*, expires 20`, "m"));
-  assert.equal(await apiKey(["revoke", id], file), `${id} is revoked`);
+  assert.equal(await apiKey([revoking[0]!, id], file), `${id} is revoked`);
   await until("the key to be revoked", async () => {
     return (await api.send("publish", publish, { key })).status === 401;
   });

@@ -1,5 +1,7 @@
 /** `deno task drill`: an operator practises a disaster on a running system. */
 import assert from "node:assert/strict";
+import { DRILLS } from "../../services/start/commands/drill/drills.ts";
+import { codeBlock } from "../harness/code_blocks.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { readRunFile, startAll } from "../harness/start.ts";
@@ -20,10 +22,26 @@ function figures(output: readonly string[], what: string): number[] {
   return [...line.slice(what.length).matchAll(/[\d.]+/g)].map(Number);
 }
 
+Deno.test("services/README.md names every drill", async () => {
+  const block = await codeBlock("services/README.md", "## Drills", "sh");
+  const names = block.replaceAll("deno task drill", "").match(/[a-z]+(-stall)?/g)!
+    .filter((word) => !["or", "for", "five", "seconds"].includes(word));
+  assert.deepEqual(names.toSorted(), [...Object.keys(DRILLS), "all"].sort());
+});
+
 Deno.test("a drill strikes, waits until all is well, and counts what was lost", async () => {
   await using system = await startAll({ MONITOR: "false" });
   const { code, output } = await drill(system.env, "gateway", "persistence-stall");
   assert.equal(code, 0, output.join("\n"));
+
+  // The document shows the table as it is printed.
+  const [command, header, ...rows] = (await codeBlock("services/README.md", "## Drills", "console"))
+    .trimEnd().split("\n");
+  assert.equal(command, "$ deno task drill all");
+  const titles = output.map((line) => line.trim().split(/ {2,}/).join("|"));
+  assert.ok(titles.includes(header!.trim().split(/ {2,}/).join("|")), output.join("\n"));
+  assert.equal(rows.length, Object.keys(DRILLS).length);
+  for (const { what } of Object.values(DRILLS)) assert.equal(figures(rows, what).length, 8, what);
 
   const killed = figures(output, "kill -9 of gateway");
   const [acked, lost, twice, ack, delivery] = killed;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { inboxPrefix, type ServiceNeed } from "../../services/contract/mod.ts";
 import { declareService } from "../../services/kit/mod.ts";
 import { newFiles, USUAL } from "../../services/start/own/new_files.ts";
+import { codeBlock, codeBlocks } from "../harness/code_blocks.ts";
 import { startOwnService } from "../harness/own_service.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -16,29 +17,18 @@ const PROGRAM_MS = 60_000;
 /** The arguments that check and run a program outside of the repository with its import map. */
 const RUN = ["run", "-A", "--check", "--frozen", "--config", `${ROOT}deno.json`];
 
-const README = await Deno.readTextFile(`${ROOT}services/kit/README.md`);
-
-/** The programs below a heading, up to the next heading. */
-function programsBelow(heading: string): string[] {
-  const at = README.indexOf(`\n${heading}\n`);
-  assert.ok(at >= 0, `there is no heading "${heading}"`);
-  const end = README.indexOf("\n#", at + heading.length);
+/** The parts of a service, in the order of the document. */
+async function parts(): Promise<string[]> {
   return [
-    ...README.slice(at, end < 0 ? undefined : end).matchAll(/^```ts ignore\n([\s\S]*?)^```/gm),
-  ]
-    .map((match) => match[1]!);
+    await codeBlock("services/kit/README.md", "### Answer calls", "ts ignore"),
+    await codeBlock("services/kit/README.md", "### What the caller may do", "ts ignore"),
+    ...await codeBlocks("services/kit/README.md", "### Listen to messages", "ts ignore", 2),
+    await codeBlock("services/kit/README.md", "### Post, signal, send an event", "ts ignore"),
+    await codeBlock("services/kit/README.md", "### Read history and presence", "ts ignore"),
+    await codeBlock("services/kit/README.md", "### Run at intervals", "ts ignore"),
+    await codeBlock("services/kit/README.md", "### Screen messages", "ts ignore"),
+  ];
 }
-
-/** The headings whose programs are parts of a service, in the order of the document. */
-const PARTS = [
-  "### Answer calls",
-  "### What the caller may do",
-  "### Listen to messages",
-  "### Post, signal, send an event",
-  "### Read history and presence",
-  "### Run at intervals",
-  "### Screen messages",
-];
 
 /** Text with imports from the repository that work from anywhere; `from` is where it says it stands. */
 function resolved(program: string, from: string): string {
@@ -70,18 +60,14 @@ async function join(client: TestClient, room: string): Promise<void> {
   await client.take("subscribed", (frame) => frame.room === room);
 }
 
-Deno.test("every program of the document is run by a test", () => {
-  const all = [...README.matchAll(/^```ts ignore$/gm)].length;
-  const known = ["## A new service in five minutes", "## With any NATS client", ...PARTS];
-  assert.equal(known.flatMap(programsBelow).length, all);
-});
-
 Deno.test("a new service: what the document shows is what the command makes, and the call works", () =>
   withFolder(async (folder) => {
-    const [client, declaration, main, ...others] = programsBelow(
+    const [client, declaration, main] = await codeBlocks(
+      "services/kit/README.md",
       "## A new service in five minutes",
+      "ts ignore",
+      3,
     );
-    assert.equal(others.length, 0);
     const made = newFiles("greeter", USUAL);
     await Deno.mkdir(`${folder}/made`);
     for (const name of ["declaration.ts", "main.ts"]) {
@@ -120,7 +106,7 @@ Deno.test("a new service: what the document shows is what the command makes, and
 
 /** Starts one service that has all parts of the document. */
 async function startParts(system: System, folder: string, needs: readonly ServiceNeed[]) {
-  const parts = PARTS.flatMap(programsBelow).join("\n")
+  const body = (await parts()).join("\n")
     // Nobody waits a minute for a test.
     .replace("app.every(60_000,", "app.every(500,");
   const main = `
@@ -131,7 +117,7 @@ async function startParts(system: System, folder: string, needs: readonly Servic
       description: "Does what the document shows.",
       needs: ${JSON.stringify(needs)},
     });
-    await runApp(declaration, { start(app) {\n${parts}\n} });
+    await runApp(declaration, { start(app) {\n${body}\n} });
   `;
   await Deno.writeTextFile(`${folder}/main.ts`, resolved(main, "services/kit/main.ts"));
   return await startOwnService(
@@ -205,11 +191,14 @@ Deno.test("what a service can do: each part of the document does it", () =>
 
 Deno.test("a service with any NATS client", () =>
   withFolder(async (folder) => {
-    const [program, ...others] = programsBelow("## With any NATS client");
-    assert.equal(others.length, 0);
+    const program = await codeBlock(
+      "services/kit/README.md",
+      "## With any NATS client",
+      "ts ignore",
+    );
     await using system = await startSystem({ natsServices: ["dice"] });
     // This program stands at the root of the repository.
-    await Deno.writeTextFile(`${folder}/dice.ts`, resolved(program!, "dice.ts"));
+    await Deno.writeTextFile(`${folder}/dice.ts`, resolved(program, "dice.ts"));
     const ada = await system.client({ user: "ada" });
     await join(ada, "chat.lobby");
     await using service = startProcess(Deno.execPath(), [...RUN, `${folder}/dice.ts`], {

@@ -5,7 +5,9 @@ import { SERVICES, variablesOf } from "../../services/start/flags.ts";
 import { KUBERNETES_FOLDER, kubernetesFiles } from "../../services/start/kubernetes/manifests.ts";
 import { findNatsServer } from "../../services/start/nats_server.ts";
 import { makeCertificate } from "../harness/certificate.ts";
+import { codeBlock, codeBlocks, commandLines } from "../harness/code_blocks.ts";
 import { kubernetesSchemas } from "../harness/kubernetes_schemas.ts";
+import { ROOT } from "../harness/root.ts";
 
 // deno-lint-ignore no-explicit-any
 type Manifest = any;
@@ -151,6 +153,88 @@ Deno.test("each pod is reached by nobody unless a policy says so, and README.md 
       assert.ok(readme.includes(named), `README.md does not say how to make ${secret.secretName}`);
     }
   }
+});
+
+Deno.test("the commands of README.md name files, folders and services that are there", async () => {
+  const before = await codeBlock(
+    "services/deploy/kubernetes/README.md",
+    "## Before the first start",
+    "sh",
+  );
+  const hooks = await codeBlock("services/deploy/kubernetes/README.md", "## Webhooks", "sh");
+  const folder = await Deno.makeTempDir({ prefix: "hopwire-kubernetes-" });
+  try {
+    const made = new Set([
+      "auth-secret",
+      "database-password",
+      ".data/api-keys.json",
+      "webhooks.json",
+    ]);
+    const [, loop] = /^for service in (.+); do$/m.exec(before)!;
+    assert.deepEqual([...loop!.split(" "), "hooks"].sort(), [...SERVICES].sort());
+    const [, task] = /^deno (task nats-users --traces) keys$/m.exec(before)!;
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: [...task!.split(" "), `${folder}/keys`],
+      cwd: ROOT,
+    }).output();
+    assert.ok(success);
+    for await (const { name } of Deno.readDir(`${folder}/keys`)) made.add(`keys/${name}`);
+    for (const command of commandLines(before + hooks)) {
+      for (const [, path] of command.matchAll(/ (?:-f|-k) (\S+)/g)) await Deno.stat(ROOT + path);
+      const [, file] = / --from-file=(?:[^=]+=)?"?([^\s"]+)/.exec(command) ?? [];
+      if (file === undefined) continue;
+      for (const service of file.includes("$service") ? loop!.split(" ") : [""]) {
+        const path = file.replace("$service", service);
+        assert.ok(made.has(path), `${command}: nothing makes ${path}`);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the YAML of README.md fits the manifests", async () => {
+  const certificate: Manifest = parse(
+    await codeBlock("services/deploy/kubernetes/README.md", "## Before the first start", "yaml"),
+  );
+  const [nats] = ofKind("StatefulSet");
+  const namespace = ofKind("Namespace")[0].metadata.name;
+  assert.equal(certificate.metadata.namespace, namespace);
+  assert.ok(
+    nats.spec.template.spec.volumes.some((volume: Manifest) =>
+      volume.secret?.secretName === certificate.spec.secretName
+    ),
+  );
+  assert.deepEqual(
+    certificate.spec.dnsNames,
+    Array.from({ length: nats.spec.replicas }, (_, index) => `nats-${index}.nats`),
+  );
+
+  const { resources, components }: Record<string, string[]> = parse(
+    await codeBlock("services/deploy/kubernetes/README.md", "## Webhooks", "yaml"),
+  );
+  for (const path of [...resources!, ...components!]) {
+    assert.ok((await Deno.stat(`${ROOT}${path}/kustomization.yaml`)).isFile, path);
+  }
+
+  const [scraping, adapter] = await codeBlocks(
+    "services/deploy/kubernetes/README.md",
+    "## Scaling on connections",
+    "yaml",
+    2,
+  );
+  const [config] = parse(scraping!).scrape_configs;
+  const monitor = ofKind("Service").find(({ metadata }) => metadata.name === "monitor");
+  const [{ port }] = monitor.spec.ports;
+  assert.deepEqual(config.static_configs[0].targets, [`monitor.${namespace}:${port}`]);
+  assert.equal(config.static_configs[0].labels.namespace, namespace);
+  const [rule] = parse(adapter!).rules;
+  const [autoscaler] = ofKind("HorizontalPodAutoscaler");
+  const [, metric, service] = /^(\w+)\{service_name="hopwire-(\w+)"\}$/.exec(rule.seriesQuery)!;
+  assert.equal(metric, autoscaler.spec.metrics[0].pods.metric.name);
+  assert.equal(service, autoscaler.spec.scaleTargetRef.name);
+  const [relabel] = config.metric_relabel_configs;
+  assert.ok(relabel.target_label in rule.resources.overrides);
 });
 
 Deno.test("nats-server takes the configuration of the manifests", async () => {

@@ -7,6 +7,7 @@ import { VERSION } from "../../services/contract/mod.ts";
 import { keepsMetadata } from "../../services/kit/mod.ts";
 import { findNatsServer, natsVersion } from "../../services/start/nats_server.ts";
 import { natsCli } from "../harness/languages.ts";
+import { codeBlock } from "../harness/code_blocks.ts";
 import { connectClient } from "../harness/client.ts";
 import { readRunFile, startAll } from "../harness/start.ts";
 import { ROOT } from "../harness/root.ts";
@@ -15,13 +16,6 @@ const STREAMS = ["ANSWERS", "DENIALS", "ROOMS", "SCHEDULES"];
 
 const runner = await natsCli();
 const why = "missing" in runner ? `; skipped: ${runner.missing}` : "";
-
-/** The block of services/README.md below the heading about the CLI. */
-async function readmeBlock(): Promise<string> {
-  const text = await Deno.readTextFile(`${ROOT}services/README.md`);
-  const part = text.split("### Look at the bus with the nats CLI\n")[1]!;
-  return /^```sh\n([\s\S]*?)^```/m.exec(part)![1]!;
-}
 
 Deno.test({
   name: `the nats CLI shows every service and stream, and may do nothing else${why}`,
@@ -68,7 +62,11 @@ Deno.test({
     });
 
     await t.step("the lines of services/README.md", async () => {
-      const block = await readmeBlock();
+      const block = await codeBlock(
+        "services/README.md",
+        "### Look at the bus with the nats CLI",
+        "sh",
+      );
       assert.ok(block.includes(".data/") && block.split("\n").length > 6, block);
       const { success, out, errors } = await sh(block.replaceAll(".data/", `${folder}/`));
       assert.ok(success, errors);

@@ -1,6 +1,7 @@
 /** `deno task new-service`: from a clone to a service that answers a client, with its test. */
 import assert from "node:assert/strict";
 import { Overview } from "../../services/contract/mod.ts";
+import { codeBlock, commandLines, startVariables } from "../harness/code_blocks.ts";
 import { connectClient } from "../harness/client.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -41,6 +42,16 @@ Deno.test("a new service", async (t) => {
     assert.equal(code, 0, output);
     return output;
   };
+  const [making, testing, starting] = commandLines(
+    await codeBlock("services/kit/README.md", "## A new service in five minutes", "sh"),
+  );
+  const [same] = commandLines(await codeBlock("README.md", "## Add a service", "sh"));
+  assert.equal(making, same);
+  /** The arguments of deno in a command of a document. */
+  const argsOf = (command: string | undefined) => {
+    const [, args] = /^npx -y deno (.+)$/.exec(command!)!;
+    return args!.split(" ");
+  };
   const compose = () => Deno.readTextFile(`${clone}/compose.yaml`);
   try {
     await t.step(
@@ -71,7 +82,7 @@ Deno.test("a new service", async (t) => {
     );
 
     await t.step("is made once, and is as the project wants its code", async () => {
-      const output = await mustRun("task", "new-service", "greeter");
+      const output = await mustRun(...argsOf(making));
       assert.match(output, /^services\/greeter\/main\.ts$/m);
       const again = await run(clone, "task", "new-service", "greeter");
       assert.equal(again.code, 64);
@@ -93,13 +104,17 @@ Deno.test("a new service", async (t) => {
         "tests/architecture_test.ts",
         "tests/scenarios/compose_test.ts",
       ];
-      const output = await mustRun("test", "--frozen", "--no-check", "-A", ...tests);
+      const [test, ...rest] = argsOf(testing);
+      assert.deepEqual(rest, ["-A", tests[0]]);
+      // With the tests of other files, and without the checks that were made before.
+      const flags = ["--frozen", "--no-check"];
+      const output = await mustRun(test!, ...flags, ...rest, ...tests.slice(1));
       for (const path of tests) assert.match(output, new RegExp(`from \\./${path}`));
       await Deno.remove(`${clone}/services/log-keeper`, { recursive: true });
     });
 
     await t.step("runs with everything else, is restarted and drained", async () => {
-      await using system = await startAll({}, clone);
+      await using system = await startAll(startVariables(starting!), clone);
       const { file, folder, process } = system;
       const client = await connectClient(file.websocket);
       client.send({ type: "auth", token: file.token! });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Overview } from "../../services/contract/mod.ts";
 import { startService } from "../../services/kit/package/testing.ts";
+import { codeBlock } from "../harness/code_blocks.ts";
 import { connectClient } from "../harness/client.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -37,7 +38,11 @@ async function mustRun(...all: Parameters<typeof run>): Promise<void> {
 Deno.test("a service outside of the repository, with the package of the kit", async (t) => {
   const parent = await Deno.makeTempDir({ prefix: "hopwire-outside-" });
   const folder = `${parent}/greeter`;
-  const make = ["task", "new-service", "greeter", "--outside", folder];
+  const command = await codeBlock("services/kit/README.md", "### Outside of this repository", "sh");
+  const [, made] = /^npx -y deno (task new-service greeter --outside) \.\.\/greeter\n$/.exec(
+    command,
+  )!;
+  const make = [...made!.split(" "), folder];
   try {
     await t.step("is made once, installed by npm, and compiles with tsc --strict", async () => {
       await mustRun(Deno.execPath(), make, ROOT);

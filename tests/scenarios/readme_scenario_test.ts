@@ -6,19 +6,15 @@ import assert from "node:assert/strict";
 import { connect } from "@nats-io/transport-node";
 import { namespaceOf, parseNamespaces } from "../../services/contract/mod.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
+import { changed, codeBlock, codeBlocks } from "../harness/code_blocks.ts";
 import { startOtlpReceiver } from "../harness/otlp.ts";
 import { freePort, startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { startSystem, type System } from "../harness/system.ts";
+import { until } from "../harness/wait.ts";
 
 /** How long a program may take to be checked and to do its work, milliseconds. */
 const PROGRAM_MS = 60_000;
-
-/** The TypeScript programs of a README, in order. */
-async function programs(readme: string): Promise<string[]> {
-  const text = await Deno.readTextFile(ROOT + readme);
-  return [...text.matchAll(/^```ts ignore\n([\s\S]*?)^```/gm)].map((match) => match[1]!);
-}
 
 /** Writes a program to a file, with imports from the repository that work from there. */
 async function save(file: string, program: string, readme: string): Promise<void> {
@@ -55,20 +51,19 @@ async function withSystem(
 
 Deno.test("README.md: both clients talk to a running system", () =>
   withSystem(async (system, folder, authPort) => {
-    const [sdk, plain, ...others] = await programs("README.md");
-    assert.ok(sdk && plain && others.length === 0, "a program was added that nothing runs");
+    const [sdk, plain] = await codeBlocks("README.md", "## A client", "ts ignore", 2);
     const own = (program: string) =>
       program
         .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
         .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`);
 
-    await save(`${folder}/sdk.ts`, own(sdk), "README.md");
+    await save(`${folder}/sdk.ts`, own(sdk!), "README.md");
     await using client = startProcess(Deno.execPath(), [...RUN, `${folder}/sdk.ts`], { cwd: ROOT });
     await client.line("Ada: hello", PROGRAM_MS);
     assert.equal((await client.status(PROGRAM_MS)).code, 0, client.output.join("\n"));
     assert.ok(client.output.some((line) => /^\d+ hello$/.test(line)), client.output.join("\n"));
 
-    await save(`${folder}/plain.ts`, own(plain), "README.md");
+    await save(`${folder}/plain.ts`, own(plain!), "README.md");
     await using socket = startProcess(Deno.execPath(), [...RUN, `${folder}/plain.ts`], {
       cwd: ROOT,
     });
@@ -77,8 +72,8 @@ Deno.test("README.md: both clients talk to a running system", () =>
 
 Deno.test("client/README.md: a typed room and a typed call", () =>
   withSystem(async (system, folder, authPort) => {
-    const [, program] = await programs("client/README.md");
-    const own = program!
+    const program = await codeBlock("client/README.md", "## Types", "ts ignore");
+    const own = program
       .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
       .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`);
     const bus = await connect({ servers: system.nats.url });
@@ -111,10 +106,52 @@ Deno.test("client/README.md: a typed room and a typed call", () =>
     }
   }));
 
+Deno.test("client/README.md: the first program", () =>
+  withSystem(async (system, folder, authPort) => {
+    const program = await codeBlock("client/README.md", "# @hopwire/client", "ts ignore");
+    const bus = await connect({ servers: system.nats.url });
+    try {
+      bus.subscribe("call.dice.roll", { callback: (_, message) => void message.respond("4") });
+      const eve = await system.client({ user: "eve" });
+      eve.send({ type: "subscribe", room: "chat.lobby" });
+      await eve.take("subscribed");
+      const own = "const yesterday = 0;\n" +
+        changed(
+          program,
+          ["https://chat.example", `http://127.0.0.1:${system.gateways[0]!.port}`],
+          [
+            '(await fetch("/my/token")).text()',
+            `(await (await fetch("http://127.0.0.1:${authPort}/token", { method: "POST", ` +
+            'body: JSON.stringify({ userId: "ada", username: "Ada" }) })).json()).token',
+          ],
+          [
+            "every message from now on",
+            "every message from now on\nconsole.log(message.seq); break;",
+          ],
+        ) + "\nconsole.log(`roll ${roll}, seq ${seq}`);\nhop.close();\n";
+      await save(`${folder}/first.ts`, own, "client/README.md");
+      await using client = startProcess(Deno.execPath(), [...RUN, `${folder}/first.ts`], {
+        cwd: ROOT,
+      });
+      assert.deepEqual(
+        (await eve.take("room-message", () => true, PROGRAM_MS)).content,
+        { text: "hello" },
+      );
+      assert.deepEqual((await eve.take("room-signal")).content, { typing: true });
+      let sent = 0;
+      await until("the loop to see a message", () => {
+        eve.send({ type: "message", room: "chat.lobby", content: "go on", id: `go-${sent++}` });
+        return client.output.some((line) => line.startsWith("roll 4, seq "));
+      });
+      assert.equal((await client.status(PROGRAM_MS)).code, 0, client.output.join("\n"));
+    } finally {
+      await bus.close();
+    }
+  }));
+
 Deno.test("client/README.md: a client follows one message", () =>
   withSystem(async (system, folder, authPort) => {
-    const [, , program, ...others] = await programs("client/README.md");
-    assert.ok(program && others.length === 0, "a program was added that nothing runs");
+    const program = await codeBlock("client/README.md", "## Following a message", "ts ignore");
     const own = program
       .replaceAll("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`)
       .replaceAll("127.0.0.1:8081", `127.0.0.1:${authPort}`)
@@ -136,8 +173,12 @@ Deno.test({
   fn: () =>
     withSystem(async (system) => {
       const names: string[] = [];
-      for (const file of ["README.md", "services/contract/PROTOCOL.md"]) {
-        const text = await Deno.readTextFile(ROOT + file);
+      for (
+        const text of [
+          await codeBlock("README.md", "## A client", "sh"),
+          await codeBlock("services/contract/PROTOCOL.md", "## Documents for tools", "sh"),
+        ]
+      ) {
         for (const [command, name] of text.matchAll(/^curl \S+\/(\w+)\.json.*$/gm)) {
           const own = command.replace("127.0.0.1:8080", `127.0.0.1:${system.gateways[0]!.port}`);
           const { success, stdout } = await new Deno.Command("sh", {
@@ -155,9 +196,8 @@ Deno.test({
 });
 
 Deno.test("README.md: the namespaces file is valid", async () => {
-  const text = await Deno.readTextFile(`${ROOT}README.md`);
-  const [, file] = /^```json namespaces\n([\s\S]*?)^```/m.exec(text)!;
-  const namespaces = parseNamespaces(file!);
+  const file = await codeBlock("README.md", "## Tokens and rooms", "json namespaces");
+  const namespaces = parseNamespaces(file);
   assert.equal(namespaceOf(namespaces, "cursor.doc7").stored, false);
   assert.equal(namespaceOf(namespaces, "stage.main").presence, "counts");
 });

@@ -3,13 +3,19 @@ import assert from "node:assert/strict";
 import { ownServices } from "../../services/start/own/own_services.ts";
 import { PidsFile } from "../../services/start/run_file.ts";
 import { probe } from "../../services/start/probe.ts";
+import { codeBlock, commandLines, startVariables } from "../harness/code_blocks.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
 import { freePort } from "../harness/process.ts";
 import { alive, launch, ownLines, readRunFile, startAll, TIME } from "../harness/start.ts";
 import { until } from "../harness/wait.ts";
 
+/** The commands of services/README.md: the whole system, help, and several gateways. */
+const [WHOLE, HELP, GATEWAYS] = commandLines(
+  await codeBlock("services/README.md", "## Run it with the start command", "sh"),
+);
+
 Deno.test("the start command runs the whole system, and Ctrl-C leaves no process behind", async () => {
-  await using system = await startAll();
+  await using system = await startAll(startVariables(WHOLE!));
   const { process, file, folder, env } = system;
   const own = (await ownServices()).map(({ name }) => name);
   const services = ["api", "auth", "gateway", "monitor", "nats", "persistence", "rooms", ...own];
@@ -147,7 +153,8 @@ Deno.test("a configuration error is one line, printed once and without secrets",
 });
 
 Deno.test("--help prints help and starts nothing; an unknown argument is named", async () => {
-  for (const argument of ["--help", "-h"]) {
+  const documented = HELP!.replace(`${WHOLE} `, "");
+  for (const argument of [documented, "-h"]) {
     const help = launch({}, argument);
     assert.equal((await help.status()).code, 0);
     const text = help.output.join("\n");
@@ -165,6 +172,7 @@ Deno.test("--help prints help and starts nothing; an unknown argument is named",
 });
 
 Deno.test("GATEWAYS=2 runs two gateways on one port, and both are one system", async () => {
+  assert.deepEqual(startVariables(GATEWAYS!), { GATEWAYS: "4" });
   await using system = await startAll({ GATEWAYS: "2" });
   const { pids, websocket, token } = system.file;
   assert.ok(pids.gateway !== undefined && pids["gateway-2"] !== undefined);

@@ -3,6 +3,7 @@ import { connect, type ConnectionOptions, nkeyAuthenticator } from "@nats-io/tra
 import assert from "node:assert/strict";
 import { BUS_USERS, RoomsPresence } from "../../services/contract/mod.ts";
 import { connectClient } from "../harness/client.ts";
+import { codeBlock, codeBlocks, startVariables } from "../harness/code_blocks.ts";
 import { startNats } from "../harness/nats.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
@@ -31,16 +32,17 @@ async function readableByOthers(folder: string): Promise<string[]> {
 
 /** Runs the program of services/kit/README.md for any client of NATS, with the command below it. */
 async function runWithEnvFile({ file, folder }: Started): Promise<void> {
-  const readme = await Deno.readTextFile(`${ROOT}services/kit/README.md`);
-  const part = readme.split("\n## With any NATS client\n")[1]!;
-  const [, program] = /^```ts ignore\n([\s\S]*?)^```/m.exec(part)!;
-  const [, command] = /^```sh\n(npx -y deno run \S+ --env-file=\S+ dice\.ts)\n^```/m.exec(part)!;
+  const program = await codeBlock("services/kit/README.md", "## With any NATS client", "ts ignore");
+  const command = await codeBlock("services/kit/README.md", "## With any NATS client", "sh");
   await Deno.writeTextFile(
     `${folder}/dice.ts`,
-    program!.replace('from "./services/', `from "file://${ROOT}services/`),
+    program.replace('from "./services/', `from "file://${ROOT}services/`),
     { mode: 0o600 },
   );
-  const own = command!.replace("npx -y deno run", `'${Deno.execPath()}' run -c ${ROOT}deno.json`)
+  const own = command.trim().replace(
+    "npx -y deno run",
+    `'${Deno.execPath()}' run -c ${ROOT}deno.json`,
+  )
     .replace(".data/", `${folder}/`).replace(" dice.ts", ` ${folder}/dice.ts`);
   const client = await connectClient(file.websocket);
   client.send({ type: "auth", token: file.token! });
@@ -63,7 +65,9 @@ Deno.test("NATS takes nobody without a key, and no secret is shown or readable",
   await Deno.writeTextFile(`${folder}/archive.db`, "", { mode: 0o644 });
   await using system = await startAll({
     DATA_DIR: folder,
-    NATS_SERVICES: "dice",
+    ...startVariables(
+      (await codeBlock("services/kit/README.md", "## A user for your service", "sh")).trim(),
+    ),
     // Of some other program, for another server.
     NATS_USER: "somebody",
     NATS_PASSWORD: "hunter2",
@@ -98,12 +102,12 @@ Deno.test("NATS takes nobody without a key, and no secret is shown or readable",
 Deno.test("a NATS server of one's own, with the users of `deno task nats-users`", async () => {
   const keys = await Deno.makeTempDir({ prefix: "hopwire-keys-" });
   // The two commands of services/README.md.
-  const readme = await Deno.readTextFile(`${ROOT}services/README.md`);
-  const [, services] = /^deno task nats-users keys ([^#\n]*)/m.exec(readme)!;
+  const [users, start] = await codeBlocks("services/README.md", "## NATS", "sh", 3);
+  const [, services] = /^deno task nats-users keys ([^#\n]*)#.*\n$/.exec(users!)!;
   const args = ["task", "nats-users", keys, ...services!.trim().split(" ")];
   const task = startProcess(Deno.execPath(), args, { cwd: ROOT });
   assert.equal((await task.status()).code, 0, task.output.join("\n"));
-  const [, keyFile] = /^NATS_URL=\S+ NATS_NKEY_FILE='(\S+)' deno task start$/m.exec(readme)!;
+  const [, keyFile] = /^NATS_URL=\S+ NATS_NKEY_FILE='(\S+)' deno task start\n$/.exec(start!)!;
   await using nats = await startNats({ config: await Deno.readTextFile(`${keys}/users.conf`) });
   // A password in the URL that the server does not ask for.
   const NATS_URL = nats.url.replace("nats://", "nats://somebody:hunter2@");

@@ -9,6 +9,7 @@ import {
   readConfig,
 } from "../../services/kit/mod.ts";
 import { webhooks } from "../../services/start/commands/webhooks.ts";
+import { codeBlock, commandLines } from "../harness/code_blocks.ts";
 import { secretOf, startReceiver, writeWebhooks } from "../harness/receiver.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
@@ -193,6 +194,25 @@ Deno.test("events that an endpoint refuses are given up, and can be replayed", a
     assert.equal(event.data.content, "poison");
     assert.equal(await command("dead"), "there are no dead letters");
     assert.equal(await command("replay", "--all"), "0 events are sent again");
+  });
+
+  await t.step("the commands of services/hooks/README.md", async () => {
+    const block = await codeBlock("services/hooks/README.md", "## Retries", "sh");
+    const answers: string[] = [];
+    for (const line of commandLines(block)) {
+      const [, words] = /^deno task webhooks (.+)$/.exec(line)!;
+      answers.push(await command(...words!.split(" ")));
+    }
+    const expected = [
+      /^shop {2}ok: 0 waiting/,
+      /^there are no dead letters$/,
+      /^0 events are sent again$/,
+      /^shop: HTTP 204, in \d+ ms$/,
+      /^shop is enabled$/,
+    ];
+    assert.equal(answers.length, expected.length);
+    expected.forEach((pattern, index) => assert.match(answers[index]!, pattern));
+    await shop.event("webhook.test");
   });
 
   await t.step("test sends one event, and says what came back", async () => {
