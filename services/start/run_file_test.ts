@@ -62,6 +62,13 @@ Deno.test("pids.json exists from the beginning, and names the run that is still 
   });
 });
 
+/** Between fork and exec a child has the command line of its parent. */
+async function untilItRuns(pid: number, main: string): Promise<void> {
+  await until("the child to run", async () => {
+    return (await Deno.readTextFile(`/proc/${pid}/cmdline`)).includes(main);
+  });
+}
+
 Deno.test("the next start stops what a run left that was killed before it was ready", async () => {
   await withFolder(async (folder) => {
     // A process of ours is known by its command line.
@@ -70,6 +77,7 @@ Deno.test("the next start stops what a run left that was killed before it was re
       stdin: "null",
     }).spawn();
     createRunFiles(folder, URL).setPid("rooms", child.pid);
+    await untilItRuns(child.pid, "services/rooms/main.ts");
     assert.equal(await stopLeftovers(folder), 1);
     assert.equal((await child.status).signal, "SIGTERM");
   });
@@ -85,10 +93,7 @@ Deno.test("a child that was started but never recorded is found by its mark", as
         stdin: "null",
       }).spawn();
     const [ours, other] = [command(mark), command({ HOPWIRE_RUN: `${folder}-other` })];
-    await until("the child to run", async () => {
-      const line = await Deno.readTextFile(`/proc/${ours.pid}/cmdline`);
-      return line.includes("services/auth/main.ts");
-    });
+    await untilItRuns(ours.pid, "services/auth/main.ts");
     assert.equal(await stopLeftovers(folder), 1);
     assert.equal((await ours.status).signal, "SIGTERM");
     other.kill("SIGKILL");
