@@ -1,12 +1,12 @@
 /**
- * `deno task nats-users [--traces] FOLDER [service ...]`: for a NATS server of one's own. Writes
- * `users.conf`, to be included in the server's configuration, and the key of each user. Keys that exist
- * are kept. With `--traces` the users are in an account of their own, and the server, which must be 2.11
+ * `deno task nats-users [--traces] [--declaration FILE ...] FOLDER [service ...]`: for a NATS server of one's
+ * own. Writes `users.conf`, to be included in the server's configuration, and the key of each user. Keys that
+ * exist are kept. A service outside of this repository gets the rights that its declaration says. With `--traces` the users are in an account of their own, and the server, which must be 2.11
  * or later, reports its own hops.
  *
  * @module
  */
-import { ConfigError } from "../kit/mod.ts";
+import { ConfigError, type Declaration } from "../kit/mod.ts";
 import {
   authorizationOf,
   defaultAccountOf,
@@ -14,6 +14,8 @@ import {
   natsAccounts,
   natsUsers,
 } from "./nats_users.ts";
+import { takeOption } from "./options.ts";
+import { outsideDeclaration } from "./own/outside_declaration.ts";
 import { ownServices } from "./own/own_services.ts";
 import { printLine, printUsageError } from "./output.ts";
 import { writePrivateFile } from "./private_files.ts";
@@ -26,13 +28,32 @@ const MOVE =
   `It defines the account ${NATS_ACCOUNT}. A server with streams in its default account must be
 stopped first, and its folder <store_dir>/jetstream/$G renamed to ${NATS_ACCOUNT}; see services/README.md. Then:`;
 
-const traces = Deno.args.includes("--traces");
-const [folder, ...services] = Deno.args.filter((arg) => arg !== "--traces");
-try {
-  if (folder === undefined || folder.startsWith("-")) {
-    throw new ConfigError("expected a folder, and then the names of services of your own");
+const USAGE =
+  "usage: deno task nats-users [--traces] [--declaration FILE ...] FOLDER [service ...]";
+
+/** Returns the declarations of the services in this repository and of those in files. */
+async function declarations(files: readonly string[]): Promise<Declaration[]> {
+  const declared = await ownServices();
+  for (const file of files) {
+    const declaration = await outsideDeclaration(file);
+    const { name } = declaration;
+    if (declared.some((other) => other.name === name)) {
+      throw new ConfigError(`${file}: name: there already is a service ${name}`);
+    }
+    declared.push(declaration);
   }
-  const accounts = await natsAccounts(folder, natsUsers(services, "services", await ownServices()));
+  return declared;
+}
+
+try {
+  const args = Deno.args.filter((arg) => arg !== "--traces");
+  const traces = args.length < Deno.args.length;
+  const files: string[] = [];
+  for (let file; (file = takeOption(args, "--declaration", USAGE)) !== undefined;) files.push(file);
+  const [folder, ...services] = args;
+  if (folder === undefined || args.some((arg) => arg.startsWith("-"))) throw new ConfigError(USAGE);
+  const users = natsUsers(services, "services", await declarations(files));
+  const accounts = await natsAccounts(folder, users);
   await writePrivateFile(
     `${folder}/users.conf`,
     traces ? authorizationOf(accounts, { traces }) : defaultAccountOf(accounts),

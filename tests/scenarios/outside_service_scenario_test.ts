@@ -1,9 +1,12 @@
 /** A service outside of this repository, which has the kit as an npm package. */
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
 import { Overview } from "../../services/contract/mod.ts";
 import { startService } from "../../services/kit/package/testing.ts";
 import { codeBlock } from "../harness/code_blocks.ts";
 import { connectClient } from "../harness/client.ts";
+import { startNats } from "../harness/nats.ts";
+import { refusals } from "../harness/nats_users.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { findRuntimes } from "../harness/runtimes.ts";
@@ -53,6 +56,48 @@ Deno.test("a service outside of the repository, with the package of the kit", as
       await mustRun("npm", ["install", ...flags], folder);
       await mustRun(Deno.execPath(), ["run", "-A", "node_modules/typescript/bin/tsc"], folder);
       await mustRun(Deno.execPath(), ["check", "main.ts"], folder);
+    });
+
+    await t.step("has a user on a NATS server of one's own, as it declares", async () => {
+      const keys = `${parent}/keys`;
+      const declared = ["--declaration", `${folder}/declaration.ts`, keys];
+      await mustRun(Deno.execPath(), ["task", "nats-users", ...declared], ROOT);
+      const twice = await run(
+        Deno.execPath(),
+        ["task", "nats-users", ...declared, "greeter"],
+        ROOT,
+      );
+      assert.equal(twice.code, 64);
+      assert.match(twice.output, /^services: there already is a service greeter$/m);
+      await using server = await startNats({
+        config: await Deno.readTextFile(`${keys}/users.conf`),
+      });
+      const as = async (user: string) =>
+        await connect({
+          servers: server.url,
+          authenticator: nkeyAuthenticator(await Deno.readFile(`${keys}/${user}.nk`)),
+          inboxPrefix: `_INBOX.${user}`,
+        });
+      await using greeter = await startService({
+        args: ["run", "-A", "main.ts"],
+        cwd: folder,
+        env: { NATS_URL: server.url, NATS_NKEY_FILE: `${keys}/greeter.nk` },
+      });
+      const gateway = await as("gateway");
+      const call = JSON.stringify({ data: { name: "Ada" }, userId: "ada", username: "Ada" });
+      const answer = await gateway.request("call.greeter.hello", call);
+      assert.deepEqual(answer.json(), { greeting: "Hello, Ada!" });
+      await gateway.close();
+      // What it has not declared.
+      const nats = await as("greeter");
+      const refused = refusals(nats);
+      const subjects = ["user.event.ada", "room.signal.1.a", "$JS.API.STREAM.INFO.ROOMS"];
+      for (const subject of subjects) nats.publish(subject, "{}");
+      nats.subscribe("call.other.*", { callback: () => {} });
+      await until("the refusals", () => refused.publish.size + refused.subscription.size === 4);
+      assert.deepEqual([...refused.publish].sort(), subjects.toSorted());
+      await nats.close();
+      assert.equal(await greeter.stop(), 0, greeter.output.join("\n"));
     });
 
     await using system = await startAll({ NATS_SERVICES: "greeter=calls+listen+post" });

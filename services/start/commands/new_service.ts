@@ -10,6 +10,7 @@ import { checkName, ConfigError } from "../../kit/mod.ts";
 import { withComposeEntry } from "../own/compose_entry.ts";
 import { newDeclaration, newFiles, USUAL } from "../own/new_files.ts";
 import { makeOutside } from "../own/make_outside.ts";
+import { takeOption } from "../options.ts";
 import { printLine, printUsageError } from "../output.ts";
 
 /** The exit code of sysexits(3) for wrong arguments. */
@@ -36,27 +37,15 @@ interface Wanted {
 export function wantedOf(args: readonly string[]): Wanted {
   const rest = [...args];
   let needs: readonly ServiceNeed[] = USUAL;
-  const text = takeOption(rest, "--needs");
+  const text = takeOption(rest, "--needs", USAGE);
   if (text !== undefined) {
     needs = text.split(",").map((need) => need.trim()).filter(Boolean).map(needOf);
   }
-  const outside = takeOption(rest, "--outside");
-  if (outside === "") throw new ConfigError(USAGE);
+  const outside = takeOption(rest, "--outside", USAGE);
   const [name, ...others] = rest;
   if (name === undefined || others.length > 0 || name.startsWith("-")) throw new ConfigError(USAGE);
   checkName(name);
   return { name, needs: [...new Set(needs)], outside };
-}
-
-/** Takes an option with its value out of the arguments. Returns the value, if the option is there. */
-function takeOption(args: string[], option: string): string | undefined {
-  const at = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
-  if (at < 0) return undefined;
-  const [given] = args.splice(at, 1);
-  if (given !== option) return given!.slice(option.length + 1);
-  const [value] = args.splice(at, 1);
-  if (value === undefined) throw new ConfigError(USAGE);
-  return value;
 }
 
 function needOf(text: string): ServiceNeed {

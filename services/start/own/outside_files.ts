@@ -190,6 +190,9 @@ npm run check
 Run both in this folder. NATS_SERVICES follows from \`needs\` of the declaration: when they change, change it, too. Nobody
 restarts the service here; in production let compose or systemd do it. It drains on SIGTERM.
 
+On a NATS server of your own, \`deno task nats-users --declaration FOLDER/declaration.ts keys\` in
+Hopwire's folder makes the users with the rights that they declare, after \`npm install\` here.
+
 ## With compose
 
 Hopwire's \`compose.yaml\` takes the same NATS_SERVICES, and \`docker compose restart nats\` makes the
