@@ -10,7 +10,7 @@ import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { MAX_FRAME_BYTES } from "../../contract/mod.ts";
 import { CLOSE_TIMEOUT_MS } from "./connections.ts";
 import { DirectSocket } from "./direct/direct_socket.ts";
@@ -20,6 +20,7 @@ import { chooseProtocol, type HandshakeRequest, originAllowed, tokenOf } from ".
 import { endReceiversOnce } from "./receiver.ts";
 import { refusedOrigins } from "./refused_origin_log.ts";
 import type { TransportDeps } from "./transport_deps.ts";
+import { controlFrame, FIN_PONG } from "../wire/frame.ts";
 import { WebSocketPeer } from "./websocket_peer.ts";
 
 /** The path that accepts WebSocket upgrades. */
@@ -28,6 +29,16 @@ const PATH = "/ws";
 /** A socket's reference to its peer. With it all sockets share their event handlers: no closures. */
 const PEER = Symbol("peer");
 type OwnedSocket = WebSocket & { [PEER]: WebSocketPeer };
+
+/** A WebSocket of ws that writes what is queued before its close frame, which ws may send by itself. */
+class FlushedWebSocket extends WebSocket {
+  declare [PEER]?: WebSocketPeer;
+
+  override close(code?: number, data?: string | Buffer): void {
+    this[PEER]?.closing();
+    super.close(code, data);
+  }
+}
 
 /**
  * Accepts WebSocket connections at `/ws` of an HTTP server. `direct` is the server's direct way for plain
@@ -47,6 +58,8 @@ export function serveWebSocket(
       clientTracking: false,
       handleProtocols: chooseProtocol,
       closeTimeout: CLOSE_TIMEOUT_MS,
+      autoPong: false,
+      WebSocket: FlushedWebSocket,
     } as ConstructorParameters<typeof WebSocketServer>[0],
   );
 
@@ -54,8 +67,8 @@ export function serveWebSocket(
     const peer = new WebSocketPeer(ws, socket, deps, address);
     (ws as OwnedSocket)[PEER] = peer;
     ws.on("message", onMessage);
-    ws.on("pong", onActivity);
-    ws.on("ping", onActivity);
+    ws.on("pong", onPong);
+    ws.on("ping", onPing);
     ws.on("error", onError);
     ws.on("close", onClose);
     return begin(peer, request, deps);
@@ -176,8 +189,12 @@ function onClose(this: WebSocket, code: number): void {
   (this as OwnedSocket)[PEER].closed(code);
 }
 
-function onActivity(this: WebSocket): void {
-  (this as OwnedSocket)[PEER].activity();
+function onPing(this: WebSocket, payload: Buffer): void {
+  (this as OwnedSocket)[PEER].answer(controlFrame(FIN_PONG, payload));
+}
+
+function onPong(this: WebSocket): void {
+  (this as OwnedSocket)[PEER].pong();
 }
 
 /** When ws reports an error, it has closed the socket with the right code (1007, 1009 or 1002). */

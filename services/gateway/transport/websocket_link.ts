@@ -25,8 +25,8 @@ export interface WebSocketOwner {
   binary(): void;
   /** A ping; `pong` is the frame that answers it. */
   answer(pong: Uint8Array): void;
-  /** Another sign of life. */
-  activity(): void;
+  /** A pong. */
+  pong(): void;
   /**
    * The connection answers a close frame or a violation, or the client sends nothing more. What is written
    * after this call is lost.

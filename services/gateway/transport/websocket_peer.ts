@@ -121,8 +121,16 @@ export class WebSocketPeer implements Peer, Connection, WebSocketOwner {
   }
 
   answer(pong: Uint8Array): void {
+    this.pong();
+    this.outbox.answer(pong);
+  }
+
+  pong(): void {
     this.activity();
-    this.outbox.append(pong);
+    const { session } = this;
+    if (session.closed || session.allowance.control(this.#lastActivity)) return;
+    // Reading pings as fast as the network carries them would keep the gateway busy.
+    session.reading.slowDown();
   }
 
   activity(): void {

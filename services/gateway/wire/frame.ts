@@ -28,6 +28,21 @@ export const PING_FRAME: Frame = { wire: new Uint8Array([0x89, 0x00]), start: 2 
 
 const [OPEN_BRACE, CLOSE_BRACE] = [0x7b, 0x7d];
 
+/** First bytes of a close frame and of a pong (FIN, and opcodes 8 and 10). */
+export const [FIN_CLOSE, FIN_PONG] = [0x88, 0x8a] as const;
+
+/** Builds a control frame. Its payload has 125 bytes at most. */
+export function controlFrame(
+  first: typeof FIN_CLOSE | typeof FIN_PONG,
+  payload: Uint8Array,
+): Uint8Array {
+  const frame = new Uint8Array(2 + payload.length);
+  frame[0] = first;
+  frame[1] = payload.length;
+  frame.set(payload, 2);
+  return frame;
+}
+
 /** Encodes an object as a frame. */
 export function encodeFrame(frame: ServerFrame): Frame {
   return textFrame(JSON.stringify(frame));

@@ -36,6 +36,8 @@ export class Outbox {
   readonly #memory: MemoryBudget;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  /** The answer to the last ping. */
+  #pong: Uint8Array | null = null;
   #closed = false;
   #scheduled = false;
   #blocked = false;
@@ -91,6 +93,20 @@ export class Outbox {
     const queued = this.queuedBytes;
     if (queued > this.#maxBytes) return this.#overflow();
     if (queued > COUNTED_BYTES) this.#memory.grew(wire.length);
+    this.#flushSoon();
+  }
+
+  /**
+   * Queues the answer to a ping, in place of one that waits: of several pings the last must be answered
+   * (RFC 6455, section 5.5.3). A client may send 350,000 pings in one turn of the event loop.
+   */
+  answer(pong: Uint8Array): void {
+    if (this.#closed) return;
+    this.#pong = pong;
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#schedule.addOutbox(this);
@@ -105,6 +121,7 @@ export class Outbox {
   /** Writes everything queued, in one write. */
   flush(): void {
     this.#scheduled = false;
+    if (this.#pong !== null) this.#takePong(this.#pong);
     const pending = this.#pending;
     if (pending.length === 0 || this.#closed) return;
     const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending, this.#pendingBytes);
@@ -113,6 +130,13 @@ export class Outbox {
     if (this.#socket.destroyed) return;
     this.#schedule.bytesWritten += bytes.length;
     if (!this.#socket.write(bytes) && !this.#blocked) this.#block();
+  }
+
+  #takePong(pong: Uint8Array): void {
+    this.#pong = null;
+    if (this.queuedBytes + pong.length > this.#maxBytes) return this.#overflow();
+    this.#pending.push(pong);
+    this.#pendingBytes += pong.length;
   }
 
   /**
@@ -164,6 +188,7 @@ export class Outbox {
   /** Drops everything queued here, and ignores further frames. */
   discard(): void {
     this.#closed = true;
+    this.#pong = null;
     this.#pending.length = 0;
     this.#pendingBytes = 0;
   }

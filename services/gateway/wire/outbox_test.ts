@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { until } from "../../../tests/harness/wait.ts";
 import { FlushSchedule } from "./flush_schedule.ts";
-import { textFrame } from "./frame.ts";
+import { controlFrame, FIN_PONG, textFrame } from "./frame.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -40,6 +40,40 @@ Deno.test("all frames of a turn go out in one write, in order", async () => {
     new Uint8Array(writes[0]!),
     new Uint8Array(Buffer.concat(frames.map(({ wire }) => wire))),
   );
+});
+
+Deno.test("of the pings of a turn the last is answered, and a reader that never reads is closed", async () => {
+  const { duplex, writes, release } = socket({ stuck: true });
+  let overflows = 0;
+  const outbox = new Outbox(
+    duplex,
+    new FlushSchedule(0),
+    1_000,
+    { overflowed: () => overflows++ },
+    memory(),
+  );
+  const pong = (i: number) => controlFrame(FIN_PONG, Buffer.from(String(i).padEnd(100)));
+  for (let i = 0; i < 100; i++) outbox.answer(pong(i));
+  assert.equal(outbox.queuedBytes, 0);
+  await turn();
+  assert.deepEqual(writes, [Buffer.from(pong(99))]);
+  release();
+  outbox.answer(pong(1));
+  outbox.close();
+  assert.deepEqual(writes[1], Buffer.from(pong(1)));
+
+  const other = new Outbox(
+    duplex,
+    new FlushSchedule(0),
+    1_000,
+    { overflowed: () => overflows++ },
+    memory(),
+  );
+  for (let i = 0; i < 100; i++) {
+    other.answer(pong(i));
+    await turn();
+  }
+  assert.ok(overflows === 1 && duplex.writableLength <= 1_000);
 });
 
 Deno.test("a reader that never reads queues a bounded number of bytes and overflows once", async () => {

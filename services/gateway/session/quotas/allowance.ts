@@ -108,6 +108,11 @@ export class Allowance {
     return null;
   }
 
+  /** Takes a ping or a pong, which counts as a frame of the connection. Returns whether it may come. */
+  control(now: number): boolean {
+    return this.#connection.take(now) === 0;
+  }
+
   /** Takes `cost` from a quota. Returns 0, or the milliseconds until there is as much. */
   take(quota: Quota, cost: number, now: number): number {
     return (this.#user?.take(quota, cost, now) ?? 0) || this.#address.take(quota, cost, now);

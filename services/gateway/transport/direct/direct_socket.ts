@@ -7,13 +7,11 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { MAX_FRAME_BYTES } from "../../../contract/mod.ts";
+import { controlFrame, FIN_CLOSE, FIN_PONG } from "../../wire/frame.ts";
 import { CLOSE_TIMEOUT_MS } from "../connections.ts";
 import type { WebSocketLink, WebSocketOwner } from "../websocket_link.ts";
 import { FrameReader, type FrameSink } from "./frame_reader.ts";
 import { readDirectly, type Receiver, setReading } from "./stream_reads.ts";
-
-/** First bytes of a close frame and of a pong (FIN, and opcodes 8 and 10). */
-const [FIN_CLOSE, FIN_PONG] = [0x88, 0x8a];
 
 /** The close code of a connection that was lost, or whose close frame had no code. */
 const [LOST, NO_CODE] = [1006, 1005];
@@ -73,7 +71,7 @@ export class DirectSocket implements WebSocketLink, FrameSink, Receiver {
   }
 
   pong(): void {
-    this.#owner?.activity();
+    this.#owner?.pong();
   }
 
   concluded(code: number, payload: Uint8Array): void {
@@ -128,15 +126,6 @@ export class DirectSocket implements WebSocketLink, FrameSink, Receiver {
     this.#owner?.closed(this.#code);
     this.#owner = null;
   }
-}
-
-/** Builds a control frame. Its payload has 125 bytes at most. */
-function controlFrame(first: number, payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(2 + payload.length);
-  frame[0] = first;
-  frame[1] = payload.length;
-  frame.set(payload, 2);
-  return frame;
 }
 
 /** The payload of a close frame that has no reason. */

@@ -49,7 +49,7 @@ async function start(): Promise<AsyncDisposable & { pair(first?: Buffer): Promis
         text: (text) => told.push(text),
         binary: () => told.push("binary"),
         answer: (pong) => socket.write(pong),
-        activity: () => {},
+        pong: () => {},
         closing: () => told.push("closing"),
         failed: () => told.push("failed"),
         closed: (code) => told.push(`closed ${code}`),
