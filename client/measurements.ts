@@ -29,12 +29,12 @@ export class Measurements {
   }
 
   /** Records a hop that ends now. What exceeds a report is dropped. */
-  readonly add: Measure = (hop, from, room, traceparent) => {
+  readonly add: Measure = (hop, from, room, traceparent, root) => {
     const { clock } = this.#sender;
     const now = clock.now();
     if (this.#stopped || this.#entries.length >= MAX_ENTRIES) return;
     const ms = Math.min(MAX_MEASURED_MS, now - from);
-    this.#entries.push({ hop, ms, ago: now, room, traceparent });
+    this.#entries.push({ hop, ms, ago: now, room, traceparent, root });
     this.#timer ??= clock.setTimeout(() => this.#report(), REPORT_MS);
   };
 

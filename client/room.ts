@@ -105,12 +105,13 @@ export class Room<Content = unknown, SignalContent = unknown>
     const contentJson = encodeContent(content);
     this.#throwIfEnded();
     const { id = randomMessageId(), trace, signal } = options;
-    // A trace that begins here includes this client's hop.
+    // A trace that begins here begins with this client's hop.
     const { traceparent = trace && measure ? newTraceparent() : undefined } = options;
     checkMessageId(id);
     const room = this.name;
     const frame = encodeFrame({ type: "message", room, id, traceparent, trace }, contentJson);
-    const onSent = () => measure?.("client.send", from, room, traceparent);
+    const root = traceparent !== options.traceparent || undefined;
+    const onSent = () => measure?.("client.send", from, room, traceparent, root);
     const message = { id, room, frame, resendable: true, signal, onSent };
     const ack = await this.#client.sendMessage(message);
     const { seq, duplicate = false, traceId } = ack as ServerFrameOf<"ack">;

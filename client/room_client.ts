@@ -22,12 +22,16 @@ export type EmitRoomEvent = <Name extends keyof RoomEvents>(
   event: RoomEvents[Name],
 ) => void;
 
-/** Records how long a hop of a message took that began at `from`, a time of the client's clock. */
+/**
+ * Records how long a hop of a message took that began at `from`, a time of the client's clock. `root` says
+ * that the hop is the span of `traceparent` and begins the trace.
+ */
 export type Measure = (
   hop: "client.send" | "client.receive",
   from: number,
   room: string,
   traceparent?: string,
+  root?: boolean,
 ) => void;
 
 /** The services of a client for its rooms. */

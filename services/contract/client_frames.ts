@@ -163,6 +163,10 @@ export const MeasurementsFrame = z.object({
     ),
     room: RoomName.optional(),
     traceparent: Traceparent.optional().describe("The message's trace context."),
+    root: z.boolean().optional().describe(
+      "Of `client.send`: the hop is the span that `traceparent` names and begins the trace, so the " +
+        "server's hops are below it.",
+    ),
   })).min(1).max(limits.MAX_MEASUREMENTS),
   id: FrameId.optional().describe(
     "Returned only in an `error`: the server does not acknowledge measurements.",

@@ -18,6 +18,7 @@ import { leaveCutOffServer } from "./cut_off_server.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
 import { exit, isAddressInUse, onSignal, serveHttp, variable } from "./runtime.ts";
 import { durationsExporter } from "./telemetry/durations_exporter.ts";
+import { rootSpansExporter } from "./telemetry/root_spans.ts";
 import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
 
 /** How long a drain may take by default, milliseconds. */
@@ -125,7 +126,11 @@ export async function runService<Shape extends z.ZodRawShape>(
         log.error("a step of the drain failed, continuing", { error: errorText(error) });
       }
     }
-    await Promise.all([(bus as Bus | undefined)?.drain(), durationsExporter?.flush()]);
+    await Promise.all([
+      (bus as Bus | undefined)?.drain(),
+      durationsExporter?.flush(),
+      rootSpansExporter?.flush(),
+    ]);
     clearTimeout(deadline);
     log.info("stopped");
     exit(0);

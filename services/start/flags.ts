@@ -91,15 +91,15 @@ function hostsOf(service: ServiceName, env: Record<string, string | undefined>):
   return [...new Set(hosts.filter((host) => host !== null))];
 }
 
-/** The variables that Deno reads by itself for its telemetry, and a service for its histograms. */
+/** The variables that Deno reads by itself for its telemetry, and a service for what it exports itself. */
 export const TELEMETRY_VARIABLES_FLAG = "OTEL_*";
 
-/** The address of the collector to which a service exports its histograms. */
+/** The addresses of the collectors to which a service itself exports histograms and spans. */
 export function collectorHosts(env: Record<string, string | undefined>): string[] {
-  const host = hostOfUrl(
-    env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT,
+  const hosts = ["METRICS", "TRACES"].map((signal) =>
+    hostOfUrl(env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`] || env.OTEL_EXPORTER_OTLP_ENDPOINT)
   );
-  return host === null ? [] : [host];
+  return [...new Set(hosts.filter((host) => host !== null))];
 }
 
 /** The addresses of the NATS servers. */

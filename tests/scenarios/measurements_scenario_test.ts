@@ -8,7 +8,7 @@ import { until, within } from "../harness/wait.ts";
 import { join, SAMPLED, TRACE, withTracedSystem } from "./traced_system.ts";
 
 Deno.test("what clients measured becomes spans of recorded traces, for those who may trace", () =>
-  withTracedSystem({}, async (system, { spans }) => {
+  withTracedSystem({ OTEL_SERVICE_NAME: "gateway" }, async (system, { spans }) => {
     const measured = (traceparent: string, ago: number) => ({
       type: "measurements",
       entries: [
@@ -36,6 +36,35 @@ Deno.test("what clients measured becomes spans of recorded traces, for those who
     // It ended a second before the frame arrived, by the gateway's clock.
     assert.ok(send.end >= before - 1_002_000 && send.end <= Date.now() * 1_000 - 998_000);
     assert.ok(Math.abs(receive.end - send.end - 20_000) < 10);
+
+    // A hop that begins its trace has the id that its context names, and no parent.
+    const begun = SAMPLED.replace("0af", "2af");
+    const entry = { hop: "client.send", ms: 30, ago: 10, room: "lobby", root: true };
+    eve.send({ type: "measurements", entries: [{ ...entry, traceparent: other }] });
+    ann.send({
+      type: "measurements",
+      entries: [
+        { ...entry, traceparent: begun },
+        // Only a hop that comes before all others can begin a trace.
+        { ...entry, hop: "client.receive", traceparent: begun },
+      ],
+    });
+    const [first, second] = await until("the first span of a trace", () => {
+      const of = spans().filter(({ traceId }) => traceId === begun.slice(3, 35));
+      return of.length >= 2 && of.sort((a, b) => b.name.localeCompare(a.name));
+    }) as [ReceivedSpan, ReceivedSpan];
+    assert.deepEqual(
+      [first.name, first.spanId, first.parentSpanId],
+      ["client.send", begun.slice(36, 52), ""],
+    );
+    assert.deepEqual([first.service, send.service, first.kind], ["gateway", "gateway", 1]);
+    assert.deepEqual(first.attributes, {
+      ...send.attributes,
+      "hopwire.connection": first.attributes["hopwire.connection"],
+    });
+    assert.ok(Math.abs(first.durationMs - 30) < 0.01, String(first.durationMs));
+    assert.deepEqual([second.name, second.parentSpanId], ["client.receive", first.spanId]);
+    assert.deepEqual(spans().filter(({ traceId }) => traceId === other.slice(3, 35)), []);
   }));
 
 const HistogramExport = z.object({
@@ -147,9 +176,9 @@ Deno.test("the hops of two SDK clients join the trace that a message begins", ()
       const [send] = named("client.send");
       const [receive] = named("edge.receive");
       const [store] = named("bus.store");
-      // The client's own span is never exported: its hop and the gateway's are children of it.
-      assert.equal(send!.parentSpanId, receive!.parentSpanId);
-      assert.notEqual(send!.parentSpanId, "");
+      // The frame carried the id of the client's span, so the gateway's hop is below it.
+      assert.equal(send!.parentSpanId, "");
+      assert.equal(receive!.parentSpanId, send!.spanId);
       for (const { parentSpanId } of named("client.receive")) {
         assert.equal(parentSpanId, store!.spanId);
       }

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { context, metrics } from "@opentelemetry/api";
-import { contextOf } from "../hop.ts";
+import { metrics } from "@opentelemetry/api";
 import type { DurationHistogram } from "./duration_histograms.ts";
 import {
   type ExporterSettings,
@@ -13,7 +12,9 @@ import {
   mayConnect,
   readVariable,
 } from "./exporter_settings.ts";
-import { encodeJson, encodeProtobuf, METER } from "./otlp_histograms.ts";
+import { encodeJson, encodeProtobuf } from "./otlp_histograms.ts";
+import { METER } from "./otlp_values.ts";
+import { postOtlp } from "./post_otlp.ts";
 
 /**
  * The pause after a first failure, milliseconds, and the longest one, as a multiple. Each is twice the one
@@ -24,9 +25,6 @@ const MAX_BACKOFF = 10;
 
 /** How long the last export of a process may take, milliseconds, if the timeout allows more. */
 const FLUSH_MS = 2_000;
-
-/** Deno makes a span of every request, but not below one that is not sampled. */
-const UNSAMPLED = contextOf("00-00000000000000000000000000000001-0000000000000001-00");
 
 /** See the module's doc. */
 export class DurationsExporter {
@@ -72,22 +70,11 @@ export class DurationsExporter {
   async #export(timeoutMs: number): Promise<void> {
     const histograms = this.#histograms.filter(({ recorded }) => recorded.length > 0);
     if (histograms.length === 0) return;
-    const { url, headers, json, resource } = this.#settings;
-    const time = BigInt(Date.now()) * 1_000_000n;
-    const content = { resource, time, histograms };
-    const all = new Headers(headers);
-    all.set("content-type", json ? "application/json" : "application/x-protobuf");
+    const { json, resource } = this.#settings;
+    const content = { resource, time: BigInt(Date.now()) * 1_000_000n, histograms };
     try {
-      const response = await context.with(UNSAMPLED, () =>
-        fetch(url, {
-          method: "POST",
-          headers: all,
-          body: json ? encodeJson(content) : encodeProtobuf(content),
-          redirect: "error",
-          signal: AbortSignal.timeout(timeoutMs),
-        }));
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      const body = json ? encodeJson(content) : encodeProtobuf(content);
+      await postOtlp(this.#settings, body, timeoutMs);
       this.#failures = 0;
       this.#notBefore = 0;
     } catch (error) {
@@ -104,7 +91,7 @@ export class DurationsExporter {
  * where {@link exporterSettings} says so, or without permission to read the variables or to connect.
  */
 export const durationsExporter: DurationsExporter | null = (() => {
-  const settings = exporterSettings(readVariable);
+  const settings = exporterSettings(readVariable, "METRICS");
   if (settings === null || !mayConnect(settings.url)) return null;
   const exporter = new DurationsExporter(settings);
   // Deno calls this before each of its exports, and never when its telemetry or its metrics are off.

@@ -1,5 +1,5 @@
 /**
- * Where and how histograms are exported: from the variables of OpenTelemetry, which Deno reads by itself.
+ * Where and how a service itself exports histograms and spans: from the variables of OpenTelemetry, which Deno reads by itself.
  *
  * @module
  */
@@ -21,15 +21,10 @@ export interface ExporterSettings {
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Variables of transports that only Deno's own exporter has. */
-const TRANSPORT = [
-  "OTEL_EXPORTER_OTLP_CERTIFICATE",
-  "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-  "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-  "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
-  "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
-  "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
-  "OTEL_DENO_VSOCK",
-];
+const TRANSPORT = ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"];
+
+/** What is exported, as it stands in the names of variables. */
+export type Signal = "METRICS" | "TRACES";
 
 /**
  * Returns the settings that `get` gives, or null where Deno's own exporter has to do it: another protocol
@@ -37,23 +32,27 @@ const TRANSPORT = [
  */
 export function exporterSettings(
   get: (name: string) => string | undefined,
+  signal: Signal,
 ): ExporterSettings | null {
-  /** A variable of metrics goes before that of all signals. */
+  /** A variable of the signal goes before that of all signals. */
   const either = (name: string) =>
-    get(`OTEL_EXPORTER_OTLP_METRICS_${name}`) || get(`OTEL_EXPORTER_OTLP_${name}`);
+    get(`OTEL_EXPORTER_OTLP_${signal}_${name}`) || get(`OTEL_EXPORTER_OTLP_${name}`);
   const protocol = either("PROTOCOL") || "http/protobuf";
   if (protocol !== "http/protobuf" && protocol !== "http/json") return null;
   const temporality = get("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE") || "cumulative";
-  if (temporality.toLowerCase() !== "cumulative") return null;
-  if (TRANSPORT.some((name) => get(name))) return null;
+  if (signal === "METRICS" && temporality.toLowerCase() !== "cumulative") return null;
+  if (get("OTEL_DENO_VSOCK") || TRANSPORT.some((name) => either(name))) return null;
   const url = endpointOf(
-    get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+    get(`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`),
     get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    signal,
   );
   const headers = new Headers();
   try {
-    for (const name of ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"]) {
-      for (const [key, value] of pairsOf(get(name))) headers.set(key, value);
+    for (const name of ["HEADERS", `${signal}_HEADERS`]) {
+      for (const [key, value] of pairsOf(get(`OTEL_EXPORTER_OTLP_${name}`))) {
+        headers.set(key, value);
+      }
     }
   } catch {
     return null;
@@ -69,8 +68,12 @@ export function exporterSettings(
   };
 }
 
-function endpointOf(ofMetrics: string | undefined, ofAll: string | undefined): string | null {
-  const text = ofMetrics || (ofAll ? `${ofAll.replace(/\/$/, "")}/v1/metrics` : "");
+function endpointOf(
+  own: string | undefined,
+  ofAll: string | undefined,
+  signal: Signal,
+): string | null {
+  const text = own || (ofAll ? `${ofAll.replace(/\/$/, "")}/v1/${signal.toLowerCase()}` : "");
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) ? url.href : null;
 }

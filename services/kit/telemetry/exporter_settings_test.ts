@@ -4,7 +4,7 @@ import { exporterSettings } from "./exporter_settings.ts";
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
 
 function settings(variables: Record<string, string>) {
-  const result = exporterSettings((name) => variables[name]);
+  const result = exporterSettings((name) => variables[name], "METRICS");
   return result && { ...result, headers: Object.fromEntries(result.headers) };
 }
 
@@ -55,6 +55,22 @@ Deno.test("histograms go where Deno sends the other metrics, and by the same rul
   };
   assert.equal(settings(own)?.url, "http://metrics:9090/api/otlp");
   assert.equal(settings(own)?.timeoutMs, 500);
+});
+
+Deno.test("spans go where Deno sends the others", () => {
+  const variables: Record<string, string> = {
+    ...ENDPOINT,
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "http://metrics:9090/api/otlp",
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "delta",
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: "x-tenant=3",
+  };
+  const ofTraces = () => exporterSettings((name) => variables[name], "TRACES");
+  assert.equal(ofTraces()?.url, "http://collector:4318/v1/traces");
+  assert.equal(ofTraces()?.headers.get("x-tenant"), "3");
+  variables.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "http://traces:4318/spans";
+  assert.equal(ofTraces()?.url, "http://traces:4318/spans");
+  variables.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL = "grpc";
+  assert.equal(ofTraces(), null);
 });
 
 Deno.test("Deno exports histograms itself where only Deno can", () => {

@@ -8,7 +8,7 @@ import { type Attributes, metrics, type ObservableResult } from "@opentelemetry/
 import { DURATION_BUCKETS, type MetricInfo, type MetricName, METRICS } from "../../contract/mod.ts";
 import { type Duration, DurationHistogram, type Durations } from "./duration_histograms.ts";
 import { durationsExporter } from "./durations_exporter.ts";
-import { METER } from "./otlp_histograms.ts";
+import { METER } from "./otlp_values.ts";
 
 export type { Attributes, Duration, Durations };
 

@@ -10,3 +10,4 @@ export * from "./instruments.ts";
 export * from "./message_times.ts";
 export * from "./operation_durations.ts";
 export * from "./process_metrics.ts";
+export { exportRootHop } from "./root_spans.ts";

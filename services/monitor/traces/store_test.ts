@@ -184,6 +184,10 @@ Deno.test("notes say why hops are uncertain", () => {
   assert.match(notes.join("\n"), /does not tell when it stored/);
   assert.match(notes.join("\n"), /was not sampled/);
   assert.match(notes.join("\n"), /the clocks of/);
+  // Where its hop is, a client only estimates: clocks need not differ.
+  const send = span(2, "client.send", [5_000, 6_000]);
+  store.add([send, span(2, "edge.receive", [1_000, 6_500], { parentId: send.spanId })]);
+  assert.deepEqual(traceOf(store.get(idOf(2))!, []).notes, []);
 });
 
 Deno.test("a span that did not arrive is missed, but not a client's own", () => {

@@ -117,7 +117,9 @@ function notesOf(trace: StoredTrace): string[] {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const early = spans.find((span) => {
     const parent = span.parentId === null ? undefined : byId.get(span.parentId);
-    return parent !== undefined && parent.start - span.start > CLOCK_DOUBT_US;
+    // The client estimates when its hop was; the protocol says how exactly.
+    return parent !== undefined && hopOf(parent) !== "client.send" &&
+      parent.start - span.start > CLOCK_DOUBT_US;
   });
   if (early !== undefined) {
     notes.push(

@@ -14,6 +14,7 @@ import {
   clock,
   contextOf,
   exportHop,
+  exportRootHop,
   FaultError,
   hopDurationsOf,
   isSampled,
@@ -44,7 +45,7 @@ export function createMeasurements(): Measurements {
     const limit = limits.get(session) ?? new RateLimit(ENTRIES_PER_SECOND, ENTRIES_BURST, now);
     limits.set(session, limit);
     const mayTrace = TELEMETRY_ON && tracesAnywhere(session);
-    for (const { hop, ms, ago, room, traceparent } of entries) {
+    for (const { hop, ms, ago, room, traceparent, root } of entries) {
       const wait = limit.take(now);
       if (wait > 0) throw new FaultError("rate_limited", "measurements", wait);
       // The namespace of a room that the client is not in is not known here.
@@ -58,7 +59,10 @@ export function createMeasurements(): Measurements {
         [SPAN_ATTRIBUTES.reconstructed]: true,
         "hopwire.connection": session.id,
       };
-      exportHop(contextOf(traceparent), { hop, from: to - ms * 1_000, to, attributes });
+      const finished = { hop, from: to - ms * 1_000, to, attributes };
+      const isDone = root === true && hop === "client.send" &&
+        exportRootHop(traceparent!, finished);
+      if (!isDone) exportHop(contextOf(traceparent), finished);
     }
   };
 }
