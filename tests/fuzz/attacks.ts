@@ -126,13 +126,7 @@ export async function attackByBodies(
     (_, i) => bodies.slice(i * POSTS, (i + 1) * POSTS),
   );
   return (await inParallel(groups, async (group) => {
-    const authorization = `Bearer ${await tokenFor(USER)}`;
-    const opened = await fetch(`${base}/poll`, {
-      method: "POST",
-      body: "{}",
-      headers: { authorization },
-    });
-    const { session } = PollAnswer.parse(await opened.json());
+    const { session } = await openSession(base);
     const undocumented: string[] = [];
     let next = 1;
     for (const { path, method, head, lines } of group) {
@@ -153,6 +147,23 @@ export async function attackByBodies(
     }
     return undocumented.length === 0 ? null : undocumented.join("; ");
   }));
+}
+
+/**
+ * Opens a session. The client may send the request over a connection of before, which the gateway is just closing
+ * because of what it carried; then another one must do.
+ */
+async function openSession(base: string): Promise<{ session: string }> {
+  const authorization = `Bearer ${await tokenFor(USER)}`;
+  const request = { method: "POST", body: "{}", headers: { authorization } };
+  for (let tries = 3;; tries--) {
+    try {
+      const answer = await fetch(`${base}/poll`, request);
+      return PollAnswer.parse(await answer.json());
+    } catch (error) {
+      if (tries === 1 || !(error instanceof TypeError)) throw error;
+    }
+  }
 }
 
 /** What is not documented about an answer, or null. */
