@@ -22,17 +22,32 @@ Deno.test({
     before.send({ type: "subscribe", room: "lobby" });
     await before.take("subscribed");
 
-    const limit = opened() + LEFT;
-    const { success } = await new Deno.Command("prlimit", {
-      args: [`--pid=${pid}`, `--nofile=${limit}:${limit}`],
-    }).output();
-    assert.ok(success);
-    const crowd = await Promise.all(
-      Array.from(
+    const limitTo = async (files: number) => {
+      const args = [`--pid=${pid}`, `--nofile=${files}:`];
+      assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
+    };
+    const connectMany = (port: number) =>
+      Promise.all(Array.from(
         { length: 3 * LEFT },
-        () => Deno.connect({ hostname: "127.0.0.1", port: gateway!.port }),
-      ),
-    );
+        () => Deno.connect({ hostname: "127.0.0.1", port }),
+      ));
+
+    // So short that nobody notices, first on the port of clients, then on that of health checks.
+    for (const port of [gateway!.port, health]) {
+      const limit = opened() + LEFT;
+      await limitTo(limit);
+      const crowd = await connectMany(port);
+      await until("all files to be used", () => opened() >= limit);
+      await limitTo(20_000);
+      for (const connection of crowd) connection.close();
+      await until(
+        "an answer",
+        async () => (await probe(`http://127.0.0.1:${port}/readyz`)).ok,
+      );
+    }
+
+    await limitTo(opened() + LEFT);
+    const crowd = await connectMany(gateway!.port);
     await until(
       "a line that says so",
       () => gateway!.process.output.some((line) => line.includes("out of file descriptors")),

@@ -9,7 +9,6 @@ import type { Hono } from "hono";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import { type Logger, LogThrottle } from "../../kit/mod.ts";
-import { type AcceptWatch, stopListening, watchAccepts } from "./accept_watch.ts";
 import { type DirectUpgrades, takeUpgrades } from "./direct/upgrades.ts";
 import { addressTest, canonicalAddress } from "./front/address.ts";
 import { type ClientAddresses, createClientAddresses } from "./front/client_address.ts";
@@ -18,6 +17,7 @@ import { requireProxyHeader } from "./front/proxy_header.ts";
 import { createRedirectServer } from "./front/redirect.ts";
 import { createSecureServer } from "./front/secure_server.ts";
 import type { TlsFiles } from "./front/tls_files.ts";
+import { type FileWatch, watchFiles } from "./file_watch.ts";
 import { createHandshakeFailures, type HandshakeFailures } from "./handshake_failures.ts";
 import { HTTP_PATHS, pathOf } from "./http_transport.ts";
 import { listen } from "./listen.ts";
@@ -127,11 +127,7 @@ export async function createHttpServer(
     });
   }
   const redirects = redirectPort === undefined ? null : createRedirectServer(port, timeout);
-  let watch: AcceptWatch | undefined;
-  const listenAgain = async () => {
-    if (server.listening) stopListening(server);
-    await listen(server, { host, port, reusePort });
-  };
+  let watch: FileWatch | undefined;
   const http: HttpServer = {
     server,
     addresses,
@@ -143,7 +139,7 @@ export async function createHttpServer(
     },
     async listen() {
       await listen(server, { host, port, reusePort });
-      watch = watchAccepts(listenAgain, log);
+      watch = watchFiles(log);
       log.info("listening", {
         address: server.address(),
         tls: files !== null,

@@ -22,7 +22,7 @@ export interface DirectUpgrades {
    * until the gateway has started.
    */
   accept: ((head: UpgradeHead, socket: Socket, first: Buffer) => boolean) | null;
-  /** Ends the deadlines of silent connections. The server's "close" is no sign: it may listen again. */
+  /** Ends the deadlines of silent connections. */
   stop(): void;
 }
 
