@@ -32,6 +32,12 @@ export const HOOKS_CONFIG = {
     description: "The most bytes of the stream HOOKS_DEAD. Above that it drops the oldest ones.",
     unit: "bytes",
   }),
+  HOOKS_MAX_WAITING: integer(1, 10_000_000).default(100_000).meta({
+    description:
+      "Changes of presence that wait to be stored as events, in memory. Above that hooks " +
+      "compares who is present with what it has told, and leaves out who came and went meanwhile.",
+    unit: "changes",
+  }),
   ...REPLICATION_CONFIG,
 } as const;
 

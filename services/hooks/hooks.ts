@@ -59,7 +59,11 @@ export async function startHooks(
     let placed = false;
     // The first time it tells of everybody who is present: each endpoint has its place before that.
     const mayTell = () => lease?.held === true && (placed ||= runners.placed);
-    const presence = followWhenWanted(context, store, mayTell);
+    const presence = followWhenWanted(
+      context,
+      store,
+      () => new PresenceEvents(bus, mayTell, config.HOOKS_MAX_WAITING),
+    );
     const warnings = warnOfGateways(bus);
     work = {
       set(endpoints) {
@@ -102,12 +106,16 @@ export async function startHooks(
 }
 
 /** Follows presence while an endpoint wants events of it. */
-function followWhenWanted({ bus, log }: ServiceContext, store: StateStore, active: () => boolean) {
+function followWhenWanted(
+  { log }: ServiceContext,
+  store: StateStore,
+  create: () => PresenceEvents,
+) {
   let presence: PresenceEvents | undefined;
   let ready = true;
   let stopped = false;
   const begin = async () => {
-    const beginning = new PresenceEvents(bus, active);
+    const beginning = create();
     presence = beginning;
     try {
       await beginning.start(store);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CountByKey, type Duration, durations, observe } from "../kit/mod.ts";
+import { CountByKey, type Duration, durations, observe, observeValue } from "../kit/mod.ts";
 
 /** Combinations that are remembered; more are rare. */
 const MAX_KNOWN = 1_000;
@@ -40,4 +40,22 @@ observe("hopwire.webhooks.waiting", (report) => {
 export function setWaiting(endpoint: string, count: number | undefined): void {
   if (count === undefined) waiting.delete(endpoint);
   else waiting.set(endpoint, count);
+}
+
+let changes: () => number = () => 0;
+let left = 0;
+observeValue("hopwire.webhooks.presence.waiting", () => changes());
+observeValue("hopwire.webhooks.presence.left_out", () => left);
+
+/** Says how many changes of presence wait. Returns a function that ends it. */
+export function setChanges(read: () => number): () => void {
+  changes = read;
+  return () => {
+    if (changes === read) changes = () => 0;
+  };
+}
+
+/** Counts a change that was left out because too many waited. */
+export function leftOut(): void {
+  left++;
 }

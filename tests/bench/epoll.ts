@@ -11,6 +11,8 @@
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
+/** Processes that are started meanwhile must not keep the connections open. */
+const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_IP = 0;
 const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPPROTO_TCP = 6;
@@ -116,7 +118,7 @@ export function openSockets(): Sockets {
   };
   return {
     connect(port, source) {
-      const fd = c.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      const fd = c.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
       if (fd < 0) throw new Error("no more sockets: raise the limit of open files (ulimit -n)");
       c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, yes, 4);
       if (source !== undefined) {

@@ -46,7 +46,8 @@ export interface TestService extends AsyncDisposable {
   /** Waits until `/readyz` reports ready. */
   ready(): Promise<void>;
   kill(): Promise<void>;
-  restart(): Promise<void>;
+  /** Kills it, and starts another process; `env` changes its variables. */
+  restart(env?: Record<string, string>): Promise<void>;
 }
 
 /** Options of {@link startSystem}. */
@@ -166,8 +167,9 @@ export function startService(
       });
     },
     kill: () => processes.at(-1)!.kill(),
-    async restart() {
+    async restart(env) {
       await processes.at(-1)!.kill();
+      Object.assign(variables, env);
       processes.push(launch());
     },
     [Symbol.asyncDispose]: () => processes.at(-1)!.kill(),
@@ -199,10 +201,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const shared: Record<string, string> = { ...options.env?.all };
   if (options.namespaces !== undefined) {
     shared.NAMESPACES_FILE = `${folder}/namespaces.json`;
-    await Deno.writeTextFile(
-      shared.NAMESPACES_FILE,
-      JSON.stringify({ namespaces: options.namespaces }),
-    );
+    const text = JSON.stringify({ namespaces: options.namespaces });
+    await Deno.writeTextFile(shared.NAMESPACES_FILE, text);
   }
   const defaults: Record<ServiceName, Record<string, string>> = {
     monitor: {},

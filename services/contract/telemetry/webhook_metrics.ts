@@ -42,4 +42,16 @@ export const WEBHOOK_METRICS = {
     attributes: ["endpoint"],
     by: ["hooks"],
   },
+  "hopwire.webhooks.presence.waiting": {
+    kind: "gauge",
+    unit: "{change}",
+    description: "Changes of presence that wait to be stored as events",
+    by: ["hooks"],
+  },
+  "hopwire.webhooks.presence.left_out": {
+    kind: "counter",
+    unit: "{change}",
+    description: "Changes of presence above HOOKS_MAX_WAITING: who is present is compared instead",
+    by: ["hooks"],
+  },
 } as const satisfies Record<string, MetricInfo>;

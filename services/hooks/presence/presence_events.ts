@@ -6,14 +6,12 @@
  */
 import { isConnectedRoom, type WebhookEvent } from "../../contract/mod.ts";
 import { type Bus, followRosters, type RosterService } from "../../kit/mod.ts";
+import { leftOut, setChanges } from "../metrics.ts";
 import type { StateStore } from "../state/state_store.ts";
 import { type Change, compare, type Comparison } from "./comparison.ts";
 import { EventWriter } from "./event_writer.ts";
 import type { Told } from "./told.ts";
 import { keepTold, readTold } from "./told_store.ts";
-
-/** Changes that wait. Above that everything is compared instead, which loses what came and went meanwhile. */
-const MAX_WAITING = 100_000;
 
 /** How often changes are taken, milliseconds: they are sent in one write. */
 const TAKE_MS = 20;
@@ -51,10 +49,18 @@ export class PresenceEvents {
   #comparison: Comparison | undefined;
   #stopped = false;
   readonly #stops: (() => void)[] = [];
+  readonly #maxWaiting: number;
+  /** Changes that were left out since everything was last compared, because too many waited. */
+  #leftOut = 0;
 
-  constructor(bus: Bus, active: () => boolean) {
+  /**
+   * At most `maxWaiting` changes wait. Above that everything is compared instead, which loses what came and went
+   * meanwhile.
+   */
+  constructor(bus: Bus, active: () => boolean, maxWaiting: number) {
     this.#bus = bus;
     this.#active = active;
+    this.#maxWaiting = maxWaiting;
     this.#writer = new EventWriter(bus, active);
   }
 
@@ -65,11 +71,14 @@ export class PresenceEvents {
     const rosters = await followRosters(this.#bus, (room, event, fact) => {
       if (event === "updated") return;
       const { userId, username } = fact;
-      if (this.#waiting.length < MAX_WAITING) {
+      if (this.#waiting.length < this.#maxWaiting) {
         this.#waiting.push({ room, userId, username, here: event === "joined" });
-      } else this.#compare = true;
+      } else this.#leaveOut();
     });
-    this.#stops.push(() => rosters.stop());
+    this.#stops.push(
+      () => rosters.stop(),
+      setChanges(() => this.#waiting.length),
+    );
     if (this.#stopped) return this.stop();
     this.#told = told;
     this.#rosters = rosters;
@@ -96,6 +105,16 @@ export class PresenceEvents {
     this.#writer.close();
   }
 
+  /** There are too many changes: what is left out is found later, by comparing everything. */
+  #leaveOut(): void {
+    if (this.#leftOut++ === 0) {
+      const waiting = this.#waiting.length;
+      this.#bus.log.warn("too many changes of presence; it is compared instead", { waiting });
+    }
+    leftOut();
+    this.#compare = true;
+  }
+
   #take(): void {
     let taken = 0;
     while (this.#writer.free && taken < this.#waiting.length) this.#tell(this.#waiting[taken++]!);
@@ -104,13 +123,17 @@ export class PresenceEvents {
     if (!this.#compare || this.#waiting.length > 0 || !this.#settled) return;
     if (!this.#writer.free) return;
     this.#compare = false;
+    if (this.#leftOut > 0) {
+      this.#bus.log.info("comparing presence with what was told", { leftOut: this.#leftOut });
+    }
+    this.#leftOut = 0;
     this.#comparison = compare(this.#told!, this.#rosters!.follower);
   }
 
   /** Compares a part: whatever comes meanwhile is taken after it. */
   #goOn(comparison: Comparison): void {
     const until = performance.now() + COMPARE_MS;
-    while (this.#waiting.length < MAX_WAITING && performance.now() < until) {
+    while (this.#waiting.length < this.#maxWaiting && performance.now() < until) {
       const { done, value } = comparison.next();
       if (done) {
         this.#comparison = undefined;

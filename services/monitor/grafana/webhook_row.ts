@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { percentile, rate, value } from "./expressions.ts";
+import { increase, percentile, rate, total, value } from "./expressions.ts";
 import { type Row, timeSeries } from "./panels.ts";
 
 /** Webhooks. */
@@ -21,6 +21,12 @@ export const webhookRow: Row = {
       "Waiting webhook events",
       { description: "Events that an endpoint has not acknowledged. It grows while one is down." },
       ["{{endpoint}}", value("hopwire.webhooks.waiting")],
+    ),
+    timeSeries(
+      "Changes of presence for webhooks",
+      { description: "Waiting to be stored; and left out in a minute, because too many waited." },
+      ["waiting", total("hopwire.webhooks.presence.waiting")],
+      ["left out", increase("hopwire.webhooks.presence.left_out", "1m")],
     ),
     timeSeries(
       "Webhook duration",
