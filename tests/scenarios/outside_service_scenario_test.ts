@@ -1,9 +1,11 @@
 /** A service outside of this repository, which has the kit as an npm package. */
 import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { Overview } from "../../services/contract/mod.ts";
 import { startService } from "../../services/kit/package/testing.ts";
-import { codeBlock } from "../harness/code_blocks.ts";
+import { findOnPath } from "../../services/start/nats_server.ts";
+import { codeBlock, commandLines, parseBlocks, startVariables } from "../harness/code_blocks.ts";
 import { connectClient } from "../harness/client.ts";
 import { startNats } from "../harness/nats.ts";
 import { refusals } from "../harness/nats_users.ts";
@@ -16,11 +18,14 @@ import { until } from "../harness/wait.ts";
 /** How long a command may take, milliseconds: npm gets packages, on a machine that is busy with other tests. */
 const COMMAND_MS = 300_000;
 
-/** How each runtime runs the service's own test. Node of this machine may be too old. */
-const TESTS: Record<string, (env: string) => string[]> = {
-  deno: (env) => ["test", "-A", `--env-file=${env}`],
-  node: (env) => [`--env-file=${env}`, "--test"],
-};
+/** The commands of a README that was made for a service or packed with the kit. */
+async function commandsOf(file: string): Promise<string[]> {
+  return parseBlocks(file, await Deno.readTextFile(file))
+    .filter(({ language }) => language === "sh").flatMap(({ text }) => commandLines(text));
+}
+
+/** The start of the paths in those commands that are in Hopwire's folder. */
+const DATA = /(?:HOPWIRE\/)?\.data\//;
 
 async function run(
   command: string,
@@ -53,10 +58,44 @@ Deno.test("a service outside of the repository, with the package of the kit", as
       assert.equal(again.code, 64);
       assert.match(again.output, /^--outside: .* is not empty$/m);
       const flags = ["--no-audit", "--no-fund", "--loglevel=error"];
+      const commands = await commandsOf(`${folder}/README.md`);
+      assert.deepEqual([commands[1], commands.at(-1)], ["npm install", "npm run check"]);
       await mustRun("npm", ["install", ...flags], folder);
-      await mustRun(Deno.execPath(), ["run", "-A", "node_modules/typescript/bin/tsc"], folder);
-      await mustRun(Deno.execPath(), ["check", "main.ts"], folder);
+      // With the program of the kit's own README.
+      const kit = `${folder}/node_modules/@hopwire/kit/README.md`;
+      const [program, ...others] = parseBlocks(kit, await Deno.readTextFile(kit))
+        .filter(({ language }) => language === "ts");
+      assert.equal(others.length, 0);
+      await Deno.writeTextFile(`${folder}/dice.ts`, program!.text);
+      await mustRun("npm", ["run", "check"], folder);
+      await mustRun(Deno.execPath(), ["check", "main.ts", "dice.ts"], folder);
     });
+
+    await t.step(
+      "has a Dockerfile and a compose file that fit its folder and Hopwire",
+      async () => {
+        const made = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+        const dockerfile = await Deno.readTextFile(`${folder}/Dockerfile`);
+        const copied = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].flatMap(([, all]) =>
+          all!.split(" ")
+        );
+        assert.ok(copied.length > 3, dockerfile);
+        for (const source of copied) {
+          const [start, end] = source.split("*") as [string, string?];
+          const fits = (name: string) =>
+            end === undefined ? name === start : name.startsWith(start) && name.endsWith(end);
+          assert.ok(made.some(fits), `there is no ${source} to copy`);
+        }
+        const own = parse(await Deno.readTextFile(`${folder}/compose.yaml`));
+        const hopwire = parse(await Deno.readTextFile(`${ROOT}compose.yaml`), { merge: true });
+        const nameOf = (name: string) => name.replace("${HOPWIRE_PROJECT:-hopwire}_", "");
+        assert.ok(nameOf(own.networks.bus.name) in hopwire.networks);
+        assert.ok(nameOf(own.volumes.secrets.name) in hopwire.volumes);
+        const compose = await findOnPath("docker-compose");
+        if (compose === null) return;
+        await mustRun(compose, ["-f", `${folder}/compose.yaml`, "config", "-q"], folder);
+      },
+    );
 
     await t.step("has a user on a NATS server of one's own, as it declares", async () => {
       const keys = `${parent}/keys`;
@@ -100,9 +139,22 @@ Deno.test("a service outside of the repository, with the package of the kit", as
       assert.equal(await greeter.stop(), 0, greeter.output.join("\n"));
     });
 
-    await using system = await startAll({ NATS_SERVICES: "greeter=calls+listen+post" });
+    const [starting, , running, testing] = await commandsOf(`${folder}/README.md`);
+    const [rolling] = await commandsOf(`${folder}/node_modules/@hopwire/kit/README.md`);
+    const { NATS_SERVICES } = startVariables(starting!);
+    await using system = await startAll({ NATS_SERVICES: `${NATS_SERVICES},dice=calls` });
     const { file } = system;
-    const variables = `${system.folder}/services/greeter.env`;
+    /** The arguments of Node in a command of a README. */
+    const argsOf = (command: string | undefined) => {
+      const [node, ...args] = command!.replace(DATA, `${system.folder}/`).split(" ");
+      assert.equal(node, "node");
+      return args;
+    };
+    /** How each runtime runs the service's own test. Node of this machine may be too old. */
+    const tests: Record<string, string[]> = {
+      deno: ["test", "-A", argsOf(testing)[0]!],
+      node: argsOf(testing),
+    };
 
     await t.step("passes its own test in each runtime", async () => {
       const env = {
@@ -110,17 +162,21 @@ Deno.test("a service outside of the repository, with the package of the kit", as
         HOPWIRE_AUTH: `http://127.0.0.1:${system.env.AUTH_PORT}`,
       };
       for (const { name, command } of await findRuntimes()) {
-        const args = TESTS[name.replace(/ \d.*/, "")];
-        if (args !== undefined) await mustRun(command, args(variables), folder, env);
+        const args = tests[name.replace(/ \d.*/, "")];
+        if (args !== undefined) await mustRun(command, args, folder, env);
       }
     });
 
     await t.step("answers, shows up in monitor, survives a kill, and drains", async () => {
       const start = () =>
         startService({
-          args: ["run", "-A", `--env-file=${variables}`, "main.ts"],
+          args: ["run", "-A", ...argsOf(running)],
           cwd: folder,
         });
+      await using dice = await startService({
+        args: ["run", "-A", ...argsOf(rolling)],
+        cwd: folder,
+      });
       const client = await connectClient(file.websocket);
       client.send({ type: "auth", token: file.token! });
       await client.take("authenticated");
@@ -131,6 +187,10 @@ Deno.test("a service outside of the repository, with the package of the kit", as
         const answer = await client.answer(id);
         return answer.type === "error" ? answer.code : JSON.stringify(answer);
       };
+      client.send({ type: "call", service: "dice", method: "roll", id: "roll" });
+      const rolled = await client.answer("roll");
+      assert.match(String(rolled.type === "result" && rolled.data), /^[1-6]$/);
+      assert.equal(await dice.stop(), 0, dice.output.join("\n"));
       assert.equal(await greeted(), "service_not_found");
       await using killed = await start();
       assert.match(await greeted(), /Hello, Ada!/);

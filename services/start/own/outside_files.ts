@@ -145,7 +145,7 @@ services:
         - CMD
         - node
         - --eval
-        - fetch("http://127.0.0.1:8100/readyz").then((r) => process.exit(r.ok ? 0 : 1))
+        - 'fetch("http://127.0.0.1:8100/readyz").then((r) => process.exit(r.ok ? 0 : 1))'
 networks:
   bus:
     name: \${HOPWIRE_PROJECT:-hopwire}_bus
