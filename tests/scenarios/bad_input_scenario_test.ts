@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import WebSocket from "ws";
 import { connectClient } from "../harness/client.ts";
+import { openRaw } from "../harness/raw_http.ts";
 import { startSystem, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
 
@@ -160,6 +161,13 @@ Deno.test("bad input", async (t) => {
       await response.body?.cancel();
       assert.equal(response.status, status, path);
     }
+    // As the HTTP client of Java asks first: for HTTP/2, if the server has it.
+    using java = openRaw(gateway!.port);
+    await java.send(
+      "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
+        "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n\r\n",
+    );
+    await until("the answer", () => java.text.startsWith("HTTP/1.1 200 "));
   });
 
   await t.step("a hundred bad frames within a minute close with 4005", async () => {

@@ -70,8 +70,8 @@ async function readBy(port: number, from: number): Promise<void> {
  */
 const same = (text: string) =>
   text.replace(/.{4}\{"type":"authenticated".*?\}\}/s, "").replace(/\r\nDate: [^\r]*/i, "")
-    // Of several pings the last is answered.
-    .replaceAll("\x8a\x01p", "");
+    // Of several pings the last is answered, and a pong may stand anywhere between frames.
+    .replace(/\x8a\x01[pqx]/g, "");
 
 Deno.test("the direct way and node:http look the same to clients", async (t) => {
   await using system = await startSystem();
@@ -141,7 +141,7 @@ Deno.test("the direct way and node:http look the same to clients", async (t) => 
       ["another version", headOf({ "Sec-WebSocket-Version": "12" }), " 400 "],
       ["another method", headOf({}, "POST /ws HTTP/1.1"), " 405 "],
       ["a sub-protocol twice", headOf({ "Sec-WebSocket-Protocol": "a, a" }), " 400 "],
-      ["another upgrade", headOf({ Upgrade: "h2c" }), " 400 "],
+      ["two upgrades", headOf({ Upgrade: "h2c, websocket" }), " 400 "],
       ["another origin", headOf({ Origin: "https://evil.example" }), "Origin not allowed"],
       ["a bad token", headOf({ Authorization: "Bearer x" }), '"error"'],
       ["no HTTP", "hello\r\n\r\n", " 400 "],

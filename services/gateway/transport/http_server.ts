@@ -6,7 +6,13 @@
  */
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
 import type { Server as TlsServer } from "node:https";
 import { type Logger, LogThrottle } from "../../kit/mod.ts";
 import { type DirectUpgrades, takeUpgrades } from "./direct/upgrades.ts";
@@ -96,16 +102,18 @@ export async function createHttpServer(
     if (http.transport !== null) return void http.transport.handle(request, response);
     response.writeHead(503, { "retry-after": "1" }).end();
   };
-  const deadlines = {
+  // The types of node:http do not have all of these.
+  const settings = {
     headersTimeout: timeout,
     requestTimeout: timeout,
     connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, timeout),
-  };
+    shouldUpgradeCallback: offersWebSocket,
+  } as ServerOptions;
   const { server, stop } = files === null
-    ? { server: createServer(deadlines, answer), stop: () => {} }
+    ? { server: createServer(settings, answer), stop: () => {} }
     : await createSecureServer(files, {
       handshakeTimeout: timeout,
-      deadlines,
+      settings,
       answer,
       onFailure: (socket, problem) => fail("tls", "a TLS handshake failed", socket, problem),
       log,
@@ -158,6 +166,14 @@ export async function createHttpServer(
     },
   };
   return http;
+}
+
+/**
+ * Whether a request asks for WebSocket. Other upgrades are offers that a server may ignore: the HTTP client of
+ * Java, for example, offers HTTP/2 with its first request.
+ */
+function offersWebSocket({ headers }: IncomingMessage): boolean {
+  return /websocket/i.test(headers.upgrade ?? "");
 }
 
 /** The headers of every answer. A page's own policy replaces the one here. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerOptions, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import { ConfigError, errorText, type Logger } from "../../../kit/mod.ts";
 import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls_files.ts";
@@ -12,8 +12,8 @@ import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls_files.ts";
 export interface SecureServerOptions {
   /** How long a TLS handshake may take, milliseconds. */
   handshakeTimeout: number;
-  /** The deadlines of HTTP. */
-  deadlines: object;
+  /** The settings of HTTP. */
+  settings: ServerOptions;
   /** Answers requests. */
   answer(request: IncomingMessage, response: ServerResponse): void;
   /** A TLS handshake failed. The address is undefined if its socket has closed. */
@@ -28,12 +28,12 @@ export interface SecureServerOptions {
  */
 export async function createSecureServer(
   files: TlsFiles,
-  { handshakeTimeout, deadlines, answer, onFailure, log }: SecureServerOptions,
+  { handshakeTimeout, settings, answer, onFailure, log }: SecureServerOptions,
 ): Promise<{ server: Server; stop: () => void }> {
   const first = await readTlsFiles(files).catch((error) => {
     throw new ConfigError(`TLS_CERT_FILE, TLS_KEY_FILE: ${errorText(error)}`);
   });
-  const server = createServer({ ...deadlines, ...first, handshakeTimeout }, answer);
+  const server = createServer({ ...settings, ...first, handshakeTimeout }, answer);
   server.on("tlsClientError", (error, socket) => {
     onFailure(socket.remoteAddress, errorText(error));
     socket.destroy();
