@@ -10,11 +10,11 @@ Deno.test("garbage is collected once, after the heap has grown and while the pro
     heap -= 10 * MIB;
   });
   const busy = () => {
-    cpu += 100_000;
+    cpu += 40_000;
     check();
   };
   const idle = () => {
-    cpu += 99_999;
+    cpu += 39_999;
     check();
   };
   busy();
