@@ -5,6 +5,7 @@
  * @module
  */
 import { metrics } from "@opentelemetry/api";
+import { within } from "../deadline.ts";
 import type { DurationHistogram } from "./duration_histograms.ts";
 import {
   type ExporterSettings,
@@ -57,12 +58,7 @@ export class DurationsExporter {
   async flush(): Promise<void> {
     const timeoutMs = Math.min(this.#settings.timeoutMs, FLUSH_MS);
     const deadline = performance.now() + timeoutMs;
-    if (this.#running !== undefined) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
-      await Promise.race([this.#running, late]);
-      clearTimeout(timer);
-    }
+    if (this.#running !== undefined) await within(this.#running, timeoutMs);
     const left = deadline - performance.now();
     if (left > 0 && this.#failures === 0) await this.#export(left);
   }

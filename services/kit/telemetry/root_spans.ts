@@ -6,6 +6,7 @@
  * @module
  */
 import { SPAN_ATTRIBUTES } from "../../contract/mod.ts";
+import { within } from "../deadline.ts";
 import {
   type ExporterSettings,
   exporterSettings,
@@ -34,6 +35,7 @@ export class RootSpansExporter {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> | undefined;
   #failed = false;
+  #isOver = false;
 
   /** `delayMs` is how long a span waits for others. */
   constructor(settings: ExporterSettings, delayMs = DELAY_MS) {
@@ -48,16 +50,20 @@ export class RootSpansExporter {
     this.#schedule();
   }
 
-  /** Exports what is waiting, unless the collector has failed before. Never throws. */
+  /** Exports what is waiting, for the last time, unless the collector has failed before. Never throws. */
   async flush(): Promise<void> {
+    this.#isOver = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.#running;
-    if (!this.#failed) await this.#export(Math.min(this.#settings.timeoutMs, FLUSH_MS));
+    const timeoutMs = Math.min(this.#settings.timeoutMs, FLUSH_MS);
+    const deadline = performance.now() + timeoutMs;
+    if (this.#running !== undefined) await within(this.#running, timeoutMs);
+    const left = deadline - performance.now();
+    if (left > 0 && !this.#failed) await this.#export(left);
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#running !== undefined) return;
+    if (this.#timer !== undefined || this.#running !== undefined || this.#isOver) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#running = this.#export(this.#settings.timeoutMs).finally(() => {

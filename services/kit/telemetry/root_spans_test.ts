@@ -12,10 +12,11 @@ const spanOf = (n: number): RootSpan => ({
   attributes: {},
 });
 
-/** A collector that answers with `status`, and the ids of the spans in each request. */
+/** A collector that answers with `status`, after `hangs` if that is set, and the ids of the spans that it got. */
 function startCollector() {
   const collector = {
     status: 200,
+    hangs: undefined as Promise<void> | undefined,
     requests: [] as string[][],
     url: "",
     [Symbol.asyncDispose]: () => server.shutdown(),
@@ -25,6 +26,7 @@ function startCollector() {
     async (request) => {
       const { resourceSpans: [{ scopeSpans: [{ spans }] }] } = await request.json();
       collector.requests.push(spans.map(({ spanId }: RootSpan) => spanId));
+      await collector.hangs;
       return new Response(null, { status: collector.status });
     },
   );
@@ -32,11 +34,8 @@ function startCollector() {
   return collector;
 }
 
-const exporterTo = (url: string) =>
-  new RootSpansExporter(
-    { url, headers: new Headers(), json: true, timeoutMs: 5_000, resource: {} },
-    20,
-  );
+const exporterTo = (url: string, timeoutMs = 5_000) =>
+  new RootSpansExporter({ url, headers: new Headers(), json: true, timeoutMs, resource: {} }, 20);
 
 Deno.test("spans of a moment are exported together, and those of a drain at once", async () => {
   await using collector = startCollector();
@@ -63,4 +62,18 @@ Deno.test("a thousand spans wait at most, and a collector that refuses them is l
   exporter.add(spanOf(1));
   await exporter.flush();
   assert.equal(collector.requests.length, 1);
+});
+
+Deno.test("a collector that hangs delays the last export by no more than the timeout", async () => {
+  await using collector = startCollector();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  collector.hangs = promise;
+  const exporter = exporterTo(collector.url, 50);
+  exporter.add(spanOf(1));
+  await until("the request", () => collector.requests.length > 0);
+  exporter.add(spanOf(2));
+  await exporter.flush();
+  await exporter.flush();
+  assert.ok(collector.requests.length <= 2, String(collector.requests.length));
+  resolve();
 });
