@@ -2,7 +2,8 @@
 import { exportJWK } from "jose";
 import assert from "node:assert/strict";
 import { startNats } from "../../tests/harness/nats.ts";
-import { type ChildProcess, freePort, startProcess } from "../../tests/harness/process.ts";
+import { freePort } from "../../tests/harness/ports.ts";
+import { type ChildProcess, startProcess } from "../../tests/harness/process.ts";
 import { until } from "../../tests/harness/wait.ts";
 import { AuthVerify, type DevToken, type Identity } from "../contract/mod.ts";
 import { BASE_CONFIG, type Bus, connectBus, FaultError, request } from "../kit/mod.ts";

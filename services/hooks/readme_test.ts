@@ -1,7 +1,8 @@
 /** The README's blocks match the schemas, and the example receiver verifies what hooks signs. */
 import assert from "node:assert/strict";
 import { codeBlock, codeBlocks } from "../../tests/harness/code_blocks.ts";
-import { freePort, startProcess } from "../../tests/harness/process.ts";
+import { freePort } from "../../tests/harness/ports.ts";
+import { startProcess } from "../../tests/harness/process.ts";
 import { secretOf } from "../../tests/harness/receiver.ts";
 import { ROOT } from "../../tests/harness/root.ts";
 import { until } from "../../tests/harness/wait.ts";

@@ -5,7 +5,7 @@ import { createHeaders, request } from "../kit/mod.ts";
 import { type NatsServer, startNats } from "../../tests/harness/nats.ts";
 import { startOtlpReceiver } from "../../tests/harness/otlp.ts";
 import { postgresMissing, startPostgres } from "../../tests/harness/postgres.ts";
-import { freePort } from "../../tests/harness/process.ts";
+import { freePort } from "../../tests/harness/ports.ts";
 import { startService, type TestService } from "../../tests/harness/system.ts";
 import { until } from "../../tests/harness/wait.ts";
 import { connectTestBus, event, store, type TestBus } from "./persistence_suite.ts";

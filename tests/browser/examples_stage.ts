@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { findChromium, startChromium } from "../harness/chromium.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { type Proxy, startProxy } from "../harness/proxy.ts";
 import { startSystem, type System } from "../harness/system.ts";
 

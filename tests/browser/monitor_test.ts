@@ -5,7 +5,7 @@ import { buildPages } from "../../services/start/build.ts";
 import { durationText } from "../../services/monitor/page/format.ts";
 import { findChromium, startChromium } from "../harness/chromium.ts";
 import { monitorOn } from "../harness/monitor.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { startSystem, type System, type SystemOptions } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 import { assertAccessible } from "./accessibility.ts";

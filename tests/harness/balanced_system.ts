@@ -18,7 +18,8 @@ import {
 import { probe } from "../../services/start/probe.ts";
 import { withInstance } from "../../services/start/telemetry.ts";
 import { startPostgres } from "./postgres.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import type { Release } from "./release.ts";
 import { ROOT } from "./root.ts";
 import { SECRET } from "./system.ts";

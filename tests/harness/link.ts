@@ -6,7 +6,7 @@
  * @module
  */
 import { connect, createServer, type Socket } from "node:net";
-import { freePort } from "./process.ts";
+import { freePort } from "./ports.ts";
 
 /** A link to one port. */
 export interface Link extends AsyncDisposable {

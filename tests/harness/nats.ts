@@ -4,7 +4,8 @@
  * @module
  */
 import { findNatsServer } from "../../services/start/nats_server.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
 /** A nats-server under test. */

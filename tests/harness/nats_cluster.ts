@@ -10,7 +10,8 @@ import { isFromLeader } from "../../services/kit/stream_leader.ts";
 import { findNatsServer } from "../../services/start/nats_server.ts";
 import { type Link, startLink } from "./link.ts";
 import { copyFolder, type NatsServer } from "./nats.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
 /** How long a cluster may take until every stream has a leader and current replicas, milliseconds. */

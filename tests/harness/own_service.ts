@@ -6,7 +6,8 @@
 import type { Declaration } from "../../services/kit/mod.ts";
 import { probe } from "../../services/start/probe.ts";
 import { flagsOfOwn } from "../../services/start/own/run_own.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { ROOT } from "./root.ts";
 import type { System } from "./system.ts";
 import { until } from "./wait.ts";

@@ -6,7 +6,8 @@
  */
 import pg from "pg";
 import { aptInstall } from "../../services/start/apt.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
 /** Where Debian installs the programs, one folder per version. */

@@ -97,24 +97,3 @@ export function startProcess(
     [Symbol.asyncDispose]: kill,
   };
 }
-
-/**
- * Below the system's range of ephemeral ports (from 32768), so outgoing connections do not take
- * these.
- */
-const PORTS = { first: 20_000, count: 12_000 };
-
-let nextPort = Math.floor(Math.random() * PORTS.count);
-
-/** Returns a TCP port that is currently free. Does not return the same port again soon. */
-export function freePort(): number {
-  for (;;) {
-    const port = PORTS.first + nextPort++ % PORTS.count;
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-}

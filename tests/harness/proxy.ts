@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, request as ask, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { freePort } from "./process.ts";
+import { freePort } from "./ports.ts";
 
 /** How a proxy treats traffic. */
 export interface ProxyMode {

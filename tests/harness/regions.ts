@@ -18,7 +18,8 @@ import { codeBlocks } from "./code_blocks.ts";
 import { connectClient, type TestClient } from "./client.ts";
 import { type Link, startLink } from "./link.ts";
 import { withTestUser } from "./nats_users.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { SECRET, startService, type TestService, tokenFor } from "./system.ts";
 import { until } from "./wait.ts";
 

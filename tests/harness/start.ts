@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { RunFile } from "../../services/start/run_file.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { ROOT } from "./root.ts";
 import { until } from "./wait.ts";
 

@@ -25,7 +25,8 @@ import { type NatsCluster, startNatsCluster } from "./nats_cluster.ts";
 import { withTestUser } from "./nats_users.ts";
 import { writeWebhooks } from "./receiver.ts";
 import { ROOT } from "./root.ts";
-import { type ChildProcess, freePort, startProcess } from "./process.ts";
+import { freePort } from "./ports.ts";
+import { type ChildProcess, startProcess } from "./process.ts";
 import { until } from "./wait.ts";
 
 /** The secret that signs the tests' tokens. */

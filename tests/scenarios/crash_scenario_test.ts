@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ServerFrameOf } from "../../services/contract/mod.ts";
 import { startNats } from "../harness/nats.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { SECRET, startService, startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 

@@ -12,7 +12,8 @@ import {
 import { findNatsServer, findOnPath } from "../../services/start/nats_server.ts";
 import { makeCertificate } from "../harness/certificate.ts";
 import { changed, codeBlock, codeBlocks, commandLines } from "../harness/code_blocks.ts";
-import { freePort, startProcess } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
+import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 
 const dockerCompose = await findOnPath("docker-compose");

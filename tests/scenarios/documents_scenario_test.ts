@@ -13,7 +13,7 @@ import {
 import { busChannels } from "../../services/start/contract/bus/channels.ts";
 import { matchesSubject } from "../../services/start/contract/bus/users.ts";
 import { post, sendFrames } from "../harness/http_client.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { ROOT } from "../harness/root.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";

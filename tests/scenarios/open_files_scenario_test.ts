@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { findOnPath } from "../../services/start/nats_server.ts";
 import { probe } from "../../services/start/probe.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { startSystem } from "../harness/system.ts";
 import { until } from "../harness/wait.ts";
 

@@ -13,7 +13,8 @@ import {
   startVariables,
 } from "../harness/code_blocks.ts";
 import { goFor, pythonFor } from "../harness/languages.ts";
-import { freePort, startProcess } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
+import { startProcess } from "../harness/process.ts";
 import { alive, readRunFile } from "../harness/start.ts";
 import { ROOT } from "../harness/root.ts";
 import { until } from "../harness/wait.ts";

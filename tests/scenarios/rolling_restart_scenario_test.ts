@@ -1,7 +1,7 @@
 /** Every gateway is restarted, one after the other, while users talk. Nothing is lost. */
 import assert from "node:assert/strict";
 import { probe } from "../../services/start/probe.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { startSystem } from "../harness/system.ts";
 import { startTalkers } from "../harness/talkers.ts";
 import { until } from "../harness/wait.ts";

@@ -5,7 +5,7 @@ import { PidsFile } from "../../services/start/run_file.ts";
 import { probe } from "../../services/start/probe.ts";
 import { codeBlock, commandLines, startVariables } from "../harness/code_blocks.ts";
 import { connectClient, type TestClient } from "../harness/client.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { alive, launch, ownLines, readRunFile, startAll, TIME } from "../harness/start.ts";
 import { until } from "../harness/wait.ts";
 

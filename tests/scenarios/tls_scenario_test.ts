@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect as connectTls } from "node:tls";
 import { WebSocket } from "ws";
 import { type Certificate, makeCertificate } from "../harness/certificate.ts";
-import { freePort } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
 import { startSystem, tokenFor } from "../harness/system.ts";
 import { until, within } from "../harness/wait.ts";
 

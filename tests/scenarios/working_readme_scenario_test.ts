@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { findNatsServer, findOnPath } from "../../services/start/nats_server.ts";
 import { changed, codeBlock, codeBlocks, commandLines } from "../harness/code_blocks.ts";
-import { freePort, startProcess } from "../harness/process.ts";
+import { freePort } from "../harness/ports.ts";
+import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 
 /** How long a program may take to start, milliseconds. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freePort } from "../../harness/process.ts";
+import { freePort } from "../../harness/ports.ts";
 import { startSystem } from "../../harness/system.ts";
 import { until } from "../../harness/wait.ts";
 import { compare } from "./interest.ts";

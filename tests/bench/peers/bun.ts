@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { freePort, startProcess } from "../../harness/process.ts";
+import { freePort } from "../../harness/ports.ts";
+import { startProcess } from "../../harness/process.ts";
 import { ROOT } from "../../harness/root.ts";
 import { SECRET } from "../../harness/system.ts";
 import { pin } from "../processes.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { findOnPath } from "../../../services/start/nats_server.ts";
-import { type ChildProcess, freePort, startProcess } from "../../harness/process.ts";
+import { freePort } from "../../harness/ports.ts";
+import { type ChildProcess, startProcess } from "../../harness/process.ts";
 import { SECRET } from "../../harness/system.ts";
 import { until } from "../../harness/wait.ts";
 import { pin } from "../processes.ts";

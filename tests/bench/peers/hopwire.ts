@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { freePort } from "../../harness/process.ts";
+import { freePort } from "../../harness/ports.ts";
 import { NO_QUOTAS, startSystem } from "../../harness/system.ts";
 import { until } from "../../harness/wait.ts";
 import { pin } from "../processes.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { freePort, startProcess } from "../../harness/process.ts";
+import { freePort } from "../../harness/ports.ts";
+import { startProcess } from "../../harness/process.ts";
 import { until } from "../../harness/wait.ts";
 
 /** A running redis-server. */
