@@ -10,22 +10,23 @@ import { BUS_USERS } from "../contract/mod.ts";
 import { list, readConfig } from "../kit/mod.ts";
 import { keepCertificates } from "./certificates.ts";
 import { clusterConfig, type ClusterNode } from "./cluster.ts";
+import { KEY_OWNER } from "./own/outside_files.ts";
 import { ownServices } from "./own/own_services.ts";
 import { authorizationOf, natsAccounts, natsUsers } from "./nats_users.ts";
 import { keptSecret, readKept, writePrivateFile } from "./private_files.ts";
 
-/** Where the volumes are mounted, and the user of each container. Deno's image has 1993. */
+/** Where the volumes are mounted, and the user of each container. */
 const ROOT = "/secrets";
 const OWNERS: Record<string, number> = {
   nats: 1000,
   postgres: 999,
-  services: 1993,
+  services: KEY_OWNER,
   "nats-1": 1000,
   "nats-2": 1000,
   "nats-3": 1000,
   // The user of haproxy in its image.
   balancer: 99,
-  ...Object.fromEntries(BUS_USERS.map((user) => [user, 1993])),
+  ...Object.fromEntries(BUS_USERS.map((user) => [user, KEY_OWNER])),
 };
 
 /** The variables of the container; see services/README.md. */

@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { Overview } from "../../services/contract/mod.ts";
 import { startService } from "../../services/kit/package/testing.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
+import { KEY_OWNER } from "../../services/start/own/outside_files.ts";
 import { codeBlock, commandLines, parseBlocks, startVariables } from "../harness/code_blocks.ts";
 import { connectClient } from "../harness/client.ts";
 import { startNats } from "../harness/nats.ts";
@@ -91,6 +92,7 @@ Deno.test("a service outside of the repository, with the package of the kit", as
         const nameOf = (name: string) => name.replace("${HOPWIRE_PROJECT:-hopwire}_", "");
         assert.ok(nameOf(own.networks.bus.name) in hopwire.networks);
         assert.ok(nameOf(own.volumes.secrets.name) in hopwire.volumes);
+        assert.equal(own.services.greeter.user, `${KEY_OWNER}:${KEY_OWNER}`);
         const compose = await findOnPath("docker-compose");
         if (compose === null) return;
         await mustRun(compose, ["-f", `${folder}/compose.yaml`, "config", "-q"], folder);

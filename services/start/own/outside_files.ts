@@ -35,6 +35,7 @@ export function outsideFiles(outside: Outside): Record<string, string> {
     "compose.yaml": composeText(name),
     "README.md": readmeText(outside),
     ".gitignore": "node_modules/\n",
+    ".dockerignore": "node_modules/\n",
   };
 }
 
@@ -116,7 +117,8 @@ ${
 `;
 }
 
-const DOCKERFILE = `FROM node:22-slim
+/** The image of the service. */
+export const DOCKERFILE = `FROM node:22-slim
 WORKDIR /service
 COPY package.json package-lock.json ./
 COPY packages packages
@@ -126,12 +128,17 @@ USER node
 CMD ["node", "main.ts"]
 `;
 
+/** Who owns the keys of services in Hopwire's volume, and alone may read them: the user of Deno's image. */
+export const KEY_OWNER = 1993;
+
 /** Beside compose.yaml of Hopwire, whose project has the name \`hopwire\`. */
 function composeText(name: string): string {
   return `# Runs the service beside Hopwire's own compose.yaml; see README.md.
 services:
   ${name}:
     build: .
+    # The owner of the keys in the volume.
+    user: "${KEY_OWNER}:${KEY_OWNER}"
     restart: unless-stopped
     environment:
       NATS_URL: nats://nats:4222
@@ -141,6 +148,7 @@ services:
     networks: [bus]
     volumes: ["secrets:/secrets/services:ro"]
     healthcheck:
+      interval: 5s
       test:
         - CMD
         - node
