@@ -188,9 +188,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   );
   const binary = options.natsServer ?? await findNatsServer();
   const traces = reportsTraces(await natsVersion(binary));
-  const config = `${withTestUser(authorizationOf(accounts, { traces }))}${
-    options.natsConfig ?? ""
-  }`;
+  const config = withTestUser(authorizationOf(accounts, { traces })) + (options.natsConfig ?? "");
   const cluster = options.cluster ? await startNatsCluster({ config, binary }) : undefined;
   const servers = cluster?.servers ?? [await startNats({ config, binary })];
   const nats = servers[0]!;
