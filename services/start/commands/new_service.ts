@@ -37,7 +37,7 @@ interface Wanted {
 export function wantedOf(args: readonly string[]): Wanted {
   const rest = [...args];
   let needs: readonly ServiceNeed[] = USUAL;
-  const text = takeOption(rest, "--needs", USAGE);
+  const text = takeOption(rest, "--needs", USAGE, { mayBeEmpty: true });
   if (text !== undefined) {
     needs = text.split(",").map((need) => need.trim()).filter(Boolean).map(needOf);
   }
