@@ -65,16 +65,19 @@ export interface Listening {
 
 /**
  * Serves HTTP without bodies of requests. Returns a function that stops, when requests under way are
- * answered. Throws if the address is in use.
+ * answered. Throws if the address is in use. `onFailure` is told why no connection can be accepted any more;
+ * then this listens again.
  */
 export async function serveHttp(
   { hostname, port }: Listening,
   handle: (request: Request) => Response | Promise<Response>,
-  onListen: (where: Listening) => void,
+  { onListen, onFailure }: {
+    onListen: (where: Listening) => void;
+    onFailure: (error: unknown) => void;
+  },
 ): Promise<() => void> {
   if (deno !== undefined) {
-    const server = deno.serve({ hostname, port, onListen }, handle);
-    return () => void server.shutdown();
+    return serveWithDeno(deno, { hostname, port, onListen }, handle, onFailure);
   }
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     try {
@@ -93,6 +96,44 @@ export async function serveHttp(
   });
   onListen({ hostname, port: (server.address() as { port: number }).port });
   return () => void server.close();
+}
+
+/** How long after a connection could not be accepted this listens again, milliseconds; up to twice that. */
+const LISTEN_AGAIN_MS = 250;
+
+/**
+ * Serves with Deno, which ends a server for good when it cannot accept a connection, for example because the
+ * process has no file descriptor left.
+ */
+function serveWithDeno(
+  { serve }: typeof Deno,
+  options: Listening & { onListen: (where: Listening) => void },
+  handle: (request: Request) => Response | Promise<Response>,
+  onFailure: (error: unknown) => void,
+): () => void {
+  let stopped = false;
+  let server = serve(options, handle);
+  // The port that the system chose, if it was to choose.
+  const { port } = server.addr as Deno.NetAddr;
+  const listenAgain = async (error: unknown) => {
+    if (!stopped) onFailure(error);
+    while (!stopped) {
+      await idleDelay(LISTEN_AGAIN_MS * (1 + Math.random()));
+      if (stopped) return;
+      try {
+        server = serve({ ...options, port }, handle);
+        return follow();
+      } catch {
+        // The next attempt may have a file descriptor.
+      }
+    }
+  };
+  const follow = () => void server.finished.catch(listenAgain);
+  follow();
+  return () => {
+    stopped = true;
+    void server.shutdown().catch(() => {});
+  };
 }
 
 /** Whether an error says that an address is in use. */

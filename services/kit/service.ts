@@ -150,11 +150,11 @@ export async function runService<Shape extends z.ZodRawShape>(
       drainSteps.push(await options.listen(app, config, log));
     } else {
       const where = { hostname: config.HOST, port: config.PORT };
-      const stop = await serveHttp(
-        where,
-        app.fetch,
-        ({ hostname, port }) => log.info("listening", { hostname, port }),
-      );
+      const stop = await serveHttp(where, app.fetch, {
+        onListen: ({ hostname, port }) => log.info("listening", { hostname, port }),
+        onFailure: (error) =>
+          log.error("cannot accept connections; listening again", { error: errorText(error) }),
+      });
       // Not awaited: a health checker's keep-alive connection must not delay the drain.
       drainSteps.push(stop);
     }

@@ -16,37 +16,44 @@ Deno.test({
     const health = freePort();
     await using system = await startSystem({ env: { gateway: { HEALTH_PORT: String(health) } } });
     const [gateway] = system.gateways;
-    const { pid } = gateway!.process;
-    const opened = () => [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+    const openedBy = (pid: number) => [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+    const limitTo = async (pid: number, files: number) => {
+      const args = [`--pid=${pid}`, `--nofile=${files}:`];
+      assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
+    };
+    const connectMany = async (port: number) => {
+      const hostname = "127.0.0.1";
+      const all = Array.from({ length: 3 * LEFT }, () => Deno.connect({ hostname, port }));
+      // A server that stops listening resets those that wait.
+      return (await Promise.allSettled(all)).flatMap((one) =>
+        one.status === "fulfilled" ? one.value : []
+      );
+    };
     const before = await system.client({ user: "before" });
     before.send({ type: "subscribe", room: "lobby" });
     await before.take("subscribed");
 
-    const limitTo = async (files: number) => {
-      const args = [`--pid=${pid}`, `--nofile=${files}:`];
-      assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
-    };
-    const connectMany = (port: number) =>
-      Promise.all(Array.from(
-        { length: 3 * LEFT },
-        () => Deno.connect({ hostname: "127.0.0.1", port }),
-      ));
-
-    // So short that nobody notices, first on the port of clients, then on that of health checks.
-    for (const port of [gateway!.port, health]) {
-      const limit = opened() + LEFT;
-      await limitTo(limit);
+    // So short that nobody notices: on the port of clients, on that of health checks, and with another server.
+    const [auth] = system.auths;
+    for (
+      const [{ pid }, port] of [
+        [gateway!.process, gateway!.port],
+        [gateway!.process, health],
+        [auth!.process, auth!.port],
+      ] as const
+    ) {
+      const limit = openedBy(pid) + LEFT;
+      await limitTo(pid, limit);
       const crowd = await connectMany(port);
-      await until("all files to be used", () => opened() >= limit);
-      await limitTo(20_000);
+      await until("all files to be used", () => openedBy(pid) >= limit - 2);
+      await limitTo(pid, 20_000);
       for (const connection of crowd) connection.close();
-      await until(
-        "an answer",
-        async () => (await probe(`http://127.0.0.1:${port}/readyz`)).ok,
-      );
+      await until("an answer", async () => (await probe(`http://127.0.0.1:${port}/readyz`)).ok);
     }
+    assert.ok(!auth!.process.output.join("").includes("Uncaught"));
 
-    await limitTo(opened() + LEFT);
+    const { pid } = gateway!.process;
+    await limitTo(pid, openedBy(pid) + LEFT);
     const crowd = await connectMany(gateway!.port);
     await until(
       "a line that says so",
