@@ -8,30 +8,42 @@
 export class BodyError extends Error {
   override name = "BodyError";
   /** The status to answer with. */
-  readonly status: 400 | 413 | 415;
+  readonly status: 400 | 408 | 413 | 415;
 
   /** Creates the error. */
-  constructor(status: 400 | 413 | 415, message: string) {
+  constructor(status: 400 | 408 | 413 | 415, message: string) {
     super(message);
     this.status = status;
   }
 }
 
 /**
- * Reads a body.
+ * Reads a body. A sender that is gone without a word never ends it, so it may take `deadlineMs` at most.
  *
- * @throws {BodyError} if it is larger than `limit` bytes, or the sender gave up
+ * @throws {BodyError} if it is larger than `limit` bytes, takes longer, or the sender gave up
  */
 export async function readBody(
   request: Request,
   limit: number,
+  deadlineMs: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
+  if (request.body === null) return new Uint8Array();
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), deadlineMs);
   try {
-    return request.body === null ? new Uint8Array() : await collect(request.body, limit);
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    // Fails together with the reading below.
+    request.body.pipeTo(writable, { signal: over.signal }).catch(() => {});
+    return await collect(readable, limit);
   } catch (error) {
     if (error instanceof BodyError) throw error;
+    if (over.signal.aborted) {
+      throw new BodyError(408, `the body took longer than ${deadlineMs} ms`);
+    }
     throw new BodyError(400, "the body ended early");
+  } finally {
+    clearTimeout(timer);
   }
 }
 

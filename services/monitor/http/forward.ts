@@ -73,7 +73,8 @@ export function createForwarder(
         reason = errorText(error);
         if (reason.startsWith("it answered")) break;
       }
-      if (tries < TRIES) await pause(RETRY_MS * 2 ** (tries - 1), ending.signal);
+      const wait = RETRY_MS * 2 ** (tries - 1) * (1 + Math.random() / 2);
+      if (tries < TRIES) await pause(wait, ending.signal);
     }
     // One line for each outage: monitor's own log lines are forwarded, too.
     if (!failing) log.warn("cannot forward telemetry to the collector", { url: base, reason });
@@ -123,10 +124,12 @@ function parseHeaders(text: string | undefined): Record<string, string> {
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
+    const done = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", done);
       resolve();
-    }, { once: true });
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", done);
   });
 }

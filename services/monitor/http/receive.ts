@@ -18,6 +18,9 @@ const MAX_BODY = 8 * 1024 * 1024;
 /** Most bodies that are read at the same time. */
 const MAX_AT_ONCE = 16;
 
+/** How long a body may take to arrive, milliseconds. Exporters give up after 10 s. */
+const BODY_MS = 10_000;
+
 /** gRPC's codes, which OTLP answers with. */
 const INVALID_ARGUMENT = 3;
 const UNAVAILABLE = 14;
@@ -29,8 +32,13 @@ export interface Receiver {
   forward(signal: Signal, headers: Record<string, string>, body: Uint8Array<ArrayBuffer>): void;
 }
 
-/** Adds `POST /v1/traces`, `/v1/metrics` and `/v1/logs`. */
-export function addReceiveRoutes(app: Hono, access: Access, receiver: Receiver): void {
+/** Adds `POST /v1/traces`, `/v1/metrics` and `/v1/logs`. A body may take `bodyMs` to arrive, milliseconds. */
+export function addReceiveRoutes(
+  app: Hono,
+  access: Access,
+  receiver: Receiver,
+  bodyMs: number = BODY_MS,
+): void {
   let reading = 0;
   for (const signal of ["traces", "metrics", "logs"] as const) {
     app.post(`/v1/${signal}`, access.senders, async (c) => {
@@ -51,7 +59,7 @@ export function addReceiveRoutes(app: Hono, access: Access, receiver: Receiver):
       }
       reading++;
       try {
-        const body = await readBody(c.req.raw, MAX_BODY);
+        const body = await readBody(c.req.raw, MAX_BODY, bodyMs);
         const packed = c.req.header("content-encoding");
         receiver.received(decode(signal, encoding, await unpack(body, packed, MAX_BODY)));
         receiver.forward(signal, {
@@ -72,7 +80,7 @@ export function addReceiveRoutes(app: Hono, access: Access, receiver: Receiver):
   }
 }
 
-function refuse(c: Context, status: 400 | 413 | 415 | 503, message: string): Response {
+function refuse(c: Context, status: 400 | 408 | 413 | 415 | 503, message: string): Response {
   const code = status === 503 ? UNAVAILABLE : INVALID_ARGUMENT;
   if (encodingOf(c.req.header("content-type")) !== "protobuf") {
     return c.json({ code, message }, status);

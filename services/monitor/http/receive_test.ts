@@ -19,7 +19,7 @@ const span = {
 const request = { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] };
 const text = JSON.stringify(request);
 
-function createReceiver() {
+function createReceiver(bodyMs?: number) {
   const app = new Hono();
   const access = createAccess({ token: undefined, remote: true, hosts: ["x"] });
   const received: Decoded[] = [];
@@ -27,7 +27,7 @@ function createReceiver() {
   addReceiveRoutes(app, access, {
     received: (decoded) => void received.push(decoded),
     forward: (...args) => void forwarded.push(args),
-  });
+  }, bodyMs);
   const env = { remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 } };
   const post = async (path: string, body: BodyInit, headers: Record<string, string>) =>
     await app.request(
@@ -127,4 +127,20 @@ Deno.test("only so many bodies are read at a time", async () => {
   }
   for (const response of await Promise.all(slow)) assert.equal(response.status, 200);
   assert.equal((await post("/v1/logs", "{}", { "content-type": JSON_TYPE })).status, 200);
+});
+
+Deno.test("a body that never ends takes its place for a while, and not for ever", async () => {
+  const { post } = createReceiver(50);
+  const type = { "content-type": JSON_TYPE };
+  let cancelled = 0;
+  const answers = await Promise.all(Array.from(
+    { length: 16 },
+    () => post("/v1/logs", new ReadableStream({ cancel: () => void cancelled++ }), type),
+  ));
+  for (const answer of answers) {
+    assert.equal(answer.status, 408);
+    assert.match((await answer.json()).message, /took longer than 50 ms/);
+  }
+  assert.equal(cancelled, 16);
+  assert.equal((await post("/v1/logs", "{}", type)).status, 200);
 });

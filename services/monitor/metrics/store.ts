@@ -10,10 +10,13 @@ import { createSeries, recordPoint, type Series } from "./series.ts";
 /** Most processes that are kept. One that exports nothing for the length of the window is forgotten. */
 const MAX_PROCESSES = 256;
 
-/** Most series of a process and of all, in counters and gauges; a histogram counts for eight. */
+/** Most series of a process and of all, in counters and gauges; a histogram counts for eight, long attributes for more. */
 const MAX_COST_OF_PROCESS = 8_000;
 const MAX_COST = 40_000;
 const COST = { counter: 1, gauge: 1, histogram: 8 } as const;
+
+/** Characters of the attributes of a series that are in its price. Each further so many cost one more. */
+const PRICED_CHARACTERS = 512;
 
 /** Most buckets of a histogram. */
 const MAX_BUCKETS = 64;
@@ -113,7 +116,7 @@ export function createMetricStore(
     const key = keyOf(attributes);
     const known = kept?.series.get(key);
     if (known !== undefined) return known;
-    const price = COST[kind];
+    const price = COST[kind] + Math.floor(key.length / PRICED_CHARACTERS);
     if (process.cost + price > MAX_COST_OF_PROCESS || cost + price > MAX_COST) return undefined;
     if (kept === undefined) {
       kept = { name, unit, description, kind, series: new Map() };

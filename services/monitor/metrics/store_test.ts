@@ -202,3 +202,17 @@ Deno.test("the number of series and processes is bounded, and what is left out i
   const wide = { bounds: new Array(1_000).fill(1), buckets: [] };
   assert.equal(record("a", [metric("histogram", [wide], { name: "wide" })]), 1);
 });
+
+Deno.test("long attributes take more of the bound", () => {
+  const { store } = storeAt();
+  const text = "x".repeat(512);
+  const attributes = Object.fromEntries(
+    Array.from({ length: 31 }, (_, i) => [`${i}${text}`, text]),
+  );
+  const points = Array.from({ length: 300 }, (_, index) => ({
+    attributes: { ...attributes, index: `${index}` },
+  }));
+  const kept = 300 - store.record({ origin: GATEWAY, metrics: [metric("gauge", points)] });
+  // 32 KB each.
+  assert.ok(kept > 50 && kept * 32 < 8_000, `${kept}`);
+});

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { decode, DecodeError, encodingOf, type Signal } from "./decode.ts";
+import type { Metric } from "./model.ts";
 import { encodeRequest } from "./protobuf.ts";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
@@ -213,6 +214,32 @@ Deno.test("long texts and many attributes are cut", () => {
     assert.equal(Object.keys(spans![0]!.attributes).length, 32);
     assert.equal(spans![0]!.attributes.key0, "x".repeat(512));
   }
+});
+
+Deno.test("names of metrics are cut, and spans with ids of another length left out", () => {
+  const long = "x".repeat(10_000);
+  const [about, dataPoints] = [{ name: long, unit: long, description: long }, [{ asInt: "1" }]];
+  const request = {
+    resourceMetrics: [{
+      resource,
+      scopeMetrics: [{ metrics: [{ ...about, gauge: { dataPoints } }] }],
+    }],
+  };
+  for (const { metrics } of both("metrics", request)) {
+    const [{ name, unit, description }] = metrics![0]!.metrics as [Metric];
+    assert.deepEqual([name, unit, description].map((text) => text.length), [512, 512, 512]);
+  }
+  const span = traces.resourceSpans[0]!.scopeSpans[0]!.spans[0]!;
+  const given = (traceId: number, spanId: number, parentSpanId: number) => ({
+    ...span,
+    traceId: new Uint8Array(traceId).fill(1),
+    spanId: new Uint8Array(spanId).fill(1),
+    parentSpanId: new Uint8Array(parentSpanId).fill(1),
+  });
+  const spans = [given(1_000, 8, 8), given(16, 1_000, 8), given(16, 8, 1_000)];
+  const body = encodeRequest("traces", { resourceSpans: [{ scopeSpans: [{ spans }] }] });
+  const { spans: kept } = decode("traces", "protobuf", body);
+  assert.deepEqual(kept!.map(({ parentId }) => parentId), [null]);
 });
 
 Deno.test("whatever bytes come, they are decoded or refused", () => {

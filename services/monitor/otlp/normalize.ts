@@ -11,22 +11,25 @@ const CUMULATIVE = 2;
 /** `STATUS_CODE_ERROR`. */
 const ERROR = 2;
 
-/** Longest text of an attribute that is kept, characters. */
+/** Hexadecimal digits of the ids of traces and of spans. */
+const [TRACE_ID_DIGITS, SPAN_ID_DIGITS] = [32, 16];
+
+/** Longest text of a name or an attribute that is kept, characters. */
 const MAX_TEXT = 512;
 /** Most attributes of a span or point that are kept. */
 const MAX_ATTRIBUTES = 32;
 
 const NAME_PREFIX = "hopwire-";
 
-/** Returns the spans of a request. Those without ids are left out. */
+/** Returns the spans of a request. Those without valid ids are left out. */
 export function spansOf(request: TraceRequest): Span[] {
   const found: Span[] = [];
   for (const { resource, scopeSpans } of request.resourceSpans ?? []) {
     const origin = originOf(resource?.attributes);
     for (const { spans } of scopeSpans ?? []) {
       for (const span of spans ?? []) {
-        const traceId = idOf(span.traceId);
-        const spanId = idOf(span.spanId);
+        const traceId = idOf(span.traceId, TRACE_ID_DIGITS);
+        const spanId = idOf(span.spanId, SPAN_ID_DIGITS);
         if (traceId === "" || spanId === "") continue;
         const start = microsOf(span.startTimeUnixNano);
         const attributes = scalarsOf(span.attributes);
@@ -35,7 +38,7 @@ export function spansOf(request: TraceRequest): Span[] {
           ...origin,
           traceId,
           spanId,
-          parentId: idOf(span.parentSpanId) || null,
+          parentId: idOf(span.parentSpanId, SPAN_ID_DIGITS) || null,
           name: span.name.slice(0, MAX_TEXT),
           start,
           duration: Math.max(0, microsOf(span.endTimeUnixNano) - start),
@@ -67,7 +70,11 @@ type WireMetric = NonNullable<
 
 function metricOf(metric: WireMetric): Metric[] {
   const { name, unit, description, gauge, sum, histogram } = metric;
-  const about = { name, unit: unit ?? "", description: description ?? "" };
+  const about = {
+    name: name.slice(0, MAX_TEXT),
+    unit: (unit ?? "").slice(0, MAX_TEXT),
+    description: (description ?? "").slice(0, MAX_TEXT),
+  };
   if (histogram) {
     const cumulative = histogram.aggregationTemporality === CUMULATIVE;
     const points = (histogram.dataPoints ?? []).map((point): Point => ({
@@ -155,8 +162,11 @@ function microsOf(nanos: Wide): number {
   return Math.round(numberOf(nanos) / 1_000);
 }
 
-function idOf(id: Id | null | undefined): string {
+/** Returns an id in hexadecimal; empty for one that is invalid, as one of another length is. */
+function idOf(id: Id | null | undefined, digits: number): string {
   if (id === null || id === undefined) return "";
+  // Protobuf has ids of any length.
+  if (id.length !== (typeof id === "string" ? digits : digits / 2)) return "";
   const text = typeof id === "string" ? id.toLowerCase() : toHex(id);
   return /^0*$/.test(text) ? "" : text;
 }

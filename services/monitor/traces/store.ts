@@ -111,7 +111,9 @@ export function createTraceStore(options: TraceStoreOptions): TraceStore {
     const oldest = now() - windowUs;
     for (const kept of [slow, failed]) {
       for (const trace of kept.values()) {
-        if (trace.updated < now() - KEPT_WINDOWS * windowUs) discard(kept, trace);
+        const old = trace.updated < now() - KEPT_WINDOWS * windowUs;
+        // Late spans may have made them larger than they may be.
+        if (old || keptBytes > maxBytes * KEPT_SHARE) discard(kept, trace);
       }
     }
     for (const trace of waiting.values()) {

@@ -155,6 +155,21 @@ Deno.test("traces leave with the window; the slowest later, and all in the end",
   assert.equal(store.get(idOf(899)), undefined);
 });
 
+Deno.test("those that stay longer are bounded, also when they grow", () => {
+  const { store, wait } = storeWith({ maxBytes: 1e6 });
+  for (let trace = 1; trace <= 100; trace++) store.add([span(trace, "bus.store", [0, 1_000])]);
+  wait(11 * MINUTE_US);
+  store.add([span(1_000, "bus.store", [0, 1_000])]);
+  assert.ok(store.get(idOf(1)));
+  const text = "x".repeat(500);
+  for (let round = 0; round < 50; round++) {
+    for (let trace = 1; trace <= 100; trace++) {
+      store.add([span(trace, "edge.fanout", [0, 1_000], { attributes: { text } })]);
+      assert.ok(store.bytes <= 1e6, `${store.bytes}`);
+    }
+  }
+});
+
 Deno.test("traces without a hop do not push out messages, and spans of one trace are bounded", () => {
   const { store } = storeWith({ maxTraces: 2_000 });
   store.add([span(1, "bus.store", [0, 1])]);
