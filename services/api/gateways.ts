@@ -33,7 +33,7 @@ const FIND_MS = 300;
 /** What the gateways answered. */
 export interface Answers<Reply> {
   replies: Reply[];
-  /** Whether every known gateway has answered. */
+  /** Whether every known gateway has answered; or none runs. */
   complete: boolean;
 }
 
@@ -70,7 +70,7 @@ export async function followGateways(
     .map((subject) => subscribe(bus, subject, GatewayAlive, heard));
   const find = () => void bus.send(GATEWAY_PING, "", { reply: inbox });
   find();
-  bus.onReconnect(find);
+  const forget = bus.onReconnect(find);
   await new Promise((resolve) => setTimeout(resolve, FIND_MS));
 
   const alive = () => {
@@ -80,18 +80,23 @@ export async function followGateways(
   return {
     async ask(endpoint, request, { timeLeft, context }) {
       const waiting = alive();
+      // After an outage of NATS none is known, though some may run. Then whoever answers in time does.
+      const known = waiting.size > 0;
+      let none = false;
       const replies = new Map<string, ReturnType<typeof endpoint.reply.parse>>();
-      if (waiting.size === 0) return { replies: [], complete: true };
       const { promise: answered, resolve: done } = Promise.withResolvers<void>();
       const reply = bus.createInbox();
       const take = (message: Msg) => {
         // NATS itself says so if nobody listens.
-        if (message.headers?.code === 503) return done();
+        if (message.headers?.code === 503) {
+          none = true;
+          return done();
+        }
         const parsed = endpoint.reply.safeParse(parseJson(message));
         if (!parsed.success || message.headers?.get(HEADERS.error)) return;
         if (replies.size < MAX_GATEWAYS) replies.set(parsed.data.gateway, parsed.data);
         waiting.delete(parsed.data.gateway);
-        if (waiting.size === 0) done();
+        if (known && waiting.size === 0) done();
       };
       const subscription = bus.nats.subscribe(reply, {
         callback: (error, message) => {
@@ -109,9 +114,10 @@ export async function followGateways(
         clearTimeout(timer);
         subscription.unsubscribe();
       }
-      return { replies: [...replies.values()], complete: waiting.size === 0 };
+      return { replies: [...replies.values()], complete: known ? waiting.size === 0 : none };
     },
     close() {
+      forget();
       for (const subscription of subscriptions) subscription.unsubscribe();
     },
   };

@@ -56,7 +56,7 @@ export function leaveCutOffServer(bus: Bus, stream: string): () => void {
   };
   /** The server to leave. */
   let left: string | undefined;
-  bus.onReconnect(() => {
+  const forget = bus.onReconnect(() => {
     // A new server gets its time.
     answeredAt = performance.now();
     const again = left !== undefined && bus.nats.info?.server_id === left;
@@ -86,6 +86,7 @@ export function leaveCutOffServer(bus: Bus, stream: string): () => void {
   return () => {
     stopped = true;
     clearTimeout(timer);
+    forget();
   };
 }
 

@@ -44,15 +44,18 @@ export function createKeyring(
   const { now = Date.now, checkMs = CHECK_MS } = options;
   let keys: ReadonlyMap<string, ApiKey> = new Map();
   let seen = "";
+  let problem = "";
 
-  /** Reads the file if it has changed. */
-  const check = () => {
-    if (file === undefined) return;
+  /** Reads the file if it has changed. Returns whether it has. */
+  const check = (): boolean => {
+    if (file === undefined) return false;
     const version = versionOf(file);
-    if (version === seen) return;
-    seen = version;
+    if (version === seen) return false;
     const list = version === "" ? [] : parseApiKeys(Deno.readTextFileSync(file));
     keys = new Map(list.map((key) => [key.id, key]));
+    // Only now: what could not be read, for want of a file descriptor for example, is read again.
+    seen = version;
+    return true;
   };
   try {
     check();
@@ -60,12 +63,15 @@ export function createKeyring(
     throw new ConfigError(`API_KEYS_FILE: ${file}: ${errorText(error)}`);
   }
   const timer = setInterval(() => {
-    const before = seen;
     try {
-      check();
-      if (seen !== before) log.info("read the API keys again", { keys: keys.size });
+      if (check()) log.info("read the API keys again", { keys: keys.size });
+      problem = "";
     } catch (error) {
-      log.error("cannot read the API keys, the old ones stay", { file, error: errorText(error) });
+      const text = errorText(error);
+      if (text !== problem) {
+        log.error("cannot read the API keys, the old ones stay", { file, error: text });
+      }
+      problem = text;
     }
   }, checkMs);
   Deno.unrefTimer(timer);

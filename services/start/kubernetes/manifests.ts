@@ -65,10 +65,10 @@ function containerOf(service: ServiceName, settings: ServiceSettings): Manifest 
     readinessProbe: probe("/readyz", 2, 2),
     // Alive while the process answers: without NATS it waits, and a restart would help nobody.
     livenessProbe: probe("/healthz", 6),
-    ...service === "gateway"
+    ...settings.preStop === undefined
+      ? {}
       // New connections go elsewhere before the drain begins.
-      ? { lifecycle: { preStop: { sleep: { seconds: settings.preStop } } } }
-      : {},
+      : { lifecycle: { preStop: { sleep: { seconds: settings.preStop } } } },
     resources: settings.resources,
     securityContext: {
       allowPrivilegeEscalation: false,

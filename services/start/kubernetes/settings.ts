@@ -32,7 +32,7 @@ const GRACE_S = 20;
 
 /** The gateway's DRAIN_WINDOW_MS, in seconds, and how long the rest of its drain takes. */
 const [DRAIN_WINDOW_S, DRAIN_REST_S] = [30, 12];
-/** How long endpoints may take to forget a gateway, seconds. */
+/** How long endpoints may take to forget a pod that clients or back-ends connect to, seconds. */
 const PRE_STOP_S = 5;
 
 const SMALL = { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "512Mi" } };
@@ -90,7 +90,8 @@ export const SETTINGS: Record<ServiceName, ServiceSettings> = {
     env: { API_KEYS_FILE: "/secrets/api/api-keys.json" },
     secrets: { ...nats("api"), api: { secret: "api-keys" } },
     resources: SMALL,
-    graceSeconds: GRACE_S,
+    graceSeconds: PRE_STOP_S + GRACE_S,
+    preStop: PRE_STOP_S,
   },
   hooks: {
     port: 8084,
