@@ -14,6 +14,8 @@ export const delivered = new CountByKey("hopwire.webhooks.delivered", "endpoint"
 export const failed = new CountByKey("hopwire.webhooks.failed", "endpoint");
 /** See {@link delivered}. */
 export const dead = new CountByKey("hopwire.webhooks.dead", "endpoint");
+/** Counts what left its stream before it was sent to an endpoint. */
+export const missed = new CountByKey("hopwire.webhooks.missed", "endpoint");
 
 const requestDurations = durations("hopwire.webhooks.request.duration");
 

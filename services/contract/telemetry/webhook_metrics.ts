@@ -35,6 +35,13 @@ export const WEBHOOK_METRICS = {
     attributes: ["endpoint"],
     by: ["hooks"],
   },
+  "hopwire.webhooks.missed": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events and messages that left their stream before they were sent to an endpoint",
+    attributes: ["endpoint"],
+    by: ["hooks"],
+  },
   "hopwire.webhooks.waiting": {
     kind: "gauge",
     unit: "{event}",

@@ -10,10 +10,10 @@ import {
   type WebhookEndpoint,
   type WebhookEvent,
 } from "../../contract/mod.ts";
-import { errorText } from "../../kit/mod.ts";
-import { setWaiting } from "../metrics.ts";
+import { errorText, LogPlace, recordPlace } from "../../kit/mod.ts";
+import { missed, setWaiting } from "../metrics.ts";
 import type { StateStore } from "../state/state_store.ts";
-import { hasCode, STREAM_NOT_FOUND } from "../state/streams.ts";
+import { hasCode, managerOf, STREAM_NOT_FOUND } from "../state/streams.ts";
 import { EventSender, type SenderParts, WORKING_MS } from "./event_sender.ts";
 import {
   ensureConsumer,
@@ -41,9 +41,22 @@ const STOP_MS = 7_000;
 /** The delay before the consumer is tried again, milliseconds. */
 const RECONNECT_MS = 1_000;
 
+const NANOSECONDS_PER_MS = 1_000_000;
+
 /** What a runner needs. */
 export interface RunnerParts extends SenderParts {
   store: StateStore;
+  /** How often the position is read, milliseconds; tests read it more often. */
+  positionMs?: number;
+}
+
+/** Where an endpoint is in a stream. */
+interface Position {
+  place: LogPlace;
+  /** The seq up to which everything is done. */
+  seq: number;
+  /** Whether the log has said that it is behind. */
+  behind: boolean;
 }
 
 /** See the module's doc. */
@@ -51,7 +64,7 @@ export class EndpointRunner {
   readonly endpoint: WebhookEndpoint;
   readonly #parts: RunnerParts;
   readonly #sender: EventSender;
-  readonly #positions = new Map<EventSource, { waiting: number; seq: number }>();
+  readonly #positions = new Map<EventSource, Position>();
   readonly #sources: EventSource[] = [];
   readonly #attached = new Set<EventSource>();
   readonly #loops: Promise<void>[] = [];
@@ -70,7 +83,7 @@ export class EndpointRunner {
 
   /** What it does now. */
   get state(): HookState {
-    const waiting = [...this.#positions.values()].reduce((sum, one) => sum + one.waiting, 0);
+    const waiting = this.#positions.values().reduce((sum, { place }) => sum + place.waiting, 0);
     return { ...this.#sender.state, waiting };
   }
 
@@ -89,7 +102,7 @@ export class EndpointRunner {
     for (const source of sourcesOf(this.endpoint)) this.#add(source);
     this.#timer = setInterval(() => {
       for (const source of this.#sources) void this.#look(source);
-    }, POSITION_MS);
+    }, this.#parts.positionMs ?? POSITION_MS);
   }
 
   /** Stops: waits for the requests in progress, and gives back what has not been sent. */
@@ -111,6 +124,7 @@ export class EndpointRunner {
 
   #add(source: EventSource): void {
     this.#sources.push(source);
+    this.#positions.set(source, { place: new LogPlace(source.stream), seq: 0, behind: false });
     this.#loops.push(this.#run(source));
   }
 
@@ -129,11 +143,32 @@ export class EndpointRunner {
   async #look(source: EventSource): Promise<void> {
     const { bus, store } = this.#parts;
     const { id } = this.endpoint;
-    const before = this.#positions.get(source)?.seq ?? 0;
-    const position = await readPosition(bus, store, id, source, before).catch(() => undefined);
-    if (position === undefined || this.#stopped) return;
-    this.#positions.set(source, position);
+    const position = this.#positions.get(source)!;
+    const { place } = position;
+    const look = await readPosition(bus, store, id, source, position.seq).catch(() => undefined);
+    if (look === undefined || this.#stopped) return;
+    position.seq = look.acked;
+    const lost = place.looked(look, performance.now());
     setWaiting(id, this.state.waiting);
+    if (lost !== undefined) {
+      missed.add(id, lost.messages);
+      bus.log.error("events left the stream before they were sent", { endpoint: id, ...lost });
+    }
+    const behind = place.inDanger();
+    if (behind && !position.behind) {
+      const fields = { endpoint: id, stream: source.stream, waiting: place.waiting };
+      bus.log.warn("so far behind that events will leave the stream before they are sent", fields);
+    }
+    position.behind = behind;
+    const toRecord = place.toRecord(performance.now());
+    if (toRecord === undefined) return;
+    await recordPlace(await managerOf(bus), source.stream, source.consumer, toRecord)
+      .catch((error) =>
+        bus.log.debug("cannot record the place of an endpoint", {
+          endpoint: id,
+          error: errorText(error),
+        })
+      );
   }
 
   async #run(source: EventSource): Promise<void> {
@@ -164,10 +199,15 @@ export class EndpointRunner {
 
   async #read(reader: PullReader, source: EventSource): Promise<void> {
     const { batch } = this.endpoint;
+    const { place } = this.#positions.get(source)!;
     const wanted = batch?.maxEvents ?? 1;
     let pull = wanted;
     while (await this.#sender.ready()) {
       const deliveries = await reader.pull(pull, PULL_MS, batch?.maxWaitMs ?? 0);
+      for (const { seq, nanoseconds, delivered } of deliveries) {
+        const storedAt = Number(nanoseconds) / NANOSECONDS_PER_MS;
+        place.read({ seq, storedAt, redelivered: delivered > 1 });
+      }
       const items = deliveries.flatMap((delivery): Item[] => {
         const event = source.eventOf(delivery);
         if (event === null) {
@@ -179,7 +219,7 @@ export class EndpointRunner {
       // As many as are likely to have as many wanted ones as a request takes.
       const share = deliveries.length === 0 ? 1 : Math.max(1, items.length) / deliveries.length;
       pull = Math.min(MAX_PULL, Math.ceil(wanted / share));
-      await this.#sender.send(items);
+      await this.#sender.send(items, (storedAt, ms) => place.dropsWithin(storedAt, ms));
     }
   }
 }

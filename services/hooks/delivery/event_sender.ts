@@ -38,6 +38,9 @@ const LETTER_RETRY_MS = 10_000;
 /** Gone: the endpoint wants nothing any more. */
 const GONE = 410;
 
+/** Whether a stream drops what was stored at a time (milliseconds since 1970) within so many milliseconds. */
+export type Drops = (storedAt: number, ms: number) => boolean;
+
 /** What a sender needs. */
 export interface SenderParts {
   bus: Bus;
@@ -107,8 +110,8 @@ export class EventSender {
     }
   }
 
-  /** Sends events, and settles them. */
-  async send(items: readonly Item[]): Promise<void> {
+  /** Sends events, and settles them. `drops` says whether their stream drops an event before a next attempt. */
+  async send(items: readonly Item[], drops: Drops = () => false): Promise<void> {
     if (items.length === 0) return;
     const held = new Set(items.map(({ delivery }) => delivery));
     const timer = setInterval(() => held.forEach((delivery) => delivery.working()), WORKING_MS);
@@ -116,7 +119,7 @@ export class EventSender {
       for (const group of groupsOf(items, this.#endpoint)) {
         if (!await this.#mayBegin()) return;
         try {
-          await this.#request(group);
+          await this.#request(group, drops);
         } finally {
           this.#slots.release();
         }
@@ -139,7 +142,7 @@ export class EventSender {
     }
   }
 
-  async #request(group: readonly Item[]): Promise<void> {
+  async #request(group: readonly Item[], drops: Drops): Promise<void> {
     const { id, body } = bodyOf(group, this.#endpoint.batch !== undefined);
     const traceparent = group.length === 1 ? traceparentOfDelivery(group[0]!.delivery) : undefined;
     const hop = startHop(
@@ -176,16 +179,20 @@ export class EventSender {
       });
       return;
     }
-    await Promise.all(group.map((item) => this.#failed(item, outcome)));
+    await Promise.all(group.map((item) => this.#failed(item, outcome, drops)));
   }
 
-  async #failed({ event, delivery }: Item, { text, retryAfterMs = 0 }: Outcome): Promise<void> {
+  async #failed(
+    { event, delivery }: Item,
+    { text, retryAfterMs = 0 }: Outcome,
+    drops: Drops,
+  ): Promise<void> {
     const { id, retry } = this.#endpoint;
     const { delivered: attempts } = delivery;
     const now = Date.now();
-    if (!isGivenUp(attempts, now - storedAt(delivery), retry)) {
-      return delivery.nak(Math.max(retryDelay(attempts, retry), retryAfterMs));
-    }
+    const at = storedAt(delivery);
+    const delay = Math.max(retryDelay(attempts, retry), retryAfterMs);
+    if (!isGivenUp(attempts, now - at, retry) && !drops(at, delay)) return delivery.nak(delay);
     try {
       const reason = text.slice(0, 1_000);
       const letter = { endpoint: id, event, attempts, reason, at: now };

@@ -20,7 +20,7 @@ import {
   type WebhookEndpoint,
   WebhookEvent,
 } from "../../contract/mod.ts";
-import { type Bus, errorText } from "../../kit/mod.ts";
+import { type Bus, errorText, type LogLook, lookAt } from "../../kit/mod.ts";
 import type { StateStore } from "../state/state_store.ts";
 import { hasCode, isOwn, managerOf, STREAM_NOT_FOUND } from "../state/streams.ts";
 import type { Delivery } from "./pull_reader.ts";
@@ -187,17 +187,16 @@ export async function ensureConsumer(
   });
 }
 
-/** How many messages wait, and up to where all are done: that is remembered beside the consumer, too. */
+/** How far an endpoint is, and its stream. Up to where all are done is remembered beside the consumer, too. */
 export async function readPosition(
   bus: Bus,
   store: StateStore,
   endpoint: string,
   source: EventSource,
   before: number,
-): Promise<{ waiting: number; seq: number }> {
-  const manager = await managerOf(bus);
-  const info = await manager.consumers.info(source.stream, source.consumer);
-  const seq = info.ack_floor.stream_seq;
+): Promise<LogLook> {
+  const look = await lookAt(await managerOf(bus), source.stream, source.consumer);
+  const seq = look.acked;
   if (seq !== before) await store.write(keyOf(endpoint, source.stream), { seq });
-  return { waiting: info.num_pending + info.num_ack_pending, seq };
+  return look;
 }

@@ -6,7 +6,6 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import { errorText } from "../log.ts";
 import type { Listener } from "./listening.ts";
-import type { LogLook } from "./log_place.ts";
 
 /**
  * How long the server waits for an ack before it delivers a message again, milliseconds. Less than NATS
@@ -62,39 +61,4 @@ export async function ensureConsumer<Content>(
     max_ack_pending: MAX_ACK_PENDING,
     ...(filter === undefined ? {} : { filter_subject: filter }),
   });
-}
-
-/** Where an instance records how far it is, in the metadata of the consumer. Servers before 2.10 keep none. */
-const PLACE = "hopwire.place";
-
-/** Asks how far a consumer is, and then where the log ends. Rejects if the server does not answer. */
-export async function lookAt(
-  manager: JetStreamManager,
-  stream: string,
-  name: string,
-): Promise<LogLook> {
-  const consumer = await manager.consumers.info(stream, name);
-  const { state, config } = await manager.streams.info(stream);
-  return {
-    first: state.first_seq,
-    last: state.last_seq,
-    bytes: state.bytes,
-    maxBytes: config.max_bytes,
-    maxAgeMs: config.max_age / NANOSECONDS_PER_MS,
-    delivered: consumer.delivered.stream_seq,
-    recorded: Number(consumer.config.metadata?.[PLACE]) || 0,
-    deliveries: consumer.delivered.consumer_seq,
-    pending: consumer.num_pending,
-    unacked: consumer.num_ack_pending,
-  };
-}
-
-/** Records how far a listener is. */
-export async function recordPlace(
-  manager: JetStreamManager,
-  stream: string,
-  name: string,
-  place: number,
-): Promise<void> {
-  await manager.consumers.update(stream, name, { metadata: { [PLACE]: String(place) } });
 }

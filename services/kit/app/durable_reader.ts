@@ -7,15 +7,16 @@
 import type { Consumer, JetStreamManager, JsMsg } from "@nats-io/jetstream";
 import { jetstream } from "@nats-io/jetstream";
 import { HEADERS, matchesRoom, roomOfSubject } from "../../contract/mod.ts";
+import { lookAt, recordPlace } from "../consumer_place.ts";
 import { contextOf, ROOT_CONTEXT } from "../hop.ts";
 import { errorText } from "../log.ts";
+import { LogPlace, type Missed } from "../log_place.ts";
 import type { AppParts } from "./app_parts.ts";
-import { ACK_WAIT_MS, lookAt, MAX_ACK_PENDING, recordPlace } from "./durable_consumer.ts";
+import { ACK_WAIT_MS, MAX_ACK_PENDING } from "./durable_consumer.ts";
 import { addListened, countMissed } from "./durable_metrics.ts";
 import { HANDLER_MS } from "./handlers.ts";
 import type { Lanes, Work } from "./lanes.ts";
 import { handleMessage, type Listener, wantedMessage } from "./listening.ts";
-import { LogPlace, type Missed } from "./log_place.ts";
 import { RecentKeys } from "./recent_keys.ts";
 
 /** How long before that a handler must have returned, so that its ack is in time, milliseconds. */

@@ -13,7 +13,7 @@ import { listenDurably } from "./durable.ts";
 import { createGrants } from "./grants.ts";
 import { Handlers } from "./handlers.ts";
 import { listenerOf, type ListenOptions, type MessageHandler } from "./listening.ts";
-import type { Missed } from "./log_place.ts";
+import type { Missed } from "../log_place.ts";
 
 /** How often these listeners look where the log ends, milliseconds. */
 const LOOK_MS = 20;

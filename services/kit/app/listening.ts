@@ -11,7 +11,7 @@ import { faultOf } from "../fault_error.ts";
 import { processDurations } from "../telemetry/operation_durations.ts";
 import type { AppParts } from "./app_parts.ts";
 import { HANDLER_MS } from "./handlers.ts";
-import type { Missed } from "./log_place.ts";
+import type { Missed } from "../log_place.ts";
 
 /** A message of a room. */
 export interface RoomMessage<Content = unknown> {

@@ -12,10 +12,11 @@ export const webhookRow: Row = {
   panels: [
     timeSeries(
       "Webhook events",
-      { unit: "cps", description: "Delivered, sent in vain, and given up, by endpoint." },
+      { unit: "cps", description: "Delivered, sent in vain, given up, and missed, by endpoint." },
       ["{{endpoint}} delivered", rate("hopwire.webhooks.delivered", ["endpoint"])],
       ["{{endpoint}} failed", rate("hopwire.webhooks.failed", ["endpoint"])],
       ["{{endpoint}} given up", rate("hopwire.webhooks.dead", ["endpoint"])],
+      ["{{endpoint}} missed", rate("hopwire.webhooks.missed", ["endpoint"])],
     ),
     timeSeries(
       "Waiting webhook events",

@@ -4,7 +4,7 @@
  * @module
  */
 import { observe } from "../telemetry/mod.ts";
-import type { LogPlace, Missed } from "./log_place.ts";
+import type { LogPlace, Missed } from "../log_place.ts";
 
 const MS_PER_S = 1_000;
 

@@ -1,6 +1,6 @@
 /**
- * Where a durable listener is in a stream of the log, how far that is from both of its ends, and what has left
- * the log before the listener read it. No I/O.
+ * Where the reader of a durable consumer is in its stream, how far that is from both of its ends, and what has
+ * left the stream before it was read: for durable listeners, and for endpoints of webhooks. No I/O.
  *
  * @module
  */
@@ -36,6 +36,8 @@ export interface LogLook {
   delivered: number;
   /** The last place that an instance has recorded; see {@link LogPlace.toRecord}. */
   recorded: number;
+  /** The seq up to which everything that was delivered is acknowledged. */
+  acked: number;
   /** How often it has delivered anything. */
   deliveries: number;
   /** Messages of its rooms that it has not delivered. */
@@ -58,6 +60,9 @@ const LOOK_MS = 10_000;
 /** After so many messages, too, so that those which are remembered have a bound. */
 const LOOK_MESSAGES = 1_024;
 
+/** Seqs that are remembered at most. Where nobody looks for long, older ones count as read by others. */
+const MAX_READ = 65_536;
+
 /**
  * The share of the time or of the size that the log keeps, beyond which what is not read is in danger. The log
  * drops archived messages when three quarters of it are used.
@@ -67,6 +72,10 @@ const IN_DANGER = 0.5;
 /** How often the place is recorded: after this share of the time that the log keeps, an hour at most. */
 const RECORD_SHARE = 0.25;
 const RECORD_MS = 3_600_000;
+
+/** How much later than it should a message may come again, milliseconds; this share of its age at most. */
+const LATE_MS = 10_000;
+const LATE_SHARE = 0.1;
 
 /** See the module's doc. */
 export class LogPlace {
@@ -98,6 +107,7 @@ export class LogPlace {
   /** Takes note of a message that was delivered to this instance. */
   read({ seq, storedAt, redelivered }: Read): void {
     if (redelivered) return void this.#again++;
+    if (this.#read.length >= MAX_READ) this.#read = [];
     this.#read.push(seq);
     this.#storedAt = Math.max(this.#storedAt, storedAt);
   }
@@ -170,9 +180,10 @@ export class LogPlace {
     return maxBytes > 0 && bytes > IN_DANGER * maxBytes && unread > IN_DANGER;
   }
 
-  /** Whether the log drops a message, stored at `storedAt`, within so many milliseconds. */
+  /** Whether the log may drop a message, stored at `storedAt`, before it comes again in so many milliseconds. */
   dropsWithin(storedAt: number, ms: number, now = Date.now()): boolean {
     const maxAgeMs = this.#look?.maxAgeMs ?? 0;
-    return maxAgeMs > 0 && now + ms - storedAt >= maxAgeMs;
+    const late = Math.min(LATE_MS, LATE_SHARE * maxAgeMs);
+    return maxAgeMs > 0 && now + ms + late - storedAt >= maxAgeMs;
   }
 }
