@@ -22,12 +22,15 @@ export interface Missed {
 
 /** What the server says about the consumer, and after that about its stream. */
 export interface LogLook {
-  /** The seqs of the oldest and the newest message of the stream. */
+  /** The seq of the oldest message of the stream. */
   first: number;
+  /** The seq of the newest one. */
   last: number;
+  /** The size of the stream, bytes. */
   bytes: number;
-  /** The limits of the stream; 0 or less if there is none. */
+  /** The most bytes that the stream may have; 0 or less if there is no limit. */
   maxBytes: number;
+  /** How long the stream keeps messages, milliseconds; 0 if there is no limit. */
   maxAgeMs: number;
   /**
    * The seq up to which the consumer has delivered, as the server sees it: it may pass over what has left the
@@ -48,9 +51,11 @@ export interface LogLook {
 
 /** A message that was delivered. */
 export interface Read {
+  /** Its seq in the stream. */
   seq: number;
   /** When it was stored, milliseconds since 1970. */
   storedAt: number;
+  /** Whether it was delivered before. */
   redelivered: boolean;
 }
 

@@ -82,6 +82,14 @@ export const PROCESS_METRICS = {
     attributes: ["stream"],
     by: ["own"],
   },
+  "hopwire.listener.dropped": {
+    kind: "counter",
+    unit: "{message}",
+    description:
+      "Messages that a live listener dropped, because they came faster than it handled them",
+    attributes: ["pattern"],
+    by: ["own"],
+  },
 
   // The process, and its connection to NATS.
   "hopwire.nats.rtt": {

@@ -13,9 +13,9 @@ import { errorText } from "../log.ts";
 import { LogPlace, type Missed } from "../log_place.ts";
 import type { AppParts } from "./app_parts.ts";
 import { ACK_WAIT_MS, MAX_ACK_PENDING } from "./durable_consumer.ts";
-import { addListened, countMissed } from "./durable_metrics.ts";
 import { HANDLER_MS } from "./handlers.ts";
 import type { Lanes, Work } from "./lanes.ts";
+import { addListened, countMissed } from "./listener_metrics.ts";
 import { handleMessage, type Listener, wantedMessage } from "./listening.ts";
 import { RecentKeys } from "./recent_keys.ts";
 
@@ -126,10 +126,10 @@ export class DurableReader<Content> {
     const consumer: Consumer = await jetstream(this.#parts.bus.nats)
       .consumers.get(this.#stream, name);
     while (!stopped()) {
-      // No more is taken than can be held: another instance may have room for it.
-      while (this.#free <= 0 && !stopped()) await this.#lanes.changed();
       // While no pull is open, so that nothing is delivered meanwhile.
       if (this.#place.due(performance.now())) await this.#look(manager);
+      // No more is taken than can be held: another instance may have room for it.
+      while (this.#free <= 0 && !stopped()) await this.#lanes.changed();
       if (!this.#parts.handlers.sound) throw new Error("too many handlers do not return");
       if (stopped()) return;
       const messages = await consumer.fetch({

@@ -5,28 +5,23 @@ import { startNats } from "../../../tests/harness/nats.ts";
 import { until } from "../../../tests/harness/wait.ts";
 import { messageSubject, ROOMS_STREAM, ROOMS_STREAM_SUBJECT } from "../../contract/mod.ts";
 import { connectBus } from "../bus.ts";
-import { createHealth } from "../health.ts";
 import { createLogger } from "../log.ts";
-import { StreamPublisher } from "../stream_publisher.ts";
-import { declareService } from "./declaration.ts";
-import { listenDurably } from "./durable.ts";
-import { createGrants } from "./grants.ts";
-import { Handlers } from "./handlers.ts";
-import { listenerOf, type ListenOptions, type MessageHandler } from "./listening.ts";
 import type { Missed } from "../log_place.ts";
+import { StreamPublisher } from "../stream_publisher.ts";
+import { listenDurably } from "./durable.ts";
+import { listenerOf, type ListenOptions, type MessageHandler } from "./listening.ts";
+import { createParts } from "./parts_fixture.ts";
 
 /** How often these listeners look where the log ends, milliseconds. */
 const LOOK_MS = 20;
 
 const NANOSECONDS_PER_S = 1e9;
 
-const declaration = declareService({ name: "audit", description: "Listens.", needs: ["log"] });
-
 /** A listener of these tests. */
 interface Listening {
   /** What it was told it has missed. */
   missed: Missed[];
-  /** The lines of its log that begin with this. */
+  /** The lines of its log with this message. */
   lines(message: string): Record<string, unknown>[];
   stop(): Promise<void>;
 }
@@ -73,36 +68,16 @@ async function withLog(play: (parts: Parts) => Promise<void>): Promise<void> {
         await manager.streams.update(ROOMS_STREAM, limits);
       },
       listen(handle, options = {}) {
-        const lines: string[] = [];
         const missed: Missed[] = [];
-        const steps: (() => void | Promise<void>)[] = [];
-        const log = createLogger("audit", { write: (line) => void lines.push(line) });
-        listenDurably(
-          {
-            declaration,
-            bus,
-            log,
-            health: createHealth(),
-            handlers: new Handlers(),
-            grants: createGrants(bus),
-            onDrain: (step) => void steps.push(step),
-          },
-          listenerOf("work.*", handle, {
-            durable: true,
-            from: "first",
-            missed: (one) => void missed.push(one),
-            ...options,
-          }),
-          LOOK_MS,
-        );
-        return {
-          missed,
-          lines: (message) =>
-            lines.map((line) => JSON.parse(line)).filter((line) => line.message === message),
-          stop: async () => {
-            for (const step of steps) await step();
-          },
-        };
+        const { parts, lines, stop } = createParts(bus, "audit", ["log"]);
+        const listener = listenerOf("work.*", handle, {
+          durable: true,
+          from: "first",
+          missed: (one) => void missed.push(one),
+          ...options,
+        });
+        listenDurably(parts, listener, LOOK_MS);
+        return { missed, lines, stop };
       },
     });
   } finally {
@@ -131,7 +106,7 @@ Deno.test("a flood waits in the log, and the listener catches up: all of it, onc
       return info.num_ack_pending === 16 && info;
     });
     assert.equal(full.num_pending, 1_984);
-    assert.equal(running, 4);
+    await until("its handlers to run", () => running === 4);
     gate.resolve();
     await until("everything to be handled", () => handled.length >= 2_000);
     assert.equal(most, 4);
@@ -196,6 +171,34 @@ Deno.test("what leaves the log unread is counted, logged and told, also after a 
     });
     await second.stop();
     assert.equal(second.missed.length, 1);
+  }));
+
+Deno.test("two instances share a flood: each message once, and what nobody read is no more than that", () =>
+  withLog(async (parts) => {
+    const gate = Promise.withResolvers<void>();
+    const handled: number[] = [];
+    const handle: MessageHandler<number> = async ({ content }) => {
+      await gate.promise;
+      handled.push(content);
+    };
+    const both = [
+      parts.listen(handle, { concurrency: 4 }),
+      parts.listen(handle, { concurrency: 4 }),
+    ];
+    await parts.publish(1_000, "work", 10);
+    await until(
+      "both to hold what they may",
+      async () => (await consumerOf(parts)).num_ack_pending === 32,
+    );
+    await parts.manager.streams.purge(ROOMS_STREAM, { seq: 101 });
+    gate.resolve();
+    await until("the rest", () => handled.length >= 932);
+    await until("both to know", () => both.every(({ missed }) => missed.length > 0));
+    await Promise.all(both.map((one) => one.stop()));
+    assert.equal(handled.length, 932);
+    assert.equal(new Set(handled).size, 932);
+    // What the other one read meanwhile counts as read, so it may be less.
+    for (const { missed } of both) assert.ok(missed.length === 1 && missed[0]!.messages <= 68);
   }));
 
 Deno.test("a listener warns before messages are too old for the log, and each is handled or counted", () =>

@@ -1,9 +1,9 @@
 /**
- * The metrics of durable listeners. Made when the first one begins, so that no other process exports them.
+ * The metrics of listeners. Made when the first one begins, so that no other process exports them.
  *
  * @module
  */
-import { observe } from "../telemetry/mod.ts";
+import { CountByKey, observe } from "../telemetry/mod.ts";
 import type { LogPlace, Missed } from "../log_place.ts";
 
 const MS_PER_S = 1_000;
@@ -32,4 +32,11 @@ export function addListened(stream: string, place: LogPlace): void {
 /** Counts messages that left the log before they were read. */
 export function countMissed({ stream, messages }: Missed): void {
   missed.set(stream, (missed.get(stream) ?? 0) + messages);
+}
+
+let dropped: CountByKey | undefined;
+
+/** Returns what counts the messages that live listeners drop, by pattern. */
+export function droppedMessages(): CountByKey {
+  return dropped ??= new CountByKey("hopwire.listener.dropped", "pattern");
 }

@@ -11,6 +11,7 @@ import { LogThrottle } from "../log_throttle.ts";
 import { idleDelay } from "../runtime.ts";
 import { type AppParts, DRAIN_MS, requireNeed } from "./app_parts.ts";
 import { Lanes } from "./lanes.ts";
+import { droppedMessages } from "./listener_metrics.ts";
 import { handleMessage, type Listener, wantedMessage } from "./listening.ts";
 
 /** Messages that one listener may hold. At 32 KiB each they take 32 MiB. Further ones are dropped. */
@@ -23,6 +24,7 @@ export function listenLive<Content>(parts: AppParts, listener: Listener<Content>
   const { pattern, options } = listener;
   const lanes = new Lanes(options.concurrency, MAX_WAITING);
   const throttle = new LogThrottle();
+  const dropped = droppedMessages();
 
   const receive = (error: Error | null, message: Msg) => {
     if (error !== null || isDelivery(message.reply)) return;
@@ -44,6 +46,7 @@ export function listenLive<Content>(parts: AppParts, listener: Listener<Content>
       }
     });
     if (added) return;
+    dropped.add(pattern);
     throttle.run((suppressed) => {
       const why = "messages are dropped, because they come faster than they are handled";
       log.warn(why, { pattern, dropped: suppressed + 1 });

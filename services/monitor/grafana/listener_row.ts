@@ -1,14 +1,14 @@
 /**
- * The row of the dashboard about the durable listeners of services of one's own. No I/O.
+ * The row of the dashboard about the listeners of services of one's own. No I/O.
  *
  * @module
  */
 import { rate, SERVICE, value } from "./expressions.ts";
 import { type Row, timeSeries } from "./panels.ts";
 
-/** Durable listeners. */
+/** Listeners. */
 export const listenerRow: Row = {
-  title: "Durable listeners",
+  title: "Listeners",
   panels: [
     timeSeries(
       "Waiting messages",
@@ -25,8 +25,16 @@ export const listenerRow: Row = {
     ),
     timeSeries(
       "Missed messages",
-      { unit: "cps", description: "Messages that left the log before a listener read them." },
+      {
+        unit: "cps",
+        description:
+          "What left the log before a durable listener read it, and what live ones dropped.",
+      },
       ["{{service_name}}", rate("hopwire.listener.missed", [SERVICE])],
+      [
+        "{{service_name}} {{pattern}} dropped",
+        rate("hopwire.listener.dropped", [SERVICE, "pattern"]),
+      ],
     ),
   ],
 };
