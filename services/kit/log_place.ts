@@ -50,7 +50,7 @@ export interface LogLook {
 }
 
 /** A message that was delivered. */
-export interface Read {
+export interface ReadMessage {
   /** Its seq in the stream. */
   seq: number;
   /** When it was stored, milliseconds since 1970. */
@@ -110,7 +110,7 @@ export class LogPlace {
   }
 
   /** Takes note of a message that was delivered to this instance. */
-  read({ seq, storedAt, redelivered }: Read): void {
+  read({ seq, storedAt, redelivered }: ReadMessage): void {
     if (redelivered) return void this.#again++;
     if (this.#read.length >= MAX_READ) this.#read = [];
     this.#read.push(seq);

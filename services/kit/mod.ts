@@ -21,7 +21,7 @@ export * from "./fault_error.ts";
 export * from "./health.ts";
 export * from "./hop.ts";
 export * from "./log.ts";
-export { type LogLook, LogPlace, type Read } from "./log_place.ts";
+export { type LogLook, LogPlace, type ReadMessage } from "./log_place.ts";
 export * from "./log_throttle.ts";
 export * from "./micro/micro_service.ts";
 export * from "./namespaces.ts";
