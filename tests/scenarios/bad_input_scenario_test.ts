@@ -170,6 +170,17 @@ Deno.test("bad input", async (t) => {
     await until("the answer", () => java.text.startsWith("HTTP/1.1 200 "));
   });
 
+  await t.step("a connection sends few requests before their answers", async () => {
+    const request = "GET /none HTTP/1.1\r\nHost: x\r\n\r\n";
+    using few = openRaw(gateway!.port);
+    await few.send(request.repeat(16));
+    await until("the answers", () => few.text.split("HTTP/1.1 404").length === 17);
+    using many = openRaw(gateway!.port);
+    await many.send(request.repeat(10_000));
+    await many.ended();
+    assert.ok(many.text.split("HTTP/1.1 404").length < 1_000);
+  });
+
   await t.step("a hundred bad frames within a minute close with 4005", async () => {
     const client = await system.client({ user: "ann" });
     for (let i = 0; i < 100; i++) client.send("{");

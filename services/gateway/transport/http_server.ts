@@ -27,6 +27,7 @@ import { type FileWatch, watchFiles } from "./file_watch.ts";
 import { createHandshakeFailures, type HandshakeFailures } from "./handshake_failures.ts";
 import { HTTP_PATHS, pathOf } from "./http_transport.ts";
 import { listen } from "./listen.ts";
+import { limitPipelines } from "./pipeline_limit.ts";
 
 /** How often the deadlines of requests are checked, milliseconds. */
 const DEADLINE_CHECK_MS = 1_000;
@@ -96,7 +97,9 @@ export async function createHttpServer(
 
   const pages = getRequestListener(app.fetch);
   const headers = secureHeaders(files === null ? 0 : options.HSTS_MAX_AGE);
+  const mayCome = limitPipelines();
   const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (!mayCome(request.socket)) return void request.socket.destroy();
     for (const [name, value] of headers) response.setHeader(name, value);
     if (!HTTP_PATHS.includes(pathOf(request))) return void pages(request, response);
     if (http.transport !== null) return void http.transport.handle(request, response);
