@@ -34,7 +34,9 @@ function check(name: string, results: TargetResults, lines: string[]): void {
   const { manyRooms, leaveReturn, jitter } = results;
   const text = `${name}\n${lines.join("\n")}`;
   assert.ok(manyRooms!.ramp.best.deliveries > 0, text);
-  assert.ok(manyRooms!.steady.every(({ p50, p99 }) => p50 > 0 && p50 <= p99), text);
+  // A peer on a busy machine may deliver nothing within a step of one second.
+  const measured = manyRooms!.steady.filter(({ p50 }) => Number.isFinite(p50));
+  assert.ok(measured.length > 0 && measured.every(({ p50, p99 }) => p50 > 0 && p50 <= p99), text);
   assert.equal(leaveReturn!.back, 1, text);
   assert.ok(jitter!.cuts > 0 && jitter!.delivered > 0, text);
 }

@@ -9,7 +9,7 @@ import {
 } from "../../contract/mod.ts";
 import { FaultError, request, subscribe } from "../../kit/mod.ts";
 import { startNats } from "../../../tests/harness/nats.ts";
-import { until } from "../../../tests/harness/wait.ts";
+import { until, WAIT_DEADLINE_MS } from "../../../tests/harness/wait.ts";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Archive } from "../archive/archive.ts";
 import { openSqliteArchive } from "../archive/open_archive.ts";
@@ -105,7 +105,8 @@ Deno.test("everything of a user is erased, part by part, and nothing else", () =
     let requests = 0;
     let after: { epoch: string; room: string; seq: number } | undefined;
     do {
-      const reply = await request(bus, HistoryErase, { userId: "bob", after });
+      const erasure = { userId: "bob", after };
+      const reply = await request(bus, HistoryErase, erasure, { timeout: WAIT_DEADLINE_MS });
       erased += reply.erased;
       after = reply.next;
       requests++;
