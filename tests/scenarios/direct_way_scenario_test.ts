@@ -113,6 +113,16 @@ Deno.test("the direct way and node:http look the same to clients", async (t) => 
     return direct;
   };
 
+  /** Opens a connection whose first `cut` bytes arrive by themselves; 0 for the direct way. */
+  const opened = async (cut: number) => {
+    const connection = openRaw(port);
+    await connection.send(headOf(bearer).slice(0, cut));
+    if (cut > 0) await readBy(port, connection.socket.localPort!);
+    await connection.send(headOf(bearer).slice(cut));
+    await until("the token", () => connection.text.includes('"authenticated"'));
+    return connection;
+  };
+
   await t.step("heads that are accepted", async () => {
     const heads: [string, string][] = [
       ["a token", headOf(bearer)],
@@ -195,11 +205,7 @@ Deno.test("the direct way and node:http look the same to clients", async (t) => 
     const other = await system.client({ user: "other" });
     const pings = Buffer.concat(Array(100_000).fill(frame(0x89)));
     for (const cut of [0, 10]) {
-      using flood = openRaw(port);
-      await flood.send(headOf(bearer).slice(0, cut));
-      if (cut > 0) await readBy(port, flood.socket.localPort!);
-      await flood.send(headOf(bearer).slice(cut));
-      await until("the token", () => flood.text.includes('"authenticated"'));
+      using flood = await opened(cut);
       flood.pause();
       const before = rssOf(process.pid);
       for (let i = 0; i < 20; i++) flood.socket.write(pings);
@@ -213,6 +219,21 @@ Deno.test("the direct way and node:http look the same to clients", async (t) => 
       assert.ok(!flood.socket.destroyed && flood.socket.writableLength > 0);
     }
     other.close();
+  });
+
+  await t.step("a client that goes on after the close is not read for long", async () => {
+    const pings = Buffer.concat(Array(100_000).fill(frame(0x89)));
+    for (const cut of [0, 10]) {
+      using flood = await opened(cut);
+      await flood.send(frame(0x82, "x"));
+      await until("the close", () => flood.text.includes("Binary frames"));
+      let sent = 0;
+      for (; sent < 64e6 && !flood.socket.destroyed; sent += pings.length) {
+        await flood.send(pings);
+      }
+      // Some of it is in the buffers of the system.
+      assert.ok(sent < 15e6, `${sent}`);
+    }
   });
 
   await t.step("a client that ends without a close frame is let go", async () => {

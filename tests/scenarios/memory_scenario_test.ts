@@ -1,6 +1,8 @@
 /** What waits for clients that do not read is bounded, and whoever owes most pays for it. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { rssOf } from "../bench/processes.ts";
+import { handshake } from "../bench/targets.ts";
 import type { TestClient } from "../harness/client.ts";
 import { connectRaw, type RawClient } from "../harness/raw_client.ts";
 import { poll, sendFrames } from "../harness/http_client.ts";
@@ -71,6 +73,9 @@ Deno.test("above the memory budget those that owe most are closed, and nobody el
         PRESENCE_LINGER_MS: "0",
         USER_RATE_MESSAGES: "10000",
         USER_RATE_BYTES: "1000000000",
+        // Nobody is closed for being silent.
+        PING_INTERVAL_MS: "600000",
+        PONG_TIMEOUT_MS: "600000",
       },
     },
   });
@@ -104,6 +109,19 @@ Deno.test("above the memory budget those that owe most are closed, and nobody el
   });
   assert.deepEqual([reader.closed, speaker.closed], [undefined, undefined]);
   for (const socket of sockets) socket.close();
+
+  // So do those that send all of a message but its last bytes.
+  const head = await handshake("mallory");
+  const part = Buffer.alloc(65_530);
+  part.set([0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0]);
+  const uploads = Array.from({ length: 180 }, () => openRaw(port));
+  for (const upload of uploads) {
+    await upload.send(head);
+    await upload.send(part);
+  }
+  await until("some of them to be closed", () => uploads.some(({ closed }) => closed));
+  assert.deepEqual([reader.closed, speaker.closed], [undefined, undefined]);
+  for (const upload of uploads) upload[Symbol.dispose]();
 });
 
 Deno.test("streams that are not read and sessions that are not polled pay in the same way", async () => {

@@ -21,6 +21,7 @@ import { endReceiversOnce } from "./receiver.ts";
 import { refusedOrigins } from "./refused_origin_log.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 import { controlFrame, FIN_PONG } from "../wire/frame.ts";
+import type { WebSocketLink } from "./websocket_link.ts";
 import { WebSocketPeer } from "./websocket_peer.ts";
 
 /** The path that accepts WebSocket upgrades. */
@@ -28,11 +29,21 @@ const PATH = "/ws";
 
 /** A socket's reference to its peer. With it all sockets share their event handlers: no closures. */
 const PEER = Symbol("peer");
-type OwnedSocket = WebSocket & { [PEER]: WebSocketPeer };
+type OwnedSocket = GatewayWebSocket & { [PEER]: WebSocketPeer };
 
-/** A WebSocket of ws that writes what is queued before its close frame, which ws may send by itself. */
-class FlushedWebSocket extends WebSocket {
+/**
+ * A WebSocket of ws that writes what is queued before its close frame, which ws may send by itself, and
+ * tells what it holds.
+ */
+class GatewayWebSocket extends WebSocket implements WebSocketLink {
   declare [PEER]?: WebSocketPeer;
+  // What ws does not list among its types: the bytes that it has not read, and those of earlier fragments.
+  declare _receiver?: { _bufferedBytes: number; _messageLength: number };
+
+  get held(): number {
+    const receiver = this._receiver;
+    return receiver === undefined ? 0 : receiver._bufferedBytes + receiver._messageLength;
+  }
 
   override close(code?: number, data?: string | Buffer): void {
     this[PEER]?.closing();
@@ -59,11 +70,16 @@ export function serveWebSocket(
       handleProtocols: chooseProtocol,
       closeTimeout: CLOSE_TIMEOUT_MS,
       autoPong: false,
-      WebSocket: FlushedWebSocket,
+      WebSocket: GatewayWebSocket,
     } as ConstructorParameters<typeof WebSocketServer>[0],
   );
 
-  const onOpen = (ws: WebSocket, socket: Duplex, request: IncomingMessage, address: string) => {
+  const onOpen = (
+    ws: GatewayWebSocket,
+    socket: Duplex,
+    request: IncomingMessage,
+    address: string,
+  ) => {
     const peer = new WebSocketPeer(ws, socket, deps, address);
     (ws as OwnedSocket)[PEER] = peer;
     ws.on("message", onMessage);
@@ -86,7 +102,7 @@ export function serveWebSocket(
     }
     if (tokenOf(request, deps.config.TOKEN_IN_QUERY) !== undefined) socket.cork();
     wss.handleUpgrade(request, socket, head, (ws) => {
-      void onOpen(ws, socket, request, address)
+      void onOpen(ws as GatewayWebSocket, socket, request, address)
         .then(() => deps.flushes.addOutbox(new HeldAnswer(socket)));
     });
   });

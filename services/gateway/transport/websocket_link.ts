@@ -7,6 +7,8 @@
 
 /** A WebSocket connection. It answers the client's close frame itself. */
 export interface WebSocketLink {
+  /** Bytes that the beginning of a message takes whose end has not arrived. */
+  readonly held: number;
   /** Sends a close frame and waits for the client's, but not for ever. */
   close(code: number, reason: string): void;
   /** Closes the connection at once. */

@@ -15,6 +15,15 @@ import type { Connection } from "./connections.ts";
 import type { TransportDeps } from "./transport_deps.ts";
 import type { WebSocketLink, WebSocketOwner } from "./websocket_link.ts";
 
+/**
+ * What a client may still send after the gateway has closed its session, bytes. It was on its way, or the client
+ * does not care; then the gateway does not read on until the close times out.
+ */
+const MAX_LATE_BYTES = 1_048_576;
+
+/** The header of a small frame of a client, bytes. */
+const HEADER_BYTES = 6;
+
 /** One WebSocket connection. */
 export class WebSocketPeer implements Peer, Connection, WebSocketOwner {
   readonly #link: WebSocketLink;
@@ -27,6 +36,7 @@ export class WebSocketPeer implements Peer, Connection, WebSocketOwner {
   pinged = false;
   #lastActivity = performance.now();
   #paused = false;
+  #lateBytes = 0;
 
   constructor(link: WebSocketLink, socket: Duplex, deps: TransportDeps, address: string) {
     this.#link = link;
@@ -47,7 +57,7 @@ export class WebSocketPeer implements Peer, Connection, WebSocketOwner {
   }
 
   get owed(): number {
-    return this.outbox.queuedBytes + this.session.owed;
+    return this.outbox.queuedBytes + this.session.owed + this.#link.held;
   }
 
   evict(): void {
@@ -112,11 +122,13 @@ export class WebSocketPeer implements Peer, Connection, WebSocketOwner {
 
   text(text: string, bytes: number): void {
     this.activity();
+    if (this.session.closed) return this.#late(bytes);
     this.session.receive(text, bytes);
   }
 
   binary(): void {
     this.activity();
+    if (this.session.closed) return this.#late(0);
     this.session.close("binary");
   }
 
@@ -128,9 +140,15 @@ export class WebSocketPeer implements Peer, Connection, WebSocketOwner {
   pong(): void {
     this.activity();
     const { session } = this;
-    if (session.closed || session.allowance.control(this.#lastActivity)) return;
+    if (session.closed) return this.#late(0);
+    if (session.allowance.control(this.#lastActivity)) return;
     // Reading pings as fast as the network carries them would keep the gateway busy.
     session.reading.slowDown();
+  }
+
+  #late(bytes: number): void {
+    this.#lateBytes += HEADER_BYTES + bytes;
+    if (this.#lateBytes > MAX_LATE_BYTES) this.#link.terminate();
   }
 
   activity(): void {

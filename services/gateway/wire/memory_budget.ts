@@ -1,7 +1,7 @@
 /**
  * One budget for everything that waits in a gateway's memory: what is queued for sockets, pages of
- * history on their way, and frames that wait to be executed. When it is exceeded, the connections of
- * whoever owes most are closed.
+ * history on their way, frames that wait to be executed, and those that have arrived in part. When it is
+ * exceeded, the connections of whoever owes most are closed.
  *
  * @module
  */

@@ -46,6 +46,10 @@ export class DirectSocket implements WebSocketLink, FrameSink, Receiver {
     if (first.length > 0) this.received(first, first.length);
   }
 
+  get held(): number {
+    return this.#frames.held;
+  }
+
   received(bytes: Buffer, length: number): void {
     this.#frames.push(bytes, length);
   }

@@ -77,6 +77,11 @@ export class FrameReader {
     this.#maxBytes = maxBytes;
   }
 
+  /** Bytes that the beginning of a message takes whose end has not arrived. */
+  get held(): number {
+    return (this.#rest?.bytes.length ?? 0) + (this.#message?.bytes.length ?? 0);
+  }
+
   /** Reads the first `length` bytes of `bytes`, and overwrites them. What is needed later is copied. */
   push(bytes: Buffer, length: number): void {
     if (this.#done) return;
