@@ -226,6 +226,9 @@ Deno.test("what happens to users and rooms reaches back-ends", async (t) => {
       await isTold("flood", true);
     });
     await isTold("flood", false);
+    // When they came, and when they left.
+    const { output } = (await working()).process;
+    assert.ok(output.filter((text) => text.includes(line)).length >= 2, output.join("\n"));
   });
   await nats.close();
 });

@@ -79,6 +79,8 @@ export class EndpointRunner {
     this.#parts = parts;
     const reason = endpoint.enabled ? disabled : "the file says so";
     this.#sender = new EventSender(parts, endpoint, reason);
+    // An alert sees a counter grow only if it was there before.
+    missed.add(endpoint.id, 0);
   }
 
   /** What it does now. */
