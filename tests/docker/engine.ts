@@ -7,6 +7,7 @@
 import { parse } from "yaml";
 import { aptInstall } from "../../services/start/apt.ts";
 import { findOnPath } from "../../services/start/nats_server.ts";
+import { DOCKERFILE } from "../../services/start/own/outside_files.ts";
 import { startProcess } from "../harness/process.ts";
 import { ROOT } from "../harness/root.ts";
 import { until } from "../harness/wait.ts";
@@ -35,7 +36,11 @@ const STAND_INS: [image: string, dockerfile: string][] = [
   ["postgres", "postgres"],
   ["haproxy", "haproxy"],
   ["grafana/otel-lgtm", "telemetry"],
+  ["node", "node"],
 ];
+
+/** The package of npm that has Node's binary, by processor; the major version of the service's image. */
+const NODE_PACKAGE = `node-linux-${Deno.build.arch === "x86_64" ? "x64" : "arm64"}@22`;
 
 /** A running engine. */
 export interface Engine extends AsyncDisposable {
@@ -136,6 +141,7 @@ async function buildStandIns(folder: string, env: Record<string, string>): Promi
   }
   await Deno.copyFile(Deno.execPath(), `${context}/deno`);
   await Deno.copyFile(CERTIFICATES, `${context}/ca-certificates.crt`);
+  await copyNode(context);
   const images = await imagesNeeded();
   for (const [image, dockerfile] of STAND_INS) {
     const tag = images.find((one) => one.startsWith(`${image}:`));
@@ -148,10 +154,30 @@ async function buildStandIns(folder: string, env: Record<string, string>): Promi
   }
 }
 
-/** Returns the images that compose.yaml and the Dockerfile use. */
+/** Gets Node's binary and npm into a folder. */
+async function copyNode(context: string): Promise<void> {
+  const folder = `${context}/node_packages`;
+  await run([
+    "npm",
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--prefix",
+    folder,
+    NODE_PACKAGE,
+    "npm@10",
+  ]);
+  const modules = `${folder}/node_modules`;
+  await Deno.rename(`${modules}/${NODE_PACKAGE.split("@")[0]}/bin/node`, `${context}/node`);
+  await Deno.rename(`${modules}/npm`, `${context}/npm`);
+  await Deno.remove(folder, { recursive: true });
+}
+
+/** Returns the images that compose.yaml, the Dockerfile, and that of a service of one's own use. */
 async function imagesNeeded(): Promise<string[]> {
   const compose = parse(await Deno.readTextFile(`${ROOT}compose.yaml`), { merge: true });
   const dockerfile = await Deno.readTextFile(`${ROOT}services/Dockerfile`);
   const services = Object.values(compose.services as Record<string, { image: string }>);
-  return [...services.map(({ image }) => image), /^FROM (\S+)/m.exec(dockerfile)![1]!];
+  const bases = [dockerfile, DOCKERFILE].map((text) => /^FROM (\S+)/m.exec(text)![1]!);
+  return [...services.map(({ image }) => image), ...bases];
 }

@@ -37,6 +37,8 @@ export interface ComposeSystem {
   readonly version: string;
   /** Runs compose. */
   compose(...args: string[]): Promise<string>;
+  /** Runs compose on another file, as a project of its own beside this one. */
+  beside(file: string, ...args: string[]): Promise<string>;
   /** Runs docker. */
   docker(...args: string[]): Promise<string>;
   /** Runs a command in a service's container and returns how it ended, even if it failed. */
@@ -55,9 +57,13 @@ export interface ComposeSystem {
 
 /**
  * Finds compose: the program named by COMPOSE, otherwise `docker-compose`, otherwise `docker
- * compose`.
+ * compose`. `variables` are for compose.yaml.
  */
-export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
+export async function composeOn(
+  engine: Engine,
+  variables: Record<string, string> = {},
+): Promise<ComposeSystem> {
+  const env = { ...engine.env, ...variables };
   const named = Deno.env.get("COMPOSE") ?? await findOnPath("docker-compose");
   const program = named ? [named] : ["docker", "compose"];
   const file = ["-f", `${ROOT}compose.yaml`, "-p", PROJECT];
@@ -74,6 +80,11 @@ export async function composeOn({ env }: Engine): Promise<ComposeSystem> {
   return {
     version: (await run([...program, "version"], env)).split("\n")[0]!,
     compose,
+    beside: (file, ...args) =>
+      run([...program, "-f", file, "-p", `${PROJECT}-beside`, ...args], {
+        ...env,
+        HOPWIRE_PROJECT: PROJECT,
+      }),
     docker,
     container,
     inspect,

@@ -1,7 +1,7 @@
 /**
  * `deno task docker`: checks that compose.yaml works. Starts it on a Docker engine, uses it like a
- * client, disturbs it, and prints PASS or FAIL for each check; then the profile `cluster`, or that alone with
- * the argument `cluster`. Exits with 1 if a check failed.
+ * client, disturbs it, and prints PASS or FAIL for each check; then the profile `cluster`. The argument
+ * `cluster` or `single` leaves the other one out. Exits with 1 if a check failed.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { check, failures } from "./check.ts";
 import { tryCluster } from "./cluster.ts";
 import { say } from "./commands.ts";
 import { startEngine } from "./engine.ts";
+import { makeOutsideService, type OutsideService } from "./outside_service.ts";
 import { composeOn, type ComposeSystem } from "./system.ts";
 import { useApi } from "./use_api.ts";
 
@@ -192,7 +193,8 @@ async function disturbed(system: ComposeSystem): Promise<void> {
     await system.compose("pause", "monitor", "telemetry");
     try {
       for (const service of SERVICES) {
-        const [, ...test] = (await system.inspect(service)).Config.Healthcheck!.Test;
+        const [kind, ...words] = (await system.inspect(service)).Config.Healthcheck!.Test;
+        const test = kind === "CMD-SHELL" ? ["sh", "-c", ...words] : words;
         const began = performance.now();
         assert.equal((await system.exec(service, ...test)).code, 0, service);
         assert.ok(performance.now() - began < 5_000, `the check of ${service} is slow`);
@@ -235,15 +237,16 @@ async function stopped(system: ComposeSystem, ...services: string[]): Promise<vo
 /** Runs all checks. Removes everything afterwards, whatever happens. */
 async function tryCompose(): Promise<void> {
   await using engine = await startEngine();
-  const system = await composeOn(engine);
+  await using outside = await makeOutsideService();
+  const system = await composeOn(engine, outside.variables);
   say(system.version);
   await system.compose("down", "-v");
-  if (!Deno.args.includes("cluster")) await trySingle(system);
-  await tryCluster(system);
+  if (!Deno.args.includes("cluster")) await trySingle(system, outside);
+  if (!Deno.args.includes("single")) await tryCluster(system);
 }
 
 /** The checks of the system without a profile. */
-async function trySingle(system: ComposeSystem): Promise<void> {
+async function trySingle(system: ComposeSystem, outside: OutsideService): Promise<void> {
   try {
     if (!await check("the images build", async () => void await system.compose("build"))) return;
     const up = async () => {
@@ -255,6 +258,10 @@ async function trySingle(system: ComposeSystem): Promise<void> {
       return;
     }
     await inUse(system);
+    await check(
+      "a service outside of the repository is built and answers",
+      () => outside.use(system, signIn),
+    );
     await isolated(system);
     await severalGateways(system);
     await disturbed(system);

@@ -4,28 +4,20 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { changed, codeBlocks, commandLines } from "../harness/code_blocks.ts";
 import { until } from "../harness/wait.ts";
 import type { ComposeSystem } from "./system.ts";
 
 /** Where compose.yaml publishes it. */
 const API = "http://127.0.0.1:8070";
 
-/** Makes a key in the container `secrets`, as services/api/README.md says. */
-const CREATE = [
-  "--allow-env=DATA_DIR,API_KEYS_FILE",
-  "--allow-read=/secrets/api",
-  "--allow-write=/secrets/api",
-  "services/start/commands/api_key.ts",
-  "create",
-  "--scopes",
-  "stats",
-  "--file",
-  "/secrets/api/api-keys.json",
-];
-
-/** Makes a key, and waits until the running API takes it. */
+/** Makes a key by the command of services/api/README.md, and waits until the running API takes it. */
 export async function useApi(system: ComposeSystem): Promise<void> {
-  const made = await system.compose("run", "--rm", "--user", "deno", "secrets", ...CREATE);
+  const [, block] = await codeBlocks("services/api/README.md", "## Keys", "sh", 2);
+  const [command] = commandLines(changed(block!, ["--scopes publish", "--scopes stats"]));
+  const [docker, compose, ...args] = command!.split(/ +/);
+  assert.deepEqual([docker, compose], ["docker", "compose"]);
+  const made = await system.compose(...args);
   const key = /^hw_\S+/m.exec(made)?.[0];
   assert.ok(key !== undefined, made);
   await until("the API to know the key", async () => {
