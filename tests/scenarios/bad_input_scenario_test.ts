@@ -181,6 +181,23 @@ Deno.test("bad input", async (t) => {
     assert.ok(many.text.split("HTTP/1.1 404").length < 1_000);
   });
 
+  await t.step(
+    "a body in small chunks, or one that nobody reads, ends its connection",
+    async () => {
+      for (
+        const [request, status] of [["POST /send", 400], ["POST /none", 404], ["PUT /poll", 405]]
+      ) {
+        using connection = openRaw(gateway!.port);
+        await connection.send(
+          `${request} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`,
+        );
+        await connection.send("1\r\na\r\n".repeat(10_000));
+        await connection.ended();
+        assert.match(connection.text, new RegExp(`^HTTP/1.1 ${status} [^]*connection: close`, "i"));
+      }
+    },
+  );
+
   await t.step("a hundred bad frames within a minute close with 4005", async () => {
     const client = await system.client({ user: "ann" });
     for (let i = 0; i < 100; i++) client.send("{");

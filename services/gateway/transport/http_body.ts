@@ -14,6 +14,13 @@ const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 /** Bytes of a refused body that are read and discarded before the connection is closed. */
 const MAX_DISCARDED_BYTES = 8 * MAX_POST_BYTES;
 
+/**
+ * Parts of a body from which they must have this many bytes on average. Each takes 4 us, also one of a byte:
+ * a body in chunks of one byte would keep the gateway from everything else for many seconds.
+ */
+const MAX_SMALL_PARTS = 4_096;
+const MIN_AVERAGE_BYTES = 64;
+
 /** First size of a body's buffer, bytes. Most posts are smaller. */
 const INITIAL_BYTES = 4 * 1024;
 
@@ -25,7 +32,7 @@ let total = 0;
 /**
  * Reads a request's body. Returns its text, or the answer that refuses it: `too_large` above
  * {@link MAX_POST_BYTES}, `unavailable` if all bodies together exceed `maxTotal` bytes,
- * `invalid_format` if it is not UTF-8. Returns null if the client disconnects. Never rejects.
+ * `invalid_format` if it is not UTF-8 or comes in too many small parts. Returns null if the client disconnects. Never rejects.
  */
 export async function readBody(
   request: IncomingMessage,
@@ -34,9 +41,14 @@ export async function readBody(
   // One growing buffer instead of a list of parts: a client may send its body byte by byte.
   let buffer = Buffer.allocUnsafe(0);
   let length = 0;
+  let parts = 0;
   let refused: HttpAnswer | null = null;
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
+      if (++parts > MAX_SMALL_PARTS && length < parts * MIN_AVERAGE_BYTES) {
+        refused ??= refusal("invalid_format", "too many small parts");
+        break;
+      }
       if (refused !== null) {
         // Reads and discards the rest, up to a limit. A client that is still sending may not read the
         // answer.

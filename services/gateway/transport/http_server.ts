@@ -101,6 +101,8 @@ export async function createHttpServer(
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     if (!mayCome(request.socket)) return void request.socket.destroy();
     for (const [name, value] of headers) response.setHeader(name, value);
+    // The rest of a body that nobody reads would be read and discarded, however long it is.
+    if (hasBody(request) && !takesBody(request)) response.setHeader("connection", "close");
     if (!HTTP_PATHS.includes(pathOf(request))) return void pages(request, response);
     if (http.transport !== null) return void http.transport.handle(request, response);
     response.writeHead(503, { "retry-after": "1" }).end();
@@ -169,6 +171,14 @@ export async function createHttpServer(
     },
   };
   return http;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+}
+
+function takesBody(request: IncomingMessage): boolean {
+  return request.method === "POST" && HTTP_PATHS.includes(pathOf(request));
 }
 
 /**

@@ -53,6 +53,8 @@ export class HttpTransport {
     if (!originAllowed(origin, host, this.#deps.config.ALLOWED_ORIGINS)) {
       this.#deps.failures.origin++;
       refusedOrigins.warn(this.#deps.bus.log, origin, this.#deps.addresses.of(request));
+      // Nobody reads its body.
+      response.setHeader("connection", "close");
       return end(response, refusal("forbidden", "this origin"));
     }
     if (origin !== undefined) response.setHeader("access-control-allow-origin", origin);
@@ -66,13 +68,17 @@ export class HttpTransport {
     }
     if (request.method !== method) {
       response.setHeader("allow", `${method}, OPTIONS`);
+      response.setHeader("connection", "close");
       return end(response, { ...refusal("invalid_format", `expected ${method}`), status: 405 });
     }
     try {
       if (path === "/sse") return this.#openStream(request, response);
       const body = await readBody(request);
       if (body === null) return;
-      if ("refused" in body) return end(response, body.refused);
+      if ("refused" in body) {
+        response.setHeader("connection", "close");
+        return end(response, body.refused);
+      }
       const kind = path === "/send" ? "send" : "poll";
       end(response, await this.#answer(kind, body.text, request));
     } catch (error) {
