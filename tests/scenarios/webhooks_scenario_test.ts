@@ -199,6 +199,8 @@ Deno.test("events that an endpoint refuses are given up, and can be replayed", a
   await t.step("the commands of services/hooks/README.md", async () => {
     const block = await codeBlock("services/hooks/README.md", "## Retries", "sh");
     const answers: string[] = [];
+    // Hooks looks every two seconds what waits.
+    await until("nothing to wait", async () => (await command("list")).includes("ok: 0 waiting"));
     for (const line of commandLines(block)) {
       const [, words] = /^deno task webhooks (.+)$/.exec(line)!;
       answers.push(await command(...words!.split(" ")));
