@@ -207,6 +207,13 @@ Deno.test("the Dockerfile runs as somebody who is not root, on the Deno of the t
   assert.match(dockerfile, /^FROM denoland\/deno:\d+\.\d+\.\d+$/m);
 });
 
+Deno.test("a gateway may write the file with its health port, also after a restart", async () => {
+  const dockerfile = await Deno.readTextFile(`${ROOT}services/Dockerfile`);
+  const [, folder] = /^RUN mkdir -m 1777 (\S+)$/m.exec(dockerfile)!;
+  assert.equal(environmentOf("gateway").HEALTH_PORT_FILE, `${folder}/health-port`);
+  assert.match(text, new RegExp(`tmpfs: \\["${folder}:[^"]*mode=1777"\\]`));
+});
+
 const dockerCompose = await findOnPath("docker-compose");
 
 Deno.test({
