@@ -54,6 +54,7 @@ import {
   MAX_ROOM_TOKENS,
   MEASUREMENTS_MS,
   messageSubject,
+  movingSubject,
   parseClientFrame,
   PollAnswer,
   PollHead,
@@ -204,6 +205,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
   const [room, user, bucket] = ["lobby", "u7", bucketOf("lobby")];
   const built = [
     messageSubject(room),
+    movingSubject(1),
     liveSubject(room),
     unstoredSubject(room),
     signalSubject(room),
@@ -258,6 +260,7 @@ Deno.test("the table of subjects matches the subjects that the contract builds",
       .replace(/\.lobby$/, ".<room>")
       .replace(/\.u7(\.|$)/, ".<user>$1")
       .replace(/\.g1$/, ".<gateway>")
+      .replace(/^room\.moving\.1$/, "room.moving.<stream>")
       .replace(/\.t1$/, ".<token>")
       .replace(/\.h1$/, ".<request>")
       .replace("dice.roll", "<service>.<method>")

@@ -4,7 +4,7 @@
  * @module
  */
 import { CONSUMER_API, STREAM_API } from "./rights.ts";
-import { ROOMS_STREAMS } from "./streams.ts";
+import { movingSubject, ROOMS_STREAMS } from "./streams.ts";
 
 /** What following the log takes: its identity, and single messages, also the last ones of rooms. */
 export const FOLLOW_LOG: readonly string[] = ROOMS_STREAMS.flatMap((stream) => [
@@ -13,11 +13,12 @@ export const FOLLOW_LOG: readonly string[] = ROOMS_STREAMS.flatMap((stream) => [
 ]);
 
 /** What making and archiving the log takes. */
-export const ARCHIVE_LOG: readonly string[] = ROOMS_STREAMS.flatMap((stream) => [
+export const ARCHIVE_LOG: readonly string[] = ROOMS_STREAMS.flatMap((stream, index) => [
   ...["CREATE", "INFO", "UPDATE", "PURGE", "MSG.GET", "MSG.DELETE"]
     .map((call) => `${STREAM_API}.${call}.${stream}`),
   `${CONSUMER_API}.CREATE.${stream}.*`,
   `${CONSUMER_API}.MSG.NEXT.${stream}.*`,
+  movingSubject(index),
 ]);
 
 /** What copying the log takes. */

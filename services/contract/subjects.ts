@@ -42,6 +42,8 @@ export const HEADERS = {
    * microseconds later it handed the message to NATS.
    */
   sent: "Hopwire-Sent",
+  /** On what stands for a message of another stream, in one that takes its room: the message's seq there. */
+  movedSeq: "Hopwire-Moved-Seq",
   /** On a forwarded HTTP request: the kind of request. On its reply: the HTTP status. */
   http: "Hopwire-Http",
 } as const;

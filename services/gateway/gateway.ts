@@ -17,6 +17,7 @@ import { createHistoryReader } from "./room/history_reader.ts";
 import { DeliveryHops } from "./room/delivery_hops.ts";
 import { followErasures } from "./room/erased.ts";
 import { followLogs } from "./room/logs.ts";
+import { originalSeq } from "./room/original_seq.ts";
 import { createLookups } from "./room/lookups.ts";
 import { Presence } from "./room/presence.ts";
 import { RoomTable } from "./room/room_table.ts";
@@ -70,7 +71,9 @@ export async function startGateway(
   flushes.onWritten((began, ended) => deliveries.written(clock.at(began), clock.at(ended)));
   const memory = new MemoryBudget(config.MEMORY_BUDGET_BYTES);
   const quotas = new Quotas(config);
-  const publisher = new StreamPublisher(bus);
+  const publisher = new StreamPublisher(bus, {
+    original: (stream, seq) => originalSeq(bus, stream, seq),
+  });
   const logs = followLogs(bus);
   const history = createHistoryReader(bus, (room) => logs.of(room).epoch);
   const acceptRate = new AcceptRate();

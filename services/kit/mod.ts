@@ -14,6 +14,7 @@ export * from "./content/content.ts";
 export * from "./content/html.ts";
 export * from "./deadline.ts";
 export * from "./denials/mod.ts";
+export * from "./divided_log.ts";
 export * from "./encoded_reply.ts";
 export * from "./endpoints.ts";
 export * from "./epoch.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Msg, MsgHdrs, Subscription } from "@nats-io/transport-node";
-import { type Fault, fault } from "../contract/mod.ts";
+import { type Fault, fault, SEQS_PER_STREAM } from "../contract/mod.ts";
 import type { Bus } from "./bus.ts";
 
 /** Most publishes that may await their ack. At 64 KiB each they hold at most 512 MiB. */
@@ -17,6 +17,16 @@ const MAX_PENDING = 8_192;
  * milliseconds.
  */
 const ACK_TIMEOUT_MS = 5_000;
+
+/**
+ * How long a message of a room is sent again that no stream stores, and how often, milliseconds: its room is
+ * moving to another stream. That takes a third of a second, and 3 s if persistence dies meanwhile.
+ */
+const MOVING_MS = 4_000;
+const SEND_AGAIN_MS = 40;
+
+/** The subjects of which messages are sent again. */
+const ROOM_SUBJECTS = "room.message.";
 
 /** How often pending publishes are checked, milliseconds. */
 const EXPIRE_MS = 250;
@@ -37,6 +47,22 @@ interface Pending {
   number: number;
   deadline: number;
   done: OnStored;
+  subject: string;
+  payload: string | Uint8Array;
+  headers: MsgHdrs | undefined;
+}
+
+/** Options of {@link StreamPublisher}. */
+interface Options {
+  /** The most publishes that may await their ack; 8,192 by default. */
+  maxPending?: number;
+  /** How long each may take, milliseconds; 5,000 by default. */
+  ackTimeout?: number;
+  /**
+   * Returns the seq of a message, given the stream and the seq of a duplicate that may only stand for it: the
+   * room has moved since. Without it, the seq of what stands for it is reported.
+   */
+  original?: (stream: string, seq: number) => Promise<number>;
 }
 
 /** Publishes to JetStream without awaiting each acknowledgement. One per connection. */
@@ -47,17 +73,19 @@ export class StreamPublisher {
   readonly #timeout: number;
   readonly #subscription: Subscription;
   readonly #forget: () => void;
+  /** What no stream has stored, by subject: what follows waits behind it. */
+  readonly #refused = new Map<string, Pending[]>();
+  readonly #original: Options["original"];
+  #again: ReturnType<typeof setTimeout> | undefined;
   /** Set while something is pending. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #next = 0;
   #oldest = 0;
 
-  /**
-   * Subscribes to the inbox for acks on `bus`. `maxPending` is the most publishes that may await
-   * their ack (8,192 by default), `ackTimeout` how long each may take, milliseconds (5,000).
-   */
-  constructor(bus: Bus, options: { maxPending?: number; ackTimeout?: number } = {}) {
+  /** Subscribes to the inbox for acks on `bus`. */
+  constructor(bus: Bus, options: Options = {}) {
     this.#bus = bus;
+    this.#original = options.original;
     this.#ring = new Array(options.maxPending ?? MAX_PENDING).fill(undefined);
     this.#timeout = options.ackTimeout ?? ACK_TIMEOUT_MS;
     this.#prefix = `${bus.createInbox()}.`;
@@ -98,16 +126,15 @@ export class StreamPublisher {
       return done(null, fault("unavailable", "too many messages await storage", 1_000));
     }
     const number = this.#next;
-    const reply = this.#prefix + number.toString(36);
-    if (!this.#bus.sendSoon(subject, payload, { headers, reply })) {
+    const deadline = performance.now() + this.#timeout;
+    const pending = { number, deadline, done, subject, payload, headers };
+    const refused = this.#refused.size === 0 ? undefined : this.#refused.get(subject);
+    if (refused !== undefined) refused.push(pending);
+    else if (!this.#send(pending)) {
       return done(null, fault("unavailable", "the message bus is unreachable", 1_000));
     }
     this.#next++;
-    this.#ring[number % this.#ring.length] = {
-      number,
-      deadline: performance.now() + this.#timeout,
-      done,
-    };
+    this.#ring[number % this.#ring.length] = pending;
     this.#expireLater();
   }
 
@@ -129,6 +156,7 @@ export class StreamPublisher {
   /** Stops. Pending publishes fail with `unavailable`. */
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.#forget();
     this.#subscription.unsubscribe();
     this.#failAll();
@@ -139,24 +167,72 @@ export class StreamPublisher {
     const slot = number % this.#ring.length;
     const pending = this.#ring[slot];
     if (pending === undefined || pending.number !== number) return;
+    // 503: no stream captures this subject, or JetStream is unavailable.
+    const unstored = message.data.length === 0;
+    if (unstored && this.#waitsForStream(pending)) return;
     this.#ring[slot] = undefined;
     this.#advance();
-    if (message.data.length === 0) {
-      // 503: no stream captures this subject, or JetStream is unavailable.
+    if (unstored) {
       return pending.done(null, fault("unavailable", "no stream stores this subject", 1_000));
     }
-    let ack: { seq?: number; duplicate?: boolean; error?: unknown };
+    let ack: { stream?: string; seq?: number; duplicate?: boolean; error?: unknown };
     try {
       ack = message.json();
     } catch {
       ack = {};
     }
     if (typeof ack.seq === "number" && ack.error === undefined) {
+      if (ack.duplicate && ack.seq >= SEQS_PER_STREAM && this.#original !== undefined) {
+        return void this.#findOriginal(pending, ack.stream!, ack.seq);
+      }
       pending.done({ seq: ack.seq, duplicate: ack.duplicate === true }, null);
     } else {
       pending.done(null, fault("unavailable", "the message was not stored", 1_000));
     }
   }
+
+  async #findOriginal({ done }: Pending, stream: string, seq: number): Promise<void> {
+    try {
+      done({ seq: await this.#original!(stream, seq), duplicate: true }, null);
+    } catch {
+      done(
+        null,
+        fault("unavailable", "the message was stored before, nobody can tell where", 1_000),
+      );
+    }
+  }
+
+  #send({ number, subject, payload, headers }: Pending): boolean {
+    const reply = this.#prefix + number.toString(36);
+    return this.#bus.sendSoon(subject, payload, { headers, reply });
+  }
+
+  /** Sends a message again, in its turn, that no stream has stored; false if it has waited for too long. */
+  #waitsForStream(pending: Pending): boolean {
+    const { subject, deadline } = pending;
+    if (!subject.startsWith(ROOM_SUBJECTS)) return false;
+    const since = performance.now() - (deadline - this.#timeout);
+    if (since > MOVING_MS) return false;
+    const refused = this.#refused.get(subject);
+    if (refused === undefined) this.#refused.set(subject, [pending]);
+    else refused.push(pending);
+    this.#again ??= setTimeout(this.#sendAgain, SEND_AGAIN_MS);
+    return true;
+  }
+
+  readonly #sendAgain = (): void => {
+    this.#again = undefined;
+    const refused = [...this.#refused.values()];
+    this.#refused.clear();
+    for (const all of refused) {
+      for (const pending of all.sort((a, b) => a.number - b.number)) {
+        const waits = this.#ring[pending.number % this.#ring.length] === pending;
+        if (waits && !this.#send(pending)) {
+          this.#fail(pending.number, "the message bus is unreachable");
+        }
+      }
+    }
+  };
 
   #advance(): void {
     while (

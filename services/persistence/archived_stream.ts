@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { SCHEDULES_STREAM } from "../contract/mod.ts";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { SCHEDULES_STREAM, streamCountOf } from "../contract/mod.ts";
 import {
   type Bus,
   epochOfStream,
@@ -14,13 +14,14 @@ import {
   Replication,
   type ReplicationOptions,
 } from "../kit/mod.ts";
-import { type Archive, StreamsDiffer } from "./archive/archive.ts";
+import type { Archive } from "./archive/archive.ts";
 import { type AuditorDeps, continuousAudit, verifyGeneration } from "./audit/auditor.ts";
 import { ArchiveState } from "./history/archive_state.ts";
 import { limitStreamSize } from "./log/limit_stream_size.ts";
-import { deleteOldConsumer, type LogLimits, logStream } from "./log/stream.ts";
+import { CannotDivide, divide } from "./log/division.ts";
+import { deleteOldConsumer, type LogLimits, type LogStream, logStream } from "./log/stream.ts";
 import { exportArchiveMetrics } from "./metrics.ts";
-import { repeat } from "./repeat.ts";
+import { inTurn, repeat } from "./repeat.ts";
 import { applyRetention, dueAt, type RetentionRule } from "./retention/retention.ts";
 import { Archiver } from "./writer/archiver.ts";
 import type { ArchiveHops } from "./writer/hops.ts";
@@ -67,12 +68,17 @@ export interface ArchivedStreamDeps {
   manager: JetStreamManager;
   /** The archive of this stream. */
   archive: Archive;
+  /** Returns how many streams the log is to have at least. */
+  wanted(): number;
+  /** Called when this instance has divided the stream. */
+  onDivided(): void;
   /** The endpoints that the holder of this stream's lease serves beside `log.confirm`. */
   endpoints?: () => Served[];
 }
 
 /** See the module's doc. */
 export interface ArchivedStream {
+  readonly stream: LogStream;
   readonly archive: Archive;
   readonly state: ArchiveState;
   readonly lease: LeaseKeeper;
@@ -83,24 +89,18 @@ export interface ArchivedStream {
 
 /** Starts to archive a stream, by its number among `count`. */
 export function archiveStream(
-  { bus, health, log, manager, archive, endpoints = () => [] }: ArchivedStreamDeps,
+  deps: ArchivedStreamDeps,
   options: ArchivedStreamOptions,
   index: number,
   count: number,
 ): ArchivedStream {
+  const { bus, health, log, manager, archive, endpoints = () => [] } = deps;
   const { limits, batch, batchMs, retention, retentionMs } = options;
   const stream = logStream(manager, index, count);
   const { name } = stream;
   const attributes = count > 1 ? { stream: name } : undefined;
-  /** Whether the archive is that of a log with as many streams. It never changes. */
-  let fits = false;
   const state = new ArchiveState({
     async read() {
-      if (!fits) {
-        const found = await archive.streamCount();
-        if (found !== null && found !== count) throw new StreamsDiffer(count, found);
-        fits = found !== null;
-      }
       const [generations, unexplained] = await Promise.all([
         archive.generations(),
         archive.unexplained(MAX_UNEXPLAINED),
@@ -114,7 +114,7 @@ export function archiveStream(
   });
   const replication = new Replication(bus, { owner: "persistence", ...options.replication });
   const onLost = () => archiver.interrupt("the lease is lost");
-  const useful = () => bus.connected && !archiver.misconfigured;
+  const useful = () => bus.connected;
   const lease: LeaseKeeper = keepLease(archive, log, onLost, undefined, useful);
   const archiver: Archiver = new Archiver({
     bus,
@@ -152,24 +152,48 @@ export function archiveStream(
   // An instance that waits for the lease serves history, while another one archives.
   health.require(
     index === 0 ? "stream" : `stream ${name}`,
-    () => archiver.attached || (lease.held && lease.term === null && !archiver.misconfigured),
+    () => archiver.attached || (lease.held && lease.term === null),
   );
 
+  /** What changes the stream's settings runs alone: NATS takes all of them at once. */
+  const alone = inTurn();
   let draining = false;
+  /** Whether the stream cannot be divided at all. */
+  let refused = false;
   const tasks = [
     repeat(STREAM_CHECK_MS, `limiting the size of the log${of}`, log, async () => {
       const current = state.current;
       // Also while the database fails: then the log fills.
       if (lease.term === null || current === null) return metrics.seen(null);
       if (archiver.attaching) return;
-      await limitStreamSize(stream, log, current, metrics.seen);
+      const seen = (info: StreamInfo) => {
+        metrics.seen(info);
+        // It must give up the rooms that another one has taken, if it took them back meanwhile.
+        if (streamCountOf(info.config.subjects) < stream.count) {
+          archiver.interrupt("it was divided");
+        }
+      };
+      await alone(() => limitStreamSize(stream, log, current, seen));
       // Another instance may have repaired them.
-      if (count > 1 && state.unexplained > 0) await state.refreshHoles();
+      if (stream.count > 1 && state.unexplained > 0) await state.refreshHoles();
+    }),
+    repeat(STREAM_CHECK_MS, `dividing the stream${of}`, log, async () => {
+      const { term } = lease;
+      if (stream.count >= deps.wanted() || term === null || !archiver.attached || refused) return;
+      const archived = () => archiver.attached ? state.current : null;
+      const parts = { bus, log, stream, archive, limits, replication, term, archived, alone };
+      try {
+        await divide(parts).finally(deps.onDivided);
+      } catch (error) {
+        if (!(error instanceof CannotDivide)) throw error;
+        refused = true;
+        log.error("the log keeps as many streams as it has", { error: error.message });
+      }
     }),
     repeat(REPLICATE_MS, `replicating the streams${of}`, log, async () => {
       if (lease.term === null || !archiver.attached) return;
       for (const one of index === 0 ? [name, SCHEDULES_STREAM] : [name]) {
-        await replication.apply(manager, await manager.streams.info(one));
+        await alone(async () => replication.apply(manager, await manager.streams.info(one)));
       }
     }),
     repeat(retentionMs, `retention${of}`, log, async () => {
@@ -183,6 +207,7 @@ export function archiveStream(
   ];
   archiver.start();
   return {
+    stream,
     archive,
     state,
     lease,

@@ -29,8 +29,8 @@ export const PERSISTENCE_CONFIG = {
     `expected ${STREAM_COUNTS.join(", ")}`,
   ).meta({
     description:
-      "The number of streams that hold the messages: 1, 2, 4 or 8. Each stream has a part " +
-      "of the rooms and is archived by itself. It is fixed when the system starts for the first time.",
+      "The number of streams that hold the messages, at least: 1, 2, 4 or 8. Each stream has a part of " +
+      "the rooms and is archived by itself. A restart with a larger number divides the existing streams.",
     range: STREAM_COUNTS.join(", "),
   }),
   // The default is how long the database may be unavailable before messages are lost. NATS refuses

@@ -1,5 +1,5 @@
 /**
- * Periodic work that never overlaps itself.
+ * Periodic work that never overlaps itself, and work that overlaps no other.
  *
  * @module
  */
@@ -34,5 +34,15 @@ export function repeat(
   return async () => {
     clearInterval(timer);
     await running;
+  };
+}
+
+/** Returns a function that runs what it gets one after the other, and returns what that returns. */
+export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work);
+    last = next.catch(() => {});
+    return next;
   };
 }

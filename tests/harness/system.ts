@@ -40,6 +40,8 @@ export interface TestService extends AsyncDisposable {
   readonly port: number;
   /** The URL of its own `/readyz`, which is on another port where gateways share one. */
   readonly readyUrl: string;
+  /** Its variables, for its next start. */
+  readonly env: Record<string, string>;
   /** The current process. */
   readonly process: ChildProcess;
   /** The current process and its predecessors. */
@@ -113,10 +115,7 @@ export interface ClientOptions {
   claims?: Record<string, unknown>;
 }
 
-/**
- * Signs a token with {@link SECRET}. It is valid for an hour and may call everything, unless `claims`
- * says otherwise.
- */
+/** Signs a token with {@link SECRET}, valid for an hour and for all calls, unless `claims` says otherwise. */
 export function tokenFor(user: string, claims: Record<string, unknown> = {}): Promise<string> {
   return new SignJWT({
     sub: user,
@@ -152,6 +151,7 @@ export function startService(
     name,
     port,
     readyUrl,
+    env: variables,
     processes,
     get process() {
       return processes.at(-1)!;

@@ -19,6 +19,9 @@ const SUSPEND_MS = [100, 4_000] as const;
 /** Shortest and longest time before a killed process is restarted, milliseconds. */
 const DOWN_MS = [0, 2_500] as const;
 
+/** To how many streams of the log the torture raises their number, in its second half. */
+const MAX_RAISED = 4;
+
 /** The number of disturbances, by name. */
 export type Disturbances = Record<string, number>;
 
@@ -35,6 +38,7 @@ export async function disturb(
   database?: Link,
 ): Promise<Disturbances> {
   const disturbances: Disturbances = {};
+  const length = until - performance.now();
   const record = (name: string, more = "") => {
     disturbances[name] = (disturbances[name] ?? 0) + 1;
     say(`${name}${more}`);
@@ -115,6 +119,20 @@ export async function disturb(
       });
     },
     ...ofNats,
+    () => {
+      const service = random.pick(system.persistences);
+      const streams = 2 * Number(service.env.STREAMS ?? 1);
+      // Not at once, so that there is something to move.
+      if (busy.has(service) || streams > MAX_RAISED || performance.now() < until - length / 2) {
+        return;
+      }
+      record("raise STREAMS", ` (${streams})`);
+      runInBackground(service, async () => {
+        await service.kill();
+        service.env.STREAMS = String(streams);
+        await service.restart();
+      });
+    },
     () => {
       const count = random.between(1, users.length);
       record("cut clients", ` (${count})`);

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { messageSubject } from "../../contract/mod.ts";
 import { type Bus, FaultError } from "../../kit/mod.ts";
-import type { Log } from "./log_identity.ts";
+import type { Log } from "./log.ts";
 import type { Lookups } from "./lookups.ts";
 
 /** How long the stream may take to answer with a room's last message, milliseconds. */

@@ -1,7 +1,7 @@
 /**
- * The identity of one stream of the log that this gateway follows; `logs.ts` has all of them. The gateway reads it at start, at each reconnect
- * to NATS, when persistence announces another one, every half minute, and whenever something looks
- * wrong, because the stream may have been replaced, cut or restored meanwhile.
+ * The identity of one stream of the log that this gateway follows; `logs.ts` has all of them. The gateway
+ * reads it at start, at each reconnect to NATS, when persistence announces another one, every half minute,
+ * and whenever something looks wrong, because the stream may have been replaced, cut or restored.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import {
   LogChanged,
   logConfirmOf,
   ROOMS_STREAM,
+  SEQS_PER_STREAM,
   streamCountOf,
 } from "../../contract/mod.ts";
 import {
@@ -22,18 +23,17 @@ import {
   within,
 } from "../../kit/mod.ts";
 import { Anchors } from "./anchors.ts";
+import type { Log } from "./log.ts";
 import { lostSeq } from "./lost_seq.ts";
 
-/**
- * Wait between attempts to find the stream, or to have it confirmed, milliseconds: at first, at most
- * while nobody can join, and at most after that.
- */
+/** Wait between attempts to find it or have it confirmed, ms: first, while nobody can join, and later. */
 const RETRY_MIN_MS = 125;
 const RETRY_URGENT_MS = 500;
 const RETRY_MAX_MS = 2_000;
 
 /** The shortest time between two checks by {@link Log.checkIdentity}, milliseconds. */
 const CHECK_INTERVAL_MS = 1_000;
+const CHECK_SOON_MS = 50;
 
 /** The time between two checks without a reason, milliseconds; each is up to a third shorter. */
 const PERIODIC_CHECK_MS = 30_000;
@@ -42,55 +42,14 @@ const PERIODIC_CHECK_MS = 30_000;
 const TIMEOUT_MS = 2_000;
 
 /**
- * How long the gateway waits for persistence to confirm the log before it follows it all the same,
- * milliseconds. Persistence attaches to the log again within a second of a reconnect. Meanwhile a log
- * that was restored from an older copy still has its old epoch.
+ * How long the gateway waits for persistence to confirm the log before it follows it all the same, ms.
+ * Persistence attaches to the log again within a second of a reconnect. Meanwhile a log that was restored
+ * from an older copy still has its old epoch.
  */
 const SETTLE_MS = 2_000;
 
-/** One stream of the log, as far as a gateway knows it. */
-export interface Log {
-  /** The stream's name. */
-  readonly stream: string;
-  /** What this gateway has received of it. */
-  readonly anchors: Anchors;
-  /** How many streams the log has, as this one says; null until it has been found. */
-  readonly streams: number | null;
-  /** The log's epoch; null until the stream has been found. */
-  readonly epoch: string | null;
-  /**
-   * Whether the stream has been found since the last (re)connect to NATS, and persistence has confirmed
-   * it or is not available.
-   */
-  readonly found: boolean;
-  /** Resolves when the stream has been found, or after `deadline` milliseconds without it. */
-  waitUntilFound(deadline: number): Promise<void>;
-  /**
-   * Returns whether persistence has compared the log with the archive since the last (re)connect to
-   * NATS. Waits for that up to `deadline` milliseconds. Before, nobody can promise that a client has
-   * recovered.
-   */
-  waitUntilConfirmed(deadline: number): Promise<boolean>;
-  /**
-   * For how long the stream has answered since the last (re)connect without being confirmed, milliseconds; 0
-   * while it does not answer, because then nothing can be published either.
-   */
-  readonly unconfirmedMs: number;
-  /** Registers a callback for each reconnect to NATS that found the same log. */
-  onReconnected(callback: () => void): void;
-  /** Registers a callback for a log that was replaced or has lost messages. It gets the reason. */
-  onReplaced(callback: (reason: string) => void): void;
-  /** Checks in the background whether the log is still the same one. */
-  checkIdentity(): void;
-  /** Stops looking for the stream. */
-  stop(): void;
-}
-
-/**
- * Finds a stream in the background, however long that takes, and follows its identity. `inspected` is called
- * whenever it has been read, before anybody follows it.
- */
-export function followLog(bus: Bus, stream: string, inspected: () => void = () => {}): Log {
+/** Finds a stream, and follows its identity. `inspected` is called whenever it has been read. */
+export function followLog(bus: Bus, stream: string, inspected: () => void): Log {
   return new FollowedLog(bus, stream, inspected);
 }
 
@@ -105,6 +64,7 @@ class FollowedLog implements Log {
   readonly #timer: ReturnType<typeof setInterval>;
   #epoch: string | null = null;
   #streams: number | null = null;
+  #end = SEQS_PER_STREAM;
   #found = Promise.withResolvers<void>();
   #isFound = false;
   #confirmed = Promise.withResolvers<void>();
@@ -115,6 +75,9 @@ class FollowedLog implements Log {
   /** When the stream first answered after the last (re)connect; Infinity until then. */
   #answeredAt = Infinity;
   #checkedAt = -Infinity;
+  /** How often the stream has been read. */
+  #reads = 0;
+  #soon: ReturnType<typeof setTimeout> | undefined;
   #finding: Promise<void> | undefined;
   #wakeUp: (() => void) | undefined;
   #stopped = false;
@@ -131,7 +94,6 @@ class FollowedLog implements Log {
     });
     const period = PERIODIC_CHECK_MS * (1 - Math.random() / 3);
     this.#timer = setInterval(() => this.checkIdentity(), period);
-    // In a microtask, so that the caller can finish the wiring.
     queueMicrotask(() => this.#connected());
   }
 
@@ -141,6 +103,10 @@ class FollowedLog implements Log {
 
   get streams(): number | null {
     return this.#streams;
+  }
+
+  get end(): number {
+    return this.#end;
   }
 
   get found(): boolean {
@@ -168,16 +134,36 @@ class FollowedLog implements Log {
     this.#onReplaced.push(callback);
   }
 
-  checkIdentity(): void {
+  checkIdentity(soon = false): void {
     const now = performance.now();
-    if (!this.#isFound || now - this.#checkedAt < CHECK_INTERVAL_MS) return;
+    if (!this.#isFound || this.#stopped) return;
+    if (now - this.#checkedAt < (soon ? CHECK_SOON_MS : CHECK_INTERVAL_MS)) {
+      if (soon) this.#soon ??= setTimeout(() => this.#checkSoon(), CHECK_SOON_MS);
+      return;
+    }
     this.#checkedAt = now;
     this.#find();
+  }
+
+  #checkSoon(): void {
+    this.#soon = undefined;
+    this.checkIdentity(true);
+  }
+
+  async readAgain(deadline: number): Promise<void> {
+    const end = performance.now() + deadline;
+    // One that has begun may have been answered before.
+    const wanted = this.#reads + (this.#finding === undefined ? 1 : 2);
+    while (this.#reads < wanted && performance.now() < end && !this.#stopped) {
+      this.checkIdentity(true);
+      await new Promise((resolve) => setTimeout(resolve, CHECK_SOON_MS / 2));
+    }
   }
 
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     this.#changes.unsubscribe();
   }
 
@@ -255,7 +241,9 @@ class FollowedLog implements Log {
       return false;
     }
     this.#streams = streamCountOf(info.config.subjects);
+    this.#end = (Math.floor(info.state.last_seq / SEQS_PER_STREAM) + 1) * SEQS_PER_STREAM;
     this.#epoch = epoch;
+    this.#reads++;
     this.#inspected();
     if (before !== null && before !== epoch) {
       if (this.#isConfirmed) this.#lose();
@@ -267,10 +255,7 @@ class FollowedLog implements Log {
     return true;
   }
 
-  /**
-   * Asks persistence to confirm the log, and follows it once it has, or is silent for a while. Returns
-   * whether it is confirmed.
-   */
+  /** Asks persistence to confirm the log, and follows it once it has, or is silent. Returns whether it has. */
   async #settle(connects: number): Promise<boolean> {
     const epoch = this.#epoch!;
     if (!this.#isConfirmed) {

@@ -1,7 +1,6 @@
 /**
- * One room on this gateway: its local members, its recent messages, and the NATS subscriptions that
- * feed it. Fan-out starts here: the room builds one frame per message and every member gets the same
- * bytes.
+ * One room on this gateway: its local members, its recent messages, and the NATS subscriptions that feed it.
+ * Fan-out starts here: the room builds one frame per message and every member gets the same bytes.
  *
  * @module
  */
@@ -37,10 +36,7 @@ import { RoomPresence } from "./room_presence.ts";
 import { type Entry, Sequencer } from "./sequencer.ts";
 import { Window } from "./window.ts";
 
-/**
- * How long a caller waits for a room's repair before it gets `unavailable`, milliseconds. A read of
- * the archive takes up to 4 s.
- */
+/** How long a caller waits for a room's repair, milliseconds. A read of the archive takes up to 4 s. */
 const REPAIR_DEADLINE_MS = 4_000;
 
 const SEQUENCE = headerName(HEADERS.sequence);
@@ -55,7 +51,7 @@ export class Room {
   readonly window: Window;
   readonly #deps: RoomDeps;
   /** The stream that stores the room's messages. */
-  readonly #log: ReturnType<RoomDeps["logOf"]>;
+  #log: ReturnType<RoomDeps["logOf"]>;
   readonly #feed: Feed;
   readonly #sequencer: Sequencer;
   /** Null if the room has no presence. */
@@ -138,9 +134,8 @@ export class Room {
   }
 
   /**
-   * The server must know the subscriptions before the head is read: a message between the two would be
-   * missed until the next one reveals the gap. It does, because it takes what one connection sends in
-   * order. Without a head to read, a flush makes sure of it.
+   * The server must know the subscriptions before the head is read, or a message between the two would be
+   * missed. It takes what one connection sends in order. Without a head to read, a flush makes sure of it.
    */
   async #openLog(): Promise<void> {
     if (!this.stored) return await this.#deps.bus.nats.flush();
@@ -152,8 +147,7 @@ export class Room {
   }
 
   /**
-   * Makes sure that the window holds every message after its floor. A room that opened while the
-   * archive was unreachable does not know what came before.
+   * Makes sure that the window holds every message after its floor: not if it opened without the archive.
    *
    * @throws {FaultError} `unavailable` while nobody can tell
    */
@@ -200,8 +194,14 @@ export class Room {
     this.#sequencer.suspend();
   }
 
+  /** Whether its log is in another stream than it was. */
+  get moved(): boolean {
+    return this.#deps.logOf(this.name) !== this.#log;
+  }
+
   /** Resumes delivery from the log's present end and repairs what was missed. */
   async resume(): Promise<void> {
+    this.#log = this.#deps.logOf(this.name);
     // Messages may have been erased meanwhile.
     this.window.reset(Math.max(this.head, this.window.floor));
     if (this.stored) this.#sequencer.resume((await this.#deps.readHead(this.name)).seq);
@@ -257,10 +257,14 @@ export class Room {
       if (event !== null) this.#deliver({ seq: 0, prev: 0, event, arrival }, 0);
       return;
     }
-    // Not a copy that the server republished: only those carry a sequence.
-    if (Number.isNaN(seq)) return;
+    if (Number.isNaN(seq)) return; // Only copies that the server republished carry one.
     const prev = wireHeaderNumber(message, LAST_SEQUENCE);
-    this.#log.anchors.note(seq, message.data);
+    if (seq < this.#log.end) this.#log.anchors.note(seq, message.data);
+    else {
+      // The room is in another stream now, which does not know what came before.
+      this.#sequencer.suspend();
+      this.#log.checkIdentity(true);
+    }
     if (event !== null) return this.#sequencer.accept({ seq, prev, event, arrival });
     // It is stored, so it keeps its place in the order. The archive shows the same placeholder.
     this.#deps.bus.log.warn("replaced an invalid event by a placeholder", {

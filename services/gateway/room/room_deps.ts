@@ -9,7 +9,7 @@ import type { FlushSchedule } from "../wire/flush_schedule.ts";
 import type { DeliveryHops } from "./delivery_hops.ts";
 import type { HistoryReader } from "./history_reader.ts";
 import type { LogHead } from "./log_head.ts";
-import type { Log } from "./log_identity.ts";
+import type { Log } from "./log.ts";
 import type { Presence } from "./presence.ts";
 import type { WindowBudget } from "./window.ts";
 
@@ -37,7 +37,7 @@ export interface RoomDeps {
    */
   readHead(room: string): Promise<LogHead>;
   /** The stream of the log that stores a room's messages. */
-  logOf(room: string): Pick<Log, "anchors" | "checkIdentity">;
+  logOf(room: string): Pick<Log, "anchors" | "checkIdentity" | "end">;
   /** Presence on this gateway. */
   presence: Presence;
   /**

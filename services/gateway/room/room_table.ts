@@ -84,7 +84,12 @@ export class RoomTable {
       for (const { room } of this.#rooms.values()) room.suspend();
     });
     // Only after the log's identity is known again: the stream may have been replaced.
-    logs.onReconnected(() => void this.#resumeAll());
+    logs.onReconnected(() => void this.#resume([...this.#rooms.values()]));
+    logs.onMoved(() => {
+      const moved = [...this.#rooms.values()].filter(({ room }) => room.moved);
+      for (const { room } of moved) room.suspend();
+      void this.#resume(moved);
+    });
   }
 
   /** Drops the content of erased messages of a room, if this gateway holds it. */
@@ -180,13 +185,14 @@ export class RoomTable {
     this.#stats.rooms = this.#rooms.size;
   }
 
-  async #resumeAll(): Promise<void> {
+  async #resume(rooms: readonly Held[]): Promise<void> {
     const turn = this.#resuming;
-    const rooms = [...this.#rooms.values()];
     let next = 0;
     const worker = async () => {
       while (next < rooms.length) {
-        const { room } = rooms[next++]!;
+        const { room, opened } = rooms[next++]!;
+        // Opening reads where it begins.
+        await opened.catch(() => {});
         while (turn === this.#resuming && this.#rooms.get(room.name)?.room === room) {
           try {
             await room.resume();

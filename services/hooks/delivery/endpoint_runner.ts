@@ -6,7 +6,6 @@
 import {
   HOOKS_STREAM,
   type HookState,
-  ROOMS_STREAM,
   type WebhookEndpoint,
   type WebhookEvent,
 } from "../../contract/mod.ts";
@@ -18,7 +17,7 @@ import { EventSender, type SenderParts, WORKING_MS } from "./event_sender.ts";
 import {
   ensureConsumer,
   type EventSource,
-  otherStreams,
+  newStreams,
   readPosition,
   sourcesOf,
 } from "./event_source.ts";
@@ -34,6 +33,9 @@ const MAX_PULL = 500;
 
 /** How often the position is read, milliseconds. */
 const POSITION_MS = 2_000;
+
+/** Every how many of these times the streams of the log are asked whether others have taken their rooms. */
+const LOOK_TURNS = 2;
 
 /** How long requests in progress may take when it stops, milliseconds; a drain takes 10 s at most. */
 const STOP_MS = 7_000;
@@ -70,8 +72,6 @@ export class EndpointRunner {
   readonly #loops: Promise<void>[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #stopped = false;
-  /** Whether it is known how many streams the log has. */
-  #complete = false;
 
   /** `disabled` is why nothing is to be sent. */
   constructor(parts: RunnerParts, endpoint: WebhookEndpoint, disabled?: string) {
@@ -91,7 +91,8 @@ export class EndpointRunner {
 
   /** Whether it has its place in every stream that it reads. */
   get attached(): boolean {
-    return this.#loops.length > 0 && this.#attached.size === this.#loops.length;
+    const { length } = this.#sources;
+    return length > 0 && this.#sources.every((one) => one.waits || this.#attached.has(one));
   }
 
   /** Whether it has its place in the stream of derived events. */
@@ -102,8 +103,14 @@ export class EndpointRunner {
   /** Begins to deliver. */
   start(): void {
     for (const source of sourcesOf(this.endpoint)) this.#add(source);
+    let turn = 0;
     this.#timer = setInterval(() => {
-      for (const source of this.#sources) void this.#look(source);
+      turn++;
+      for (const source of this.#sources) {
+        void this.#look(source);
+        const due = turn % LOOK_TURNS === 0 && this.#attached.has(source);
+        if (due) void this.#addStreams(source).catch(() => {});
+      }
     }, this.#parts.positionMs ?? POSITION_MS);
   }
 
@@ -130,13 +137,19 @@ export class EndpointRunner {
     this.#loops.push(this.#run(source));
   }
 
-  /** The first stream of the log tells how many there are. */
-  async #addOtherStreams(source: EventSource): Promise<void> {
-    if (source.stream !== ROOMS_STREAM || this.#complete) return;
+  /** A stream of the log tells of those that have taken rooms from it. */
+  async #addStreams(source: EventSource): Promise<void> {
+    const { bus, store } = this.#parts;
     try {
-      const others = await otherStreams(this.#parts.bus, this.endpoint, source);
-      this.#complete = true;
-      for (const other of others) this.#add(other);
+      const found = await newStreams(bus, this.endpoint, source);
+      if (this.#stopped) return;
+      const known = new Set(this.#sources.map(({ stream }) => stream));
+      const added = found.filter(({ stream }) => !known.has(stream));
+      for (const other of added) this.#add(other);
+      // The filter of a stream that was the only one.
+      if (added.length > 0 && this.#attached.has(source)) {
+        await ensureConsumer(bus, store, this.endpoint.id, source, () => this.#stopped);
+      }
     } catch (error) {
       if (!hasCode(error, STREAM_NOT_FOUND)) throw error;
     }
@@ -177,8 +190,8 @@ export class EndpointRunner {
     const { bus, store } = this.#parts;
     while (!this.#stopped) {
       try {
-        await this.#addOtherStreams(source);
-        await ensureConsumer(bus, store, this.endpoint.id, source);
+        await this.#addStreams(source);
+        await ensureConsumer(bus, store, this.endpoint.id, source, () => this.#stopped);
         this.#attached.add(source);
         // It keeps its place while nothing is sent.
         if (this.#sender.disabled !== undefined) return;

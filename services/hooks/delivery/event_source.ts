@@ -16,11 +16,19 @@ import {
   ROOMS_STREAM,
   ROOMS_STREAMS,
   roomsStream,
-  streamCountOf,
   type WebhookEndpoint,
   WebhookEvent,
 } from "../../contract/mod.ts";
-import { type Bus, errorText, type LogLook, lookAt } from "../../kit/mod.ts";
+import {
+  type Bus,
+  childrenOfStream,
+  doneWithParent,
+  errorText,
+  EVERYTHING,
+  isEverything,
+  type LogLook,
+  lookAt,
+} from "../../kit/mod.ts";
 import type { StateStore } from "../state/state_store.ts";
 import { hasCode, isOwn, managerOf, STREAM_NOT_FOUND } from "../state/streams.ts";
 import type { Delivery } from "./pull_reader.ts";
@@ -44,7 +52,11 @@ const Position = z.object({ seq: z.number().int().min(0) });
 /** One stream that an endpoint reads. */
 export interface EventSource {
   stream: string;
+  /** The number of the stream of the log; undefined for derived events. */
+  index?: number;
   consumer: string;
+  /** Whether the endpoint is not done with the stream from which this one has taken rooms. */
+  waits?: boolean;
   /** Undefined: every message of the stream. */
   filter: string | undefined;
   /** The event that was delivered, or null if the endpoint does not want it. */
@@ -61,7 +73,7 @@ function wantsRoom({ rooms }: WebhookEndpoint, room: string): boolean {
   return rooms === undefined || rooms.some((pattern) => matchesRoom(pattern, room));
 }
 
-/** What an endpoint reads at first; {@link otherStreams} tells what else there is. */
+/** What an endpoint reads at first; {@link newStreams} tells what else there is. */
 export function sourcesOf(endpoint: WebhookEndpoint): EventSource[] {
   const { id, events } = endpoint;
   const types: ReadonlySet<string> = new Set(events);
@@ -88,6 +100,7 @@ function messageSource(endpoint: WebhookEndpoint, index: number): EventSource {
   const { id, rooms } = endpoint;
   return {
     stream: roomsStream(index),
+    index,
     consumer: `hooks-${id}`,
     // A consumer of a 2.9 server has one filter.
     filter: `room.message.${rooms?.length === 1 ? `*.${rooms[0]}` : ">"}`,
@@ -110,23 +123,19 @@ function messageSource(endpoint: WebhookEndpoint, index: number): EventSource {
 }
 
 /**
- * Returns the sources of the other streams of the log, which the first one tells, and takes the filter from all
- * of them if there are any: a filter must be within one subject of its stream.
+ * Returns the sources of the streams of the log that have taken rooms from that of a source, and takes the filter
+ * from all of them if there are any: a filter must be within one subject of its stream.
  */
-export async function otherStreams(
+export async function newStreams(
   bus: Bus,
   endpoint: WebhookEndpoint,
-  first: EventSource,
+  source: EventSource,
 ): Promise<EventSource[]> {
+  if (source.index === undefined) return [];
   const manager = await managerOf(bus);
-  const { config } = await manager.streams.info(first.stream);
-  const count = streamCountOf(config.subjects);
-  if (count === 1) return [];
-  first.filter = undefined;
-  return Array.from(
-    { length: count - 1 },
-    (_, i) => ({ ...messageSource(endpoint, i + 1), filter: undefined }),
-  );
+  const children = childrenOfStream(source.index, await manager.streams.info(source.stream));
+  if (children.length > 0) source.filter = undefined;
+  return children.map((index) => ({ ...messageSource(endpoint, index), filter: undefined }));
 }
 
 function parse<T>(schema: z.ZodType<T>, data: Uint8Array): T | null {
@@ -157,8 +166,9 @@ export async function ensureConsumer(
   store: StateStore,
   endpoint: string,
   source: EventSource,
+  stopped = () => false,
 ): Promise<void> {
-  const { stream, consumer, filter } = source;
+  const { stream, consumer, filter, index = 0 } = source;
   const manager = await managerOf(bus);
   const key = keyOf(endpoint, stream);
   const known = await manager.consumers.info(stream, consumer).catch(async (error) => {
@@ -166,19 +176,33 @@ export async function ensureConsumer(
     if (hasCode(error, STREAM_NOT_FOUND)) await wantAll(store, endpoint, stream);
     throw error;
   });
-  if (known !== null && known.config.filter_subject === filter) return;
+  const present = known?.config.filter_subject;
+  if (known !== null && (present === filter || isEverything(present, filter))) return;
+  if (known !== null && filter === undefined) {
+    // The stream was divided: the filter is within none of its subjects any more.
+    await manager.consumers.update(stream, consumer, { filter_subject: EVERYTHING });
+    return;
+  }
   const position = (await store.read(key, Position))?.value.seq;
   const { state: { last_seq: last } } = await manager.streams.info(stream);
   // With other rooms, or in place of a consumer that was lost, perhaps with its stream, it goes on.
   const done = known === null ? position : Math.max(known.ack_floor.stream_seq, position ?? 0);
   const after = done === undefined ? last : done > last ? 0 : done;
-  if (done === undefined) await store.write(key, { seq: last });
+  const since = known === null && !done
+    ? await doneWithParent(manager, index, consumer, {
+      stopped,
+      waits: () => void (source.waits = true),
+    }).finally(() => source.waits = false)
+    : undefined;
+  if (stopped()) return;
+  if (done === undefined && since === undefined) await store.write(key, { seq: last });
   if (known !== null) await manager.consumers.delete(stream, consumer);
   await manager.consumers.add(stream, {
     durable_name: consumer,
     description: `Hopwire: webhooks of the endpoint ${endpoint}`,
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: after + 1,
+    ...since === undefined || done === 0
+      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: after + 1 }
+      : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: since },
     ack_policy: AckPolicy.Explicit,
     ack_wait: ACK_WAIT_MS * NANOSECONDS_PER_MS,
     max_ack_pending: MAX_ACK_PENDING,

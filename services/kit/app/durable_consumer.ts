@@ -4,6 +4,7 @@
  * @module
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
+import { EVERYTHING, isEverything } from "../divided_log.ts";
 import { errorText } from "../log.ts";
 import type { Listener } from "./listening.ts";
 
@@ -21,7 +22,7 @@ const NANOSECONDS_PER_MS = 1_000_000;
 /**
  * Creates the consumer unless it is there. Where the one with which this process has read was lost
  * meanwhile, it goes on at `resumeFrom`, or at the beginning of a log that is another one. Without a
- * `filter` it gets every message of the stream.
+ * `filter` it gets every message of the stream. With `since` it begins at that time, if it is new.
  */
 export async function ensureConsumer<Content>(
   manager: JetStreamManager,
@@ -30,15 +31,25 @@ export async function ensureConsumer<Content>(
   { options }: Listener<Content>,
   filter: string | undefined,
   resumeFrom: number,
+  since?: string,
 ): Promise<void> {
   const known = await manager.consumers.info(stream, name).catch((error) => {
     if (/consumer not found/i.test(errorText(error))) return null;
     throw error;
   });
-  if (known !== null && known.config.filter_subject === filter) return;
-  let start: { deliver_policy: DeliverPolicy; opt_start_seq?: number } = {
+  const present = known?.config.filter_subject;
+  if (known !== null && (present === filter || isEverything(present, filter))) return;
+  let start: { deliver_policy: DeliverPolicy; opt_start_seq?: number; opt_start_time?: string } = {
     deliver_policy: options.from === "first" ? DeliverPolicy.All : DeliverPolicy.New,
   };
+  if (since !== undefined && options.from !== "first") {
+    start = { deliver_policy: DeliverPolicy.StartTime, opt_start_time: since };
+  }
+  if (known !== null && filter === undefined) {
+    // The stream was divided: the filter is within none of its subjects any more.
+    await manager.consumers.update(stream, name, { filter_subject: EVERYTHING });
+    return;
+  }
   if (known !== null) {
     // The pattern has changed: it goes on where the consumer with the earlier one was.
     await manager.consumers.delete(stream, name);

@@ -6,7 +6,8 @@
  * begins when the log was replaced, cut or restored. Messages keep the epoch of their generation.
  *
  * Each stream of the log has a lease and generations of its own, so several instances may archive at a
- * time. An epoch belongs to one stream. An {@link Archive} is that of one stream; `of` leads to the others.
+ * time. An epoch belongs to one stream, and to those that have taken rooms from it: the rows of a room are
+ * under the same epoch before and after, with seqs that go on to rise. An {@link Archive} is that of one stream; `of` leads to the others.
  *
  * A message's `prev` is not stored. It is derived when a page is read: from the previous row, or,
  * if retention deleted that row, from the room's trim mark. Rows without `prev` cannot become
@@ -19,10 +20,7 @@
 export interface ArchiveRow {
   seq: number;
   room: string;
-  /**
-   * When the log stored the message, milliseconds since 1970. The timestamp inside the event is the
-   * sender's.
-   */
+  /** When the log stored the message, milliseconds since 1970; that inside the event is the sender's. */
   storedAt: number;
   /** The event's JSON. */
   event: string;
@@ -44,7 +42,7 @@ export interface RowKey extends RoomKey {
   seq: number;
 }
 
-/** What tells a message of the log from any other message that had the same seq. */
+/** What tells a message of the log from others that had the same seq. */
 export interface Mark {
   seq: number;
   /** When the log stored it: RFC 3339 with nanoseconds, as NATS reports it. */
@@ -67,8 +65,8 @@ export interface Generation {
 }
 
 /**
- * Why a seq has no row. `expired`: the log dropped it before it was archived, by age or size.
- * `deleted`: somebody deleted it from the log. `unknown`: the log should have it and does not.
+ * Why a seq has no row. `expired`: the log dropped it before it was archived, by age or size. `deleted`:
+ * somebody deleted it from the log. `unknown`: the log should have it and does not.
  */
 export type HoleKind = "expired" | "deleted" | "unknown";
 
@@ -112,7 +110,7 @@ export interface ArchivePage {
   position: number;
 }
 
-/** The lease: which instance may write. Its holder renews `beat`; each change of holder raises `term`. */
+/** The lease: which instance may write. Its holder renews `beat`; each change raises `term`. */
 export interface Lease {
   /** The instance's id; empty if the lease is free. */
   holder: string;
@@ -135,6 +133,19 @@ export interface Batch {
   due?: readonly { room: string; at: number }[];
 }
 
+/** A stream that takes rooms from another one. */
+export interface ChildStream {
+  stream: string;
+  /** How many streams there will be, as the two count. */
+  count: number;
+  /** The generation that both go on with, and up to where it has the rooms of both. */
+  epoch: string;
+  parentEnd: number;
+  /** The seq before the stream's first message of a room, and what tells that message; see {@link Generation}. */
+  position: number;
+  mark: Mark | null;
+}
+
 /** What retention keeps of a room: what is younger than `maxAge` and among the newest `keep`. */
 export interface TrimTarget extends RoomKey {
   /** The time of the run, milliseconds since 1970. */
@@ -145,10 +156,7 @@ export interface TrimTarget extends RoomKey {
   keep?: number;
 }
 
-/**
- * Most rows that one call of {@link Archive.trim} deletes. Bounds the transaction, so that appends
- * and reads run in between.
- */
+/** Most rows that one {@link Archive.trim} deletes, so that appends and reads run in between. */
 export const MAX_TRIM_ROWS = 1_000;
 
 /** Another instance holds the lease now. Whoever gets this error must stop writing. */
@@ -159,13 +167,14 @@ export class LeaseLost extends Error {
   }
 }
 
-/** The log has another number of streams than this instance was told. Nothing was changed. */
+/** The log was begun with another number of streams. Nothing was changed. */
 export class StreamsDiffer extends Error {
   override name = "StreamsDiffer";
   constructor(wanted: number, found: number) {
     super(
-      `STREAMS is ${wanted}, but the log has ${found} ${found === 1 ? "stream" : "streams"}. The ` +
-        `number cannot be changed: set STREAMS=${found}`,
+      `the log has ${found} ${
+        found === 1 ? "stream" : "streams"
+      }, and this instance counts ${wanted}`,
     );
   }
 }
@@ -179,9 +188,8 @@ export class PositionMoved extends Error {
 }
 
 /**
- * An archive of messages; see the module's doc. Every method rejects if the database is
- * unavailable. Methods with a `term` write: they throw {@link LeaseLost}, and change nothing,
- * unless the lease has that term.
+ * An archive of messages; see the module's doc. Every method rejects if the database is unavailable. Methods
+ * with a `term` write: they throw {@link LeaseLost}, and change nothing, unless the lease has that term.
  */
 export interface Archive {
   /** The name of the database for logs. Contains no secrets. */
@@ -192,8 +200,20 @@ export interface Archive {
    * stream is that of the archive which was opened.
    */
   of(stream: string, count: number): Archive;
-  /** Returns how many streams the log has whose messages are archived; null before the first generation. */
+  /**
+   * Returns how many streams the log has; null before the first generation. While the number is raised,
+   * streams differ.
+   */
   streamCount(): Promise<number | null>;
+  /** Returns {@link streamCount} of all streams, by their numbers; empty before the first generation. */
+  streamCounts(): Promise<number[]>;
+  /** Asks for so many streams, also whoever holds a lease, and returns the most that anybody wants. */
+  wantStreams(count: number): Promise<number>;
+  /**
+   * Records that another stream takes rooms from this one, with all generations of this one. Repeating it
+   * moves the position to where that stream begins now.
+   */
+  divide(term: number, child: ChildStream): Promise<void>;
 
   /** Reads the lease of this stream. */
   lease(): Promise<Lease>;
@@ -201,7 +221,7 @@ export interface Archive {
   takeLease(holder: string, seen: Lease): Promise<number | null>;
   /** Renews the lease. */
   renewLease(term: number): Promise<void>;
-  /** Frees the lease, so that another instance can take it at once. */
+  /** Frees the lease, so that another instance can take it. */
   releaseLease(term: number): Promise<void>;
 
   /** Lists the generations of this stream, oldest first. */

@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { SEQS_PER_STREAM } from "../../contract/mod.ts";
 import { type Hole, LeaseLost, PositionMoved, type RowKey } from "./archive.ts";
 import {
   append,
@@ -113,6 +114,55 @@ export function writerTests(test: (name: string, run: SuiteTest) => void): void 
     // A hole that somebody else has explained stays as it is.
     await archive.resolveHole(term, EPOCH, holes[1]!, { rows: rows(7), holes: [] });
     assert.deepEqual(await archive.seqs({ epoch: EPOCH, room: "lobby" }, 7, 7, 1), []);
+  });
+
+  test("streams that were one share what they had, and nothing else", async (archive, term) => {
+    const far = SEQS_PER_STREAM;
+    const old: Hole = { first: 2, last: 3, kind: "expired" };
+    await append(archive, term, rows(1, 4), { holes: [old] });
+    assert.deepEqual([await archive.streamCounts(), await archive.wantStreams(2)], [[1], 2]);
+    assert.equal(await archive.wantStreams(1), 2);
+    const child = archive.of("ROOMS_1", 2);
+    const both = { stream: "ROOMS_1", count: 2, epoch: EPOCH, parentEnd: 4, mark: null };
+    for (const more of [2, 5]) await archive.divide(term, { ...both, position: far + more });
+    assert.deepEqual(await archive.streamCounts(), [2, 2]);
+    assert.deepEqual(
+      (await child.generations()).map(({ epoch, firstSeq, position }) => {
+        return [epoch, firstSeq, position];
+      }),
+      [[EPOCH, 1, far + 5]],
+    );
+    // Both go on.
+    const childTerm = await takeLease(child);
+    const holes: [Hole, Hole] = [
+      { first: 5, last: 8, kind: "deleted" },
+      { first: far + 6, last: far + 6, kind: "unknown" },
+    ];
+    await append(archive, term, [row(9, "hall")], { holes: [holes[0]] });
+    await append(child, childTerm, [row(far + 7)], { holes: [holes[1]] });
+    assert.deepEqual(await archive.holes(EPOCH, 1, 9 * far, 9), [old, holes[0]]);
+    assert.deepEqual(await child.holes(EPOCH, 1, 9 * far, 9), [old, holes[1]]);
+    assert.deepEqual(await archive.unexplained(9), []);
+    assert.deepEqual(await child.unexplained(9), [{ ...holes[1], epoch: EPOCH }]);
+    const page = await child.page(pageQuery());
+    assert.deepEqual(
+      [page.messages.map(({ seq, prev }) => [seq, prev]), page.trimmedTo, page.position],
+      [[[far + 7, far + 6], [4, 1], [1, 0]], far + 6, far + 7],
+    );
+    const hall = await archive.page(pageQuery({ room: "hall" }));
+    assert.deepEqual([hall.trimmedTo, hall.position], [8, 9]);
+    assert.deepEqual(await archive.heads(EPOCH, ["lobby", "hall"]), [far + 7, 9]);
+    // One of them is divided again.
+    const third = { stream: "ROOMS_3", count: 4, epoch: EPOCH, mark: null };
+    const place = { parentEnd: far + 7, position: 3 * far };
+    await child.divide(childTerm, { ...third, ...place });
+    const counts = await archive.streamCounts();
+    assert.deepEqual([counts[0], counts[1], counts[3], counts.length], [2, 4, 4, 4]);
+    const grandchild = archive.of("ROOMS_3", 4);
+    assert.deepEqual(await grandchild.holes(EPOCH, 1, 9 * far, 9), [old, holes[1]]);
+    await child.resolveHole(childTerm, EPOCH, holes[1], { rows: rows(far + 6), holes: [] });
+    assert.deepEqual(await grandchild.unexplained(9), []);
+    await assert.rejects(archive.divide(term + 1, { ...both, position: far + 9 }), LeaseLost);
   });
 
   test("a repair inserts and replaces rows, except deleted ones", async (archive, term) => {

@@ -8,7 +8,7 @@ import { ROOMS_STREAM } from "../../contract/mod.ts";
 import type { Sql } from "./database.ts";
 
 /** The version of the tables that this code reads and writes. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** The archive's tables are newer than this version of Hopwire. */
 export class SchemaTooNew extends Error {
@@ -42,6 +42,7 @@ export async function migrate(sql: Sql, dialect: Dialect): Promise<void> {
   if (version < 1) await createFirst(sql, dialect);
   if (version < 2) await addGenerations(sql, dialect);
   if (version < 3) await addStreams(sql, dialect);
+  if (version < 4) await shareEpochs(sql, dialect);
 }
 
 /** Returns the version of the tables; 0 if there are none. */
@@ -146,6 +147,41 @@ async function addStreams(sql: Sql, { text }: Dialect): Promise<void> {
   await sql.run(`
     ALTER TABLE hopwire_generation ADD COLUMN stream ${text} NOT NULL DEFAULT '${ROOMS_STREAM}'`);
   await sql.run("UPDATE hopwire_setting SET value = '3' WHERE key = 'schema_version'");
+}
+
+/**
+ * Version 4: streams that were one have generations in common, each with its own position, and it is known which
+ * of their holes concern which of them. What an instance of version 3 writes and reads stays as it was.
+ */
+async function shareEpochs(sql: Sql, { text }: Dialect): Promise<void> {
+  const columns =
+    "ordinal, epoch, first_seq, position, mark_seq, mark_time, mark_hash, unverified, stream";
+  await sql.run(`
+    CREATE TABLE hopwire_generation_4 (
+      ordinal bigint PRIMARY KEY,
+      epoch ${text} NOT NULL,
+      first_seq bigint NOT NULL,
+      position bigint NOT NULL,
+      mark_seq bigint,
+      mark_time text,
+      mark_hash text,
+      unverified bigint NOT NULL,
+      stream ${text} NOT NULL DEFAULT '${ROOMS_STREAM}',
+      UNIQUE (epoch, stream)
+    )`);
+  await sql.run(`
+    INSERT INTO hopwire_generation_4 (${columns}) SELECT ${columns} FROM hopwire_generation`);
+  await sql.run("DROP TABLE hopwire_generation");
+  await sql.run("ALTER TABLE hopwire_generation_4 RENAME TO hopwire_generation");
+  await sql.run(`
+    CREATE TABLE hopwire_hole_range (
+      stream ${text} NOT NULL,
+      epoch ${text} NOT NULL,
+      first_seq bigint NOT NULL,
+      last_seq bigint NOT NULL,
+      PRIMARY KEY (stream, epoch, first_seq)
+    )`);
+  await sql.run("UPDATE hopwire_setting SET value = '4' WHERE key = 'schema_version'");
 }
 
 /** Makes a generation of each log of version 1, oldest first. */

@@ -55,6 +55,9 @@ export function monitorArchive(archive: Archive, log: Logger): MonitoredArchive 
       name: database,
       of: (stream, count) => wrap(archive.of(stream, count)),
       streamCount: read("streamCount"),
+      streamCounts: read("streamCounts"),
+      wantStreams: read("wantStreams"),
+      divide: write("divide"),
       get available() {
         return available;
       },

@@ -9,6 +9,7 @@ import {
   type ArchivePage,
   type ArchiveRow,
   type Batch,
+  type ChildStream,
   type Generation,
   type Hole,
   type Lease,
@@ -23,12 +24,14 @@ import {
 import { ROOMS_STREAM } from "../../contract/mod.ts";
 import type { Database, Sql } from "./database.ts";
 import { insertHole, listHoles, listUnexplained } from "./sql_holes.ts";
+import { readLease, takeLease } from "./sql_lease.ts";
 import { readHeads, readPage, readRows, readSeqs, readTrimMarks, scanRows } from "./sql_pages.ts";
 import { repairRow } from "./sql_repair.ts";
 import { listDue, listRooms, setDue, trimRoom } from "./sql_retention.ts";
-import { countStreams, readSetting, STREAMS, writeSetting } from "./sql_settings.ts";
+import { divideStream, listCounts, wantStreams } from "./sql_streams.ts";
+import { countStreams, readSetting, settingsOf, STREAMS, writeSetting } from "./sql_settings.ts";
 
-/** Makes the archive on a database. The archive owns the database from then on. */
+/** Makes the archive on a database. It owns the database from then on. */
 export function createArchive(database: Database): Archive {
   return new SqlArchive(database);
 }
@@ -46,9 +49,8 @@ class SqlArchive implements Archive {
     this.#database = database;
     this.#stream = stream;
     this.#count = count;
-    const first = stream === ROOMS_STREAM;
-    this.#lease = first ? "archive" : `archive ${stream}`;
-    this.#prefix = first ? "" : `${stream} `;
+    this.#lease = stream === ROOMS_STREAM ? "archive" : `archive ${stream}`;
+    this.#prefix = settingsOf(stream);
   }
 
   get name(): string {
@@ -61,39 +63,31 @@ class SqlArchive implements Archive {
   }
 
   streamCount(): Promise<number | null> {
-    return countStreams(this.#database);
+    return countStreams(this.#database, this.#prefix);
   }
 
-  async lease(): Promise<Lease> {
-    const [lease] = await this.#database.all<Lease>(
-      "SELECT holder, term, beat FROM hopwire_lease WHERE name = $1",
-      this.#lease,
-    );
-    return lease === undefined ? { holder: "", term: 0, beat: 0 } : { ...lease };
+  streamCounts(): Promise<number[]> {
+    return listCounts(this.#database);
+  }
+
+  wantStreams(count: number): Promise<number> {
+    return wantStreams(this.#database, count);
+  }
+
+  divide(term: number, child: ChildStream): Promise<void> {
+    return this.#guarded(term, (sql) => divideStream(sql, this.#stream, child));
+  }
+
+  lease(): Promise<Lease> {
+    return readLease(this.#database, this.#lease);
   }
 
   takeLease(holder: string, seen: Lease): Promise<number | null> {
-    return this.#database.write(async (sql) => {
-      await sql.run(
-        `INSERT INTO hopwire_lease (name, holder, term, beat) VALUES ($1, '', 0, 0)
-        ON CONFLICT (name) DO NOTHING`,
-        this.#lease,
-      );
-      const taken = await sql.run(
-        `UPDATE hopwire_lease SET holder = $1, term = term + 1, beat = 0
-        WHERE name = $2 AND holder = $3 AND term = $4 AND beat = $5`,
-        holder,
-        this.#lease,
-        seen.holder,
-        seen.term,
-        seen.beat,
-      );
-      return taken === 0 ? null : seen.term + 1;
-    });
+    return this.#database.write((sql) => takeLease(sql, this.#lease, holder, seen));
   }
 
-  async renewLease(term: number): Promise<void> {
-    await this.#guarded(term, () => Promise.resolve());
+  renewLease(term: number): Promise<void> {
+    return this.#guarded(term, () => Promise.resolve());
   }
 
   async releaseLease(term: number): Promise<void> {
@@ -126,7 +120,7 @@ class SqlArchive implements Archive {
     holes: readonly Hole[] = [],
   ): Promise<void> {
     await this.#guarded(term, async (sql) => {
-      const known = await countStreams(sql);
+      const known = await countStreams(sql, this.#prefix);
       if (known !== null && known !== this.#count) throw new StreamsDiffer(this.#count, known);
       if (known === null && this.#count > 1) await writeSetting(sql, STREAMS, String(this.#count));
       await sql.run(
@@ -147,21 +141,23 @@ class SqlArchive implements Archive {
     await this.#guarded(term, async (sql) => {
       const moved = mark === undefined
         ? await sql.run(
-          "UPDATE hopwire_generation SET position = $1 WHERE epoch = $2 AND position = $3",
+          "UPDATE hopwire_generation SET position = $1 WHERE epoch = $2 AND position = $3 AND stream = $4",
           to,
           epoch,
           from,
+          this.#stream,
         )
         : await sql.run(
           `UPDATE hopwire_generation
           SET position = $1, mark_seq = $2, mark_time = $3, mark_hash = $4
-          WHERE epoch = $5 AND position = $6`,
+          WHERE epoch = $5 AND position = $6 AND stream = $7`,
           to,
           mark.seq,
           mark.time,
           mark.hash,
           epoch,
           from,
+          this.#stream,
         );
       if (moved === 0) throw new PositionMoved();
       await sql.insert(epoch, rows);
@@ -173,12 +169,17 @@ class SqlArchive implements Archive {
   async markVerified(term: number, epoch: string): Promise<void> {
     await this.#guarded(
       term,
-      (sql) => sql.run("UPDATE hopwire_generation SET unverified = 0 WHERE epoch = $1", epoch),
+      (sql) =>
+        sql.run(
+          "UPDATE hopwire_generation SET unverified = 0 WHERE epoch = $1 AND stream = $2",
+          epoch,
+          this.#stream,
+        ),
     );
   }
 
   holes(epoch: string, first: number, last: number, limit: number): Promise<Hole[]> {
-    return listHoles(this.#database, epoch, first, last, limit);
+    return listHoles(this.#database, this.#stream, epoch, first, last, limit);
   }
 
   unexplained(limit: number): Promise<(Hole & { epoch: string })[]> {
@@ -205,7 +206,7 @@ class SqlArchive implements Archive {
   }
 
   page(query: PageQuery): Promise<ArchivePage> {
-    return readPage(this.#database, query);
+    return readPage(this.#database, this.#stream, query);
   }
 
   heads(epoch: string, rooms: readonly string[]): Promise<number[]> {

@@ -6,6 +6,17 @@
 import type { Hole, HoleKind } from "./archive.ts";
 import type { Database, Sql } from "./database.ts";
 
+/**
+ * The condition that a hole concerns a stream, whose name is a parameter. Streams that were one share an epoch;
+ * in each of those it is known which holes concern which stream. All concern a stream that shares nothing.
+ */
+export function concerns(parameter: number): string {
+  const ranges = `SELECT 1 FROM hopwire_hole_range r
+    WHERE r.stream = $${parameter} AND r.epoch = hopwire_hole.epoch`;
+  return `(NOT EXISTS (${ranges}) OR EXISTS (${ranges}
+    AND hopwire_hole.first_seq >= r.first_seq AND hopwire_hole.first_seq <= r.last_seq))`;
+}
+
 interface HoleRow {
   epoch: string;
   first_seq: number;
@@ -16,6 +27,7 @@ interface HoleRow {
 /** See `Archive.holes`. */
 export async function listHoles(
   database: Pick<Database, "all">,
+  stream: string,
   epoch: string,
   first: number,
   last: number,
@@ -23,11 +35,12 @@ export async function listHoles(
 ): Promise<Hole[]> {
   const rows = await database.all<HoleRow>(
     `SELECT * FROM hopwire_hole WHERE epoch = $1 AND last_seq >= $2 AND first_seq <= $3
-    ORDER BY first_seq LIMIT $4`,
+    AND ${concerns(5)} ORDER BY first_seq LIMIT $4`,
     epoch,
     first,
     last,
     limit,
+    stream,
   );
   return rows.map(holeOf);
 }
@@ -39,7 +52,7 @@ export async function listUnexplained(
   limit: number,
 ): Promise<(Hole & { epoch: string })[]> {
   const rows = await database.all<HoleRow>(
-    `SELECT * FROM hopwire_hole WHERE kind = 'unknown'
+    `SELECT * FROM hopwire_hole WHERE kind = 'unknown' AND ${concerns(1)}
     AND epoch IN (SELECT epoch FROM hopwire_generation WHERE stream = $1)
     ORDER BY epoch, first_seq LIMIT $2`,
     stream,

@@ -6,6 +6,7 @@
 import type { ArchivePage, ArchiveRow, PageQuery, RoomKey, RowKey } from "./archive.ts";
 import { type Database, type Parameter, values } from "./database.ts";
 import { assemblePage } from "./page.ts";
+import { concerns } from "./sql_holes.ts";
 
 /** What a page needs: statements that read. */
 type Reader = Pick<Database, "all" | "queued">;
@@ -20,7 +21,11 @@ interface PageRow {
 }
 
 /** See `Archive.page`. */
-export async function readPage(database: Reader, query: PageQuery): Promise<ArchivePage> {
+export async function readPage(
+  database: Reader,
+  stream: string,
+  query: PageQuery,
+): Promise<ArchivePage> {
   const { epoch, room, limit, maxBytes, after, keep, storedSince } = query;
   const rising = after !== undefined;
   const order = rising ? "ASC" : "DESC";
@@ -31,6 +36,7 @@ export async function readPage(database: Reader, query: PageQuery): Promise<Arch
     (query.before ?? Number.MAX_SAFE_INTEGER) - 1,
     limit + 1,
     maxBytes,
+    stream,
   ];
   const parameter = (value: number) => `CAST($${parameters.push(value)} AS bigint)`;
   const key = "epoch = $1 AND room = $2";
@@ -64,9 +70,10 @@ export async function readPage(database: Reader, query: PageQuery): Promise<Arch
     `WITH mark AS MATERIALIZED (
       SELECT
         (SELECT max(seq) FROM (${marks}) marks) AS trimmed,
-        coalesce((SELECT max(last_seq) FROM hopwire_hole WHERE epoch = $1), 0)
-          AS lost,
-        coalesce((SELECT position FROM hopwire_generation WHERE epoch = $1), 0) AS position
+        coalesce((SELECT max(last_seq) FROM hopwire_hole WHERE epoch = $1
+          AND ${concerns(7)}), 0) AS lost,
+        coalesce((SELECT position FROM hopwire_generation WHERE epoch = $1 AND stream = $7), 0)
+          AS position
     ), part AS (
       SELECT seq, octet_length(event) AS bytes FROM hopwire_message
       WHERE ${key} AND seq > CAST($3 AS bigint) AND seq > (SELECT trimmed FROM mark)

@@ -3,14 +3,27 @@
  *
  * @module
  */
+import { ROOMS_STREAM } from "../../contract/mod.ts";
 import type { Sql } from "./database.ts";
 
-/** The setting with the number of streams; absent while the log has one. */
+/**
+ * The setting with the number of streams; absent while the log has one. Once it has been raised, each stream
+ * has one, because they are divided one after another.
+ */
 export const STREAMS = "streams";
 
-/** See `Archive.streamCount`. */
-export async function countStreams(database: Pick<Sql, "all">): Promise<number | null> {
-  const value = await readSetting(database, STREAMS);
+/** What the names of the settings of a stream begin with. */
+export function settingsOf(stream: string): string {
+  return stream === ROOMS_STREAM ? "" : `${stream} `;
+}
+
+/** See `Archive.streamCount`. `prefix` is what the names of the stream's settings begin with. */
+export async function countStreams(
+  database: Pick<Sql, "all">,
+  prefix: string,
+): Promise<number | null> {
+  const value = await readSetting(database, prefix + STREAMS) ??
+    await readSetting(database, STREAMS);
   if (value !== null) return Number(value);
   const known = await database.all("SELECT epoch FROM hopwire_generation LIMIT 1");
   return known.length > 0 ? 1 : null;

@@ -44,9 +44,10 @@ const counter = events("hopwire.archive.audit.findings");
  * Serves `archive.audit` of all streams, whichever instance archives them. A repair is a transaction
  * under the lease of the stream, as its holder's are; it changes nothing that those change.
  */
-export function serveAudit(bus: Bus, streams: readonly AuditorDeps[]): Served {
+export function serveAudit(bus: Bus, all: () => readonly AuditorDeps[]): Served {
   return serve(bus, ArchiveAudit, "persistence", async (request) => {
     const { stream = 0, from, repair = false } = request;
+    const streams = all();
     const deps = streams[stream];
     if (streams[0]!.term() === null) throw new FaultError("unavailable", "not archiving");
     if (deps === undefined) throw new FaultError("invalid_format", `stream: there is no ${stream}`);

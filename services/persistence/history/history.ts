@@ -35,9 +35,11 @@ interface Page {
 /** Options of {@link serveHistory}. */
 export interface HistoryOptions {
   bus: Bus;
-  archive: Pick<Archive, "page" | "heads">;
-  /** What is known of the stream of a room. */
+  /** The archive of the stream of a room, and what is known of that stream. */
+  archiveOf(room: string): Pick<Archive, "page" | "heads">;
   stateOf(room: string): Pick<ArchiveState, "read" | "reach">;
+  /** Resolves when the stream of a room is one that may have a seq. */
+  find?(room: string, seq: number): Promise<void>;
   rules?: readonly RetentionRule[];
   maxReads?: number;
   maxBytes?: number;
@@ -48,19 +50,26 @@ export interface HistoryOptions {
  * progress.
  */
 export function serveHistory(options: HistoryOptions): () => Promise<void> {
-  const { bus, archive, stateOf, rules = [] } = options;
+  const { bus, archiveOf, stateOf, rules = [] } = options;
   const flights = new SingleFlight<Page>(options.maxReads ?? MAX_READS);
   const gate = new ByteGate(options.maxBytes ?? MAX_PAGES_BYTES);
 
   /** Reads a page as JSON, after reserving room for the largest one. */
   const read = async (query: Query): Promise<Page> => {
     const { upTo, repair = false, ...rest } = query;
+    if (upTo !== undefined) await options.find?.(query.room, upTo);
     const state = stateOf(query.room);
     const snapshot = upTo === undefined ? await state.read() : await state.reach(upTo);
     await gate.enter(MAX_PAGE_BYTES);
     try {
       const visible = visibleNow(rules, query.room, Date.now());
-      const page = await readPage(bus, archive, snapshot, { ...rest, ...visible }, repair);
+      const page = await readPage(
+        bus,
+        archiveOf(query.room),
+        snapshot,
+        { ...rest, ...visible },
+        repair,
+      );
       return { json: encode(page), reserved: MAX_PAGE_BYTES };
     } catch (error) {
       gate.leave(MAX_PAGE_BYTES);
@@ -83,7 +92,7 @@ export function serveHistory(options: HistoryOptions): () => Promise<void> {
     return new EncodedReply(json);
   });
   const heads = serve(bus, HistoryHeads, "persistence", async ({ rooms }) => {
-    return await available(bus, () => readHeads(archive, stateOf, rooms));
+    return await available(bus, () => readHeads(options, rooms));
   });
   return async () => {
     await Promise.all([pages.drain(), heads.drain()]);
@@ -106,15 +115,14 @@ async function readPage(
 
 /** Reads the heads of rooms, of each stream of the log together. */
 async function readHeads(
-  archive: Pick<Archive, "heads">,
-  stateOf: HistoryOptions["stateOf"],
+  { archiveOf, stateOf }: Pick<HistoryOptions, "archiveOf" | "stateOf">,
   rooms: readonly string[],
 ): Promise<typeof HistoryHeads["reply"]["_output"]> {
   const byState = Map.groupBy(rooms, stateOf);
   const found = new Map<string, { seq: number; epoch: string }>();
   for (const [state, names] of byState) {
     const { epoch } = (await state.read()).generations.at(-1)!;
-    const heads = await archive.heads(epoch, names);
+    const heads = await archiveOf(names[0]!).heads(epoch, names);
     for (const [i, name] of names.entries()) found.set(name, { seq: heads[i]!, epoch });
   }
   const all = rooms.map((room) => found.get(room)!);

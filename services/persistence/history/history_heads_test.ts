@@ -64,10 +64,10 @@ Deno.test("heads are unavailable while the database fails", async () => {
   const state = { read: snapshot, reach: snapshot };
   const stop = serveHistory({
     bus,
-    archive: {
+    archiveOf: () => ({
       page: () => Promise.reject(new Error("not asked for")),
       heads: () => broken ? Promise.reject(new Error("no disk")) : Promise.resolve([7]),
-    },
+    }),
     stateOf: () => state,
   });
   await assert.rejects(

@@ -160,13 +160,13 @@ async function withHeldReads(
   let gate = Promise.withResolvers<ArchivePage>();
   const stop = serveHistory({
     bus,
-    archive: {
+    archiveOf: () => ({
       page(query) {
         reads.push(query);
         return gate.promise;
       },
       heads: () => Promise.resolve([]),
-    },
+    }),
     stateOf: () => ({
       read: () => Promise.resolve(SNAPSHOT),
       reach: () => Promise.resolve(SNAPSHOT),

@@ -15,6 +15,7 @@ import {
 import {
   DUPLICATE_WINDOW_MS,
   MAX_FRAME_BYTES,
+  parentOf,
   ROOMS_STREAM,
   ROOMS_STREAM_REPUBLISHED,
   ROOMS_STREAM_SUBJECT,
@@ -23,10 +24,9 @@ import {
   streamSubjects,
 } from "../../contract/mod.ts";
 import { descriptionOfStream, type Replication } from "../../kit/mod.ts";
-import { StreamsDiffer } from "../archive/archive.ts";
 
 /** JetStream's error codes for a missing stream, a missing consumer, and a name in use. */
-const STREAM_NOT_FOUND = 10059;
+export const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NAME_IN_USE = 10058;
 
@@ -49,8 +49,9 @@ const NANOSECONDS_PER_MS = 1_000_000;
 export interface LogStream {
   manager: JetStreamManager;
   name: string;
-  /** Its number, from 0, and how many streams the log has. */
+  /** Its number, from 0. */
   index: number;
+  /** How many streams the log has, as this one counts. It doubles when the stream is divided. */
   count: number;
 }
 
@@ -82,30 +83,19 @@ export interface LogMessage {
  * Creates a stream if it is missing. Otherwise updates the settings that this service owns, and
  * leaves an operator's own ones. With `options.closed`, a new stream accepts no messages yet.
  *
- * @throws {StreamsDiffer} if an existing stream is of a log with another number of streams
- * @throws {Error} if an existing stream does not republish, which NATS cannot change
+ * @throws {Error} if an existing stream does not republish, which NATS cannot change, or if the stream
+ * from which it takes rooms has not given them up
  * @throws {JetStreamApiError} if JetStream refuses
  */
 export async function ensureRoomsStream(
-  { manager, name, index, count }: LogStream,
+  place: LogStream,
   limits: LogLimits,
   options: { closed?: boolean; replication?: Replication } = {},
 ): Promise<StreamInfo> {
-  const wanted = {
-    subjects: streamSubjects(index, count),
-    // New: a full log refuses messages. Old would drop messages that are acked to clients but not
-    // yet archived.
-    discard: DiscardPolicy.New,
-    max_bytes: limits.maxBytes,
-    max_age: limits.maxAge * 1_000 * NANOSECONDS_PER_MS,
-    max_msg_size: MAX_MESSAGE_BYTES,
-    duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
-    // Gateways of earlier releases read with it. It may be answered by a replica that lags behind.
-    allow_direct: true,
-  };
-  const republish = { src: ROOMS_STREAM_SUBJECT, dest: ROOMS_STREAM_REPUBLISHED };
+  const { manager, name, index, count } = place;
+  const { storage, retention, republish, name: _, ...wanted } = configOfStream(place, limits);
   // The first stream comes first: it tells everybody how many there are.
-  if (index > 0) requireCount(await manager.streams.info(ROOMS_STREAM), count);
+  if (index > 0) await manager.streams.info(ROOMS_STREAM);
   let info: StreamInfo;
   try {
     info = await manager.streams.info(name);
@@ -117,8 +107,8 @@ export async function ensureRoomsStream(
         ...(options.closed ? { max_msg_size: CLOSED_MAX_MESSAGE_BYTES } : {}),
         name,
         description: descriptionOfStream(),
-        storage: StorageType.File,
-        retention: RetentionPolicy.Limits,
+        storage,
+        retention,
         republish,
       };
       return await (options.replication?.create(manager, config) ?? manager.streams.add(config));
@@ -128,13 +118,21 @@ export async function ensureRoomsStream(
       info = await manager.streams.info(name);
     }
   }
-  requireCount(info, count);
   const { config } = info;
   if (config.republish?.src !== republish.src || config.republish.dest !== republish.dest) {
     throw new Error(
       `the stream ${name} does not republish ${republish.src} as ${republish.dest}, and ` +
         `NATS cannot change that: delete the stream, and this service creates it again`,
     );
+  }
+  // It is being divided.
+  if (streamCountOf(config.subjects) > count) wanted.subjects = config.subjects;
+  if (!isOpen(info) && index > 0) {
+    const parent = roomsStream(parentOf(index)!);
+    const { config: { subjects } } = await manager.streams.info(parent);
+    if (streamCountOf(subjects) < count) {
+      throw new Error(`${parent} still has the rooms of ${name}`);
+    }
   }
   // Do not reopen a closed log here. Only the size check knows when to.
   if (config.max_msg_size === CLOSED_MAX_MESSAGE_BYTES) {
@@ -147,9 +145,43 @@ export async function ensureRoomsStream(
   return await options.replication?.apply(manager, info) ?? info;
 }
 
-function requireCount({ config }: StreamInfo, count: number): void {
-  const found = streamCountOf(config.subjects);
-  if (found !== count) throw new StreamsDiffer(count, found);
+/** Returns the settings of a stream that this service owns. */
+export function configOfStream({ name, index, count }: LogStream, limits: LogLimits) {
+  return {
+    name,
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    republish: { src: ROOMS_STREAM_SUBJECT, dest: ROOMS_STREAM_REPUBLISHED },
+    subjects: streamSubjects(index, count),
+    // New: a full log refuses messages. Old would drop messages that are acked to clients but not
+    // yet archived.
+    discard: DiscardPolicy.New,
+    max_bytes: limits.maxBytes,
+    max_age: limits.maxAge * 1_000 * NANOSECONDS_PER_MS,
+    max_msg_size: MAX_MESSAGE_BYTES,
+    duplicate_window: DUPLICATE_WINDOW_MS * NANOSECONDS_PER_MS,
+    // Gateways of earlier releases read with it. It may be answered by a replica that lags behind.
+    allow_direct: true,
+  };
+}
+
+/** Whether a stream stores messages of rooms: not while another one is being divided for it. */
+export function isOpen({ config }: Pick<StreamInfo, "config">): boolean {
+  return config.subjects.some((subject) => subject.startsWith("room.message."));
+}
+
+/**
+ * Returns how many streams the log has, as its first stream says; null if there is none.
+ *
+ * @throws {JetStreamApiError} if JetStream refuses
+ */
+export async function countOfLog(manager: JetStreamManager): Promise<number | null> {
+  try {
+    return streamCountOf((await manager.streams.info(ROOMS_STREAM)).config.subjects);
+  } catch (error) {
+    if (hasCode(error, STREAM_NOT_FOUND)) return null;
+    throw error;
+  }
 }
 
 /** JetStream's code for "no message with this seq". */

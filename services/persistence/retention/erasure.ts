@@ -11,6 +11,7 @@ import {
   type RoomErased,
   RoomEvent,
   RoomName,
+  SEQS_PER_STREAM,
   streamIndexOf,
 } from "../../contract/mod.ts";
 import { type Bus, FaultError, publish } from "../../kit/mod.ts";
@@ -52,7 +53,9 @@ export interface ErasureStream {
 export async function erase(deps: ErasureDeps, request: Request): Promise<Reply> {
   if ("userId" in request) return await eraseUser(deps, request.userId, request.after);
   const { bus, streams } = deps;
-  const stream = streams[streamIndexOf(request.room, streams.length)]!;
+  const counts = streams.map(({ auditor }) => auditor.stream.count);
+  const stream = streams[streamIndexOf(request.room, counts)];
+  if (stream === undefined) throw new FaultError("unavailable", "the log is being divided", 1_000);
   await archiveEverything(stream);
   const { generations } = await stream.state.read();
   const epochs = request.epoch === undefined
@@ -61,7 +64,9 @@ export async function erase(deps: ErasureDeps, request: Request): Promise<Reply>
   // Without an epoch, the newest generation that has the message.
   for (const epoch of epochs) {
     const [row] = await stream.archive.rows(epoch, [request]);
-    if (row !== undefined) return { erased: await eraseRows(bus, stream, epoch, [row]) };
+    if (row === undefined) continue;
+    const owner = ownerOf(await streamsByEpoch(streams), streams, epoch, row.seq);
+    return { erased: await eraseRows(bus, owner, epoch, [row]) };
   }
   throw new FaultError("invalid_format", `${request.room} has no message ${request.seq}`);
 }
@@ -73,14 +78,35 @@ async function archiveEverything({ auditor, state }: ErasureStream): Promise<voi
   await state.reach(last_seq);
 }
 
-/** Returns the stream of each epoch. */
+/** Returns the streams of each epoch, in the order of their numbers. */
 async function streamsByEpoch(
   streams: readonly ErasureStream[],
-): Promise<Map<string, ErasureStream>> {
-  const found = await Promise.all(streams.map(({ state }) => state.read()));
-  return new Map(
-    found.flatMap(({ generations }, i) => generations.map(({ epoch }) => [epoch, streams[i]!])),
-  );
+): Promise<Map<string, ErasureStream[]>> {
+  const found = new Map<string, ErasureStream[]>();
+  for (const stream of streams) {
+    for (const { epoch } of (await stream?.state.read())?.generations ?? []) {
+      const same = found.get(epoch);
+      if (same === undefined) found.set(epoch, [stream]);
+      else same.push(stream);
+    }
+  }
+  return found;
+}
+
+/** Returns the stream whose log has a message: seqs tell it from those that took rooms from it. */
+function ownerOf(
+  byEpoch: ReadonlyMap<string, readonly ErasureStream[]>,
+  streams: readonly ErasureStream[],
+  epoch: string,
+  seq: number,
+): ErasureStream {
+  const owners = byEpoch.get(epoch) ?? [];
+  const later = streams[Math.floor(seq / SEQS_PER_STREAM)];
+  const owner = seq >= SEQS_PER_STREAM && later !== undefined && owners.includes(later)
+    ? later
+    : owners[0];
+  if (owner === undefined) throw new Error(`no stream of the log has the epoch ${epoch}`);
+  return owner;
 }
 
 async function eraseUser(
@@ -88,27 +114,28 @@ async function eraseUser(
   userId: string,
   after?: RowKey,
 ): Promise<Reply> {
-  if (after === undefined) await Promise.all(streams.map(archiveEverything));
+  if (after === undefined) {
+    for (const stream of streams) if (stream) await archiveEverything(stream);
+  }
   const rows = await streams[0]!.archive.scan(after ?? null, ROWS_AT_A_TIME);
   const owners = await streamsByEpoch(streams);
   /** By room, in the order of the scan. */
-  const found = new Map<string, (ArchiveRow & { epoch: string })[]>();
+  const found = new Map<string, (ArchiveRow & { epoch: string; owner: ErasureStream })[]>();
   for (const row of rows) {
     // Most rows are other users': look before parsing.
     if (!row.event.includes(JSON.stringify(userId))) continue;
     if ((JSON.parse(row.event) as RoomEvent).userId !== userId) continue;
-    const key = `${row.epoch} ${row.room}`;
+    const owner = ownerOf(owners, streams, row.epoch, row.seq);
+    const key = `${row.epoch} ${row.room} ${owner.auditor.stream.name}`;
     const same = found.get(key);
-    if (same === undefined) found.set(key, [row]);
-    else same.push(row);
+    if (same === undefined) found.set(key, [{ ...row, owner }]);
+    else same.push({ ...row, owner });
   }
   let erased = 0;
   for (const same of found.values()) {
     for (let i = 0; i < same.length; i += MAX_ERASED) {
-      const { epoch } = same[0]!;
-      const stream = owners.get(epoch);
-      if (stream === undefined) throw new Error(`no stream of the log has the epoch ${epoch}`);
-      erased += await eraseRows(bus, stream, epoch, same.slice(i, i + MAX_ERASED));
+      const { epoch, owner } = same[0]!;
+      erased += await eraseRows(bus, owner, epoch, same.slice(i, i + MAX_ERASED));
     }
   }
   const last = rows.at(-1);

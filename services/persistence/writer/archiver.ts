@@ -6,13 +6,7 @@
  * @module
  */
 import { type Bus, epochOfStream, errorText, type Replication } from "../../kit/mod.ts";
-import {
-  type Archive,
-  type Generation,
-  LeaseLost,
-  PositionMoved,
-  StreamsDiffer,
-} from "../archive/archive.ts";
+import { type Archive, type Generation, LeaseLost, PositionMoved } from "../archive/archive.ts";
 import type { ArchiveState } from "../history/archive_state.ts";
 import { LogReader, type ReadMessage } from "../log/log_reader.ts";
 import type { LogLimits, LogStream } from "../log/stream.ts";
@@ -74,7 +68,6 @@ export class Archiver {
   #interrupts = 0;
   #attaching = false;
   #running: Promise<void> | undefined;
-  #misconfigured = false;
   /** A generation that has lost messages which the archive does not have either. */
   #broken: string | undefined;
 
@@ -82,11 +75,6 @@ export class Archiver {
     this.#options = options;
     // After a reconnect the server may have another log, and the consumer is another one.
     options.bus.onReconnect(() => this.interrupt("reconnected to NATS"));
-  }
-
-  /** Whether this instance was told another number of streams than the log has: it cannot archive. */
-  get misconfigured(): boolean {
-    return this.#misconfigured;
   }
 
   /** Whether this instance archives the log. */
@@ -158,12 +146,10 @@ export class Archiver {
         });
       } catch (error) {
         if (error instanceof LeaseLost) lease.lose();
-        this.#misconfigured = error instanceof StreamsDiffer;
         const text = errorText(error);
         const expected = error instanceof LeaseLost || error instanceof PositionMoved;
         if (text !== loggedError && !expected && bus.connected && !this.#stopped) {
-          if (this.#misconfigured) bus.log.error("this instance cannot archive", { error: text });
-          else bus.log.warn("archiving interrupted", { error: text });
+          bus.log.warn("archiving interrupted", { error: text });
         }
         loggedError = text;
       }

@@ -13,12 +13,13 @@ import {
   type Replication,
   settledInfo,
 } from "../../kit/mod.ts";
-import { type Archive, type Generation, type Hole, StreamsDiffer } from "../archive/archive.ts";
+import type { Archive, Generation, Hole } from "../archive/archive.ts";
 import { ensureAnswersStream } from "../log/answers.ts";
 import { ensureSchedulesStream } from "../log/schedules.ts";
 import {
   CLOSED_MAX_MESSAGE_BYTES,
   continueAfter,
+  countOfLog,
   ensureRoomsStream,
   type LogLimits,
   type LogStream,
@@ -55,14 +56,14 @@ export interface AttachOptions {
  *
  * Nothing that was archived before changes or gets lost.
  *
- * @throws {StreamsDiffer} if the log has another number of streams
+ * @throws {StreamsDiffer} if another instance has begun a log with another number of streams meanwhile
  * @throws {Error} if NATS or the database is unavailable, or the lease is lost
  */
 export async function attach(options: AttachOptions): Promise<Generation> {
   const { stream: place, archive, log, limits, replication } = options;
   // Before anything is created: an archive that has everything may be all that is left.
-  const count = await archive.streamCount();
-  if (count !== null && count !== place.count) throw new StreamsDiffer(place.count, count);
+  place.count = await archive.streamCount() ?? await countOfLog(place.manager) ?? place.count;
+  if (place.index >= place.count) throw new Error(`the log has no stream ${place.name} yet`);
   const known = await archive.generations();
   const newest = known.at(-1);
   let stream = await ensureRoomsStream(place, limits, {
@@ -139,7 +140,7 @@ async function firstOf(
  * generation's first one, they are recorded as lost.
  */
 async function begin(
-  { archive, term }: AttachOptions,
+  { archive, stream: { name, count }, term }: AttachOptions,
   epoch: string,
   firstSeq: number,
   known: readonly Generation[],
@@ -148,7 +149,7 @@ async function begin(
   const lost: Hole[] = known.length > 0 && firstSeq > position + 1
     ? [{ first: position + 1, last: firstSeq - 1, kind: "expired" }]
     : [];
-  await archive.startGeneration(term, epoch, firstSeq, lost);
+  await archive.of(name, count).startGeneration(term, epoch, firstSeq, lost);
   const generation = (await archive.generations()).at(-1);
   if (generation?.epoch !== epoch) throw new Error("another instance has begun a generation");
   return generation;

@@ -81,6 +81,8 @@ async function isArchived(
   known: readonly Generation[],
   message: LogMessage,
 ): Promise<boolean> {
+  // It stands for one of another stream.
+  if (!message.subject.startsWith("room.message.")) return true;
   // Each seq belongs to the newest generation that begins at or before it.
   const generation = known.findLast(({ firstSeq }) => firstSeq <= message.seq) ?? known[0]!;
   const equal = await equals(archive, generation, message);

@@ -7,7 +7,8 @@ import type { Since } from "../../../contract/mod.ts";
 import { FaultError } from "../../../kit/mod.ts";
 import { PAGE_WAIT_MS, type Pages } from "../quotas/pages.ts";
 import type { FramePage, HistoryReader } from "../../room/history_reader.ts";
-import type { Log } from "../../room/log_identity.ts";
+import type { Log } from "../../room/log.ts";
+import type { Logs } from "../../room/logs.ts";
 import type { Delivered } from "../../room/window.ts";
 import type { MemoryBudget } from "../../wire/memory_budget.ts";
 import type { Membership } from "../membership.ts";
@@ -29,6 +30,9 @@ const CONFIRM_MS = 4_000;
  */
 const GIVE_UP_MS = 15_000;
 
+/** How long reading the log again may take when a client names a seq that it cannot have, milliseconds. */
+const READ_AGAIN_MS = 1_000;
+
 /** The longest that a replay beyond its user's quota waits before it looks again, milliseconds. */
 const MAX_PAUSE_MS = 1_000;
 
@@ -38,7 +42,9 @@ export interface ReplayDeps {
   /** Places for pages that are replayed, and what they may take with everything else that waits. */
   replays: Pages;
   memory: MemoryBudget;
-  logs: { of(room: string): Pick<Log, "epoch" | "waitUntilConfirmed" | "unconfirmedMs"> };
+  logs: Pick<Logs, "dividing"> & {
+    of(room: string): Omit<Log, "anchors" | "found" | "waitUntilFound">;
+  };
 }
 
 /**
@@ -91,6 +97,13 @@ export async function replay(
   if (!await log.waitUntilConfirmed(CONFIRM_MS)) {
     if (log.unconfirmedMs > GIVE_UP_MS) return start(false);
     throw new FaultError("unavailable", "the log is being compared with the archive", 1_000);
+  }
+  // Another gateway may have noticed before this one that the room is in another stream now.
+  if (since.seq >= log.end) {
+    await log.readAgain(READ_AGAIN_MS);
+    if (logs.dividing || logs.of(room.name) !== log) {
+      throw new FaultError("unavailable", "the log is being divided", 250);
+    }
   }
   await room.ensureComplete();
   // Another gateway may have delivered more to the client than has reached this one.

@@ -65,7 +65,8 @@ const EVENTS: BusChannel[] = [
       'acknowledges it with `{"stream":"ROOMS","seq":813}`. Rooms that store nothing use ' +
       "`room.unstored`. A service with `+log` reads the stream `ROOMS`, which has these messages, " +
       "with a durable consumer that is named after the service. Where the log has several streams, the " +
-      "others are `ROOMS_1` and so on, and the ack names the room's.",
+      "others are `ROOMS_1` and so on, and the ack names the room's. While a stream is divided, none stores " +
+      "the messages of the rooms that move, for some tenths of a second: send them again.",
     {
       name: "RoomMessage",
       payload: "RoomEvent",

@@ -25,7 +25,8 @@ export const HEADER_SCHEMAS: NamedSchemas = {
   StoredHeaders: z.object({
     [HEADERS.sequence]: Digits.describe("The message's `seq`. Of several values the last counts."),
     [HEADERS.lastSequence]: Digits.describe(
-      "The `seq` of the room's message before, its `prev`. Of several values the last counts.",
+      "The `seq` of the room's message before, its `prev`. Of several values the last counts. 0 if the room " +
+        "had none, or has moved from another stream of the log since.",
     ),
     [HEADERS.storedAt]: z.string().optional().describe(
       "When the server stored the message, RFC 3339; since nats-server 2.10.",
