@@ -41,6 +41,28 @@ export function onSignal(signal: "SIGTERM" | "SIGINT", callback: () => void): vo
   else deno.addSignalListener(signal, callback);
 }
 
+/** What a listener for uncaught errors gets. */
+interface UncaughtError {
+  error?: { code?: string };
+  preventDefault(): void;
+}
+
+/**
+ * Lets the process live when a connection is reset that nobody listens to any more. In Deno the socket of a NATS
+ * server that refuses a user may fail after the library has let go of it, and that would end the process before
+ * it has told the reason. In Node it does not happen.
+ */
+export function tolerateResets(): void {
+  if (deno === undefined) return;
+  const listen = globalThis.addEventListener as unknown as (
+    type: "error",
+    listener: (event: UncaughtError) => void,
+  ) => void;
+  listen("error", (event) => {
+    if (event.error?.code === "ECONNRESET") event.preventDefault();
+  });
+}
+
 /** Reads a text file. Throws if it cannot be read. */
 export function readText(path: string): string {
   return deno === undefined ? readFileSync(path, "utf8") : deno.readTextFileSync(path);

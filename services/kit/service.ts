@@ -16,7 +16,7 @@ import { createLogger, errorText, type Logger } from "./log.ts";
 import { announceService } from "./micro/micro_service.ts";
 import { leaveCutOffServer } from "./cut_off_server.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
-import { exit, isAddressInUse, onSignal, serveHttp, variable } from "./runtime.ts";
+import { exit, isAddressInUse, onSignal, serveHttp, tolerateResets, variable } from "./runtime.ts";
 import { durationsExporter } from "./telemetry/durations_exporter.ts";
 import { rootSpansExporter } from "./telemetry/root_spans.ts";
 import { exportBusMetrics, exportProcessMetrics, followServerClock } from "./telemetry/mod.ts";
@@ -169,6 +169,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     exitUnavailable(`cannot listen on ${config.HOST}:${config.PORT}`, error);
   }
 
+  tolerateResets();
   bus = await connectBus({
     options: connection,
     name: `hopwire-${name}`,
@@ -177,7 +178,8 @@ export async function runService<Shape extends z.ZodRawShape>(
       exitUnavailable("lost the connection to NATS permanently, exiting", reason),
   }).catch((error) =>
     exitUnavailable(
-      "NATS refused the connection: check the credentials of NATS_USER, NATS_URL or their files",
+      "NATS refused the connection: check the credentials of NATS_USER, NATS_URL or their files, and that " +
+        "the server knows this user (NATS_SERVICES of the start command, or deno task nats-users)",
       error,
     )
   );

@@ -77,6 +77,18 @@ Deno.test("a wrong variable ends each service with one line that names it", asyn
   }
 });
 
+Deno.test("a service that NATS refuses exits with 69 and says so, every time", async () => {
+  await using nats = await startNats({ config: 'authorization { user: "a", password: "b" }' });
+  const NATS_URL = nats.url.replace("nats://", "nats://a:wrong@");
+  // The server closes the socket while the library lets go of it: half of the processes died of that instead.
+  for (let tries = 0; tries < 5; tries++) {
+    const { process } = startService("rooms", { NATS_URL });
+    assert.equal((await process.status()).code, 69, process.output.join("\n"));
+    const line = process.output.find((one) => one.includes('"level":"error"'));
+    assert.match(line ?? "", /NATS refused the connection: .* that the server knows this user/);
+  }
+});
+
 Deno.test("when NATS is killed, sends are refused, no acked message is lost, and rooms work again after its restart", async () => {
   await using system = await startSystem({ gateways: 2 });
   const ann = await system.client({ user: "ann", gateway: 0 });

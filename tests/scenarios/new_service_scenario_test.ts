@@ -69,6 +69,10 @@ Deno.test("a new service", async (t) => {
             ["greeter", "--needs", "calls,money"],
             /^--needs: there is no "money", but\n {2}calls: /m,
           ],
+          [
+            ["other", "--outside", `${clone}/services/other`],
+            /^--outside: .* is inside of this repository; leave --outside out$/m,
+          ],
           [["telemetry"], /^compose.yaml: there already is a service telemetry$/m],
         ];
         for (const [args, expected] of cases) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import type { ServiceNeed } from "../../contract/mod.ts";
 import { ConfigError } from "../../kit/mod.ts";
 import { packKit } from "../kit_package/pack.ts";
@@ -22,6 +23,9 @@ export async function makeOutside(
   needs: readonly ServiceNeed[],
   folder: string,
 ): Promise<string[]> {
+  if (resolve(folder).startsWith(`${ROOT}services/`)) {
+    throw new ConfigError(`--outside: ${folder} is inside of this repository; leave --outside out`);
+  }
   const there = await Array.fromAsync(Deno.readDir(folder)).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return [];
     throw new ConfigError(`--outside: cannot use ${folder}`);

@@ -180,14 +180,16 @@ In Hopwire's folder, start a system that knows the service:
 NATS_SERVICES=${user} npx -y deno task start
 \`\`\`
 
-Here, with the variables that the start command has written:
+Here, with Node 22.18 or later, and the variables that the start command has written:
 
 \`\`\`sh
 npm install
 node --env-file=HOPWIRE/.data/services/${name}.env main.ts
 \`\`\`
 
-\`deno run -A --env-file=... main.ts\` does the same in Deno. The test takes the same variables, and
+\`npx -y deno run -A --env-file=... main.ts\` does the same in Deno. The NATS server of the start command
+has another port after each start, which the file then names: give that command \`NATS_PORT\`, for example 4222, if the
+service is to find the server again. The test takes the same variables, and
 HOPWIRE_URL and HOPWIRE_AUTH where gateway and auth are elsewhere than on ports 8080 and 8081:
 
 \`\`\`sh
