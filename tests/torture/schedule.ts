@@ -122,6 +122,8 @@ export async function disturb(
     () => {
       const service = random.pick(system.persistences);
       const streams = 2 * Number(service.env.STREAMS ?? 1);
+      // In a cluster nobody waits for the replicas of new streams before the next server is lost.
+      if (system.cluster !== undefined) return;
       // Not at once, so that there is something to move.
       if (busy.has(service) || streams > MAX_RAISED || performance.now() < until - length / 2) {
         return;
