@@ -30,7 +30,7 @@ export const FOLDERS = ["services", "client", "tests"];
 const SCENARIOS = "tests/scenarios";
 
 /** Folders that are parts of their own, the longest first. */
-const ALONE = ["tests/client", "tests/torture", "tests/browser", "tests/bench"];
+const ALONE = ["tests/browser", "tests/bench", "tests/torture", "tests/client"];
 
 /**
  * Returns all parts, in the order in which they should begin: the long ones first, so that none runs alone
@@ -50,18 +50,19 @@ export async function gateParts(current: boolean): Promise<Part[]> {
   const servicesAgain = await withServer(restAgain.filter((path) => !tortureAgain.includes(path)));
   const [first, second, third] = deal(scenarios, 3);
   const [firstAgain, secondAgain] = deal(scenariosAgain, 2);
+  const alone = await Promise.all(
+    ALONE.map(async (folder) => part(folder, await without([folder], later))),
+  );
   const parts = [
-    part("scenarios, 1 of 3", first!),
-    part("scenarios, 2 of 3", second!),
     part("scenarios, 3 of 3", third!),
-    ...await Promise.all(
-      ALONE.map(async (folder) => part(folder, await without([folder], later))),
-    ),
+    part("scenarios, 2 of 3", second!),
+    part("everything else", ["--doc", ...rest]),
+    part("scenarios, 1 of 3", first!),
+    ...alone,
+    part("scenarios, 2 of 2", secondAgain!, true),
+    part("everything else", servicesAgain, true),
     part("tests/torture", tortureAgain, true),
     part("scenarios, 1 of 2", firstAgain!, true),
-    part("scenarios, 2 of 2", secondAgain!, true),
-    part("everything else", ["--doc", ...rest]),
-    part("everything else", servicesAgain, true),
   ];
   return parts.filter(({ again }) => current || !again);
 }
