@@ -72,8 +72,8 @@ Deno.test("a server that rejects the credentials ends the connection with the re
   await bus.drain();
   const wrong = nats.url.replace("nats://", "nats://a:wrong@");
   // The server closes the connection at once, and the library has stopped listening to its socket
-  // by then. An occasional ECONNRESET therefore reaches the global handler. A real service has
-  // exited by that time.
+  // by then. An occasional ECONNRESET therefore reaches the global handler. A service tolerates it:
+  // tolerateResets() of runtime.ts.
   const reset = (event: ErrorEvent) => {
     if (/ECONNRESET/.test(String(event.error))) event.preventDefault();
   };

@@ -14,6 +14,9 @@ const SOME_FILE = new URL("../../contract/generated/schemas.json", import.meta.u
 /** The errors for no files left: in the process, and in the whole system. */
 const NO_FILES = ["EMFILE", "ENFILE"];
 
+const NO_FILES_LEFT =
+  "out of file descriptors, so no client can connect: raise the limit of open files";
+
 /** See the module's doc. */
 export interface FileWatch {
   /** Whether the process had files left at the last check. */
@@ -30,9 +33,7 @@ export function watchFiles(log: Logger): FileWatch {
     hasFiles = canOpen();
     if (had === hasFiles) return;
     if (hasFiles) log.warn("file descriptors are available again");
-    else {log.error(
-        "out of file descriptors, so no client can connect: raise the limit of open files",
-      );}
+    else log.error(NO_FILES_LEFT);
   };
   const timer = setInterval(check, CHECK_MS);
   Deno.unrefTimer(timer as unknown as number);
