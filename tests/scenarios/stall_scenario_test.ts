@@ -192,8 +192,11 @@ Deno.test("a reader that stalls shows in the fan-out, and delays no other member
   const chunk = new Uint8Array(256 * 1024);
   let read = 0;
   while (read < messages * bytes) read += await slow.read(chunk) ?? assert.fail("closed");
-  const blocked = await until("the stall is measured", () => fanouts("slow_reader"));
-  assert.ok(blocked.sum >= STALL_MS / 1_000, `${blocked.sum} s`);
+  // A socket may also have been blocked for a moment before: the first export may hold only that.
+  await until(
+    "the stall is measured",
+    () => (fanouts("slow_reader")?.sum ?? 0) >= STALL_MS / 1_000,
+  );
   const others = await until("all are counted", () => {
     const found = fanouts("ok");
     return found !== undefined && found.count === messages && found;
