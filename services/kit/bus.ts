@@ -13,6 +13,7 @@ import {
 import { Buffer } from "node:buffer";
 import { errorText, type Logger } from "./log.ts";
 import { type NatsOptions, natsOptions } from "./nats_config.ts";
+import { SendQueue } from "./send_queue.ts";
 
 /**
  * Most bytes that may be sent but not yet confirmed by a flush. The client library queues without a
@@ -64,8 +65,8 @@ export interface Bus {
     options?: { headers?: MsgHdrs; reply?: string },
   ): boolean;
   /**
-   * Like {@link Bus.send}, but publishes at the end of this turn of the event loop, so one write
-   * carries all messages sent this way. Keeps their order.
+   * Like {@link Bus.send}, but publishes at the end of this turn of the event loop, or a millisecond later
+   * if many are sent, so that one write carries all messages sent this way. Keeps their order.
    */
   sendSoon: Bus["send"];
   /**
@@ -188,15 +189,12 @@ export async function connectBus(options: {
     if (unconfirmed >= CONFIRM_BYTES) confirm();
     else confirmTimer ??= setTimeout(confirm, CONFIRM_MS);
   };
-  const queue: Sending[] = [];
   let queuedBytes = 0;
-  const sendAll = () => {
-    if (queue.length === 0) return;
-    for (const sending of queue) publish(...sending);
-    queue.length = 0;
+  const queue = new SendQueue<Sending>((all) => {
+    for (const sending of all) publish(...sending);
     published(queuedBytes);
     queuedBytes = 0;
-  };
+  });
 
   return {
     nats,
@@ -218,12 +216,12 @@ export async function connectBus(options: {
       const bytes = costOf(subject, payload);
       if (bytes === 0) return false;
       queuedBytes += bytes;
-      if (queue.push([subject, payload, sendOptions]) === 1) setImmediate(sendAll);
+      queue.push([subject, payload, sendOptions]);
       return true;
     },
     sendFirst(subject, payload) {
       if (!connected) return false;
-      sendAll();
+      queue.flush();
       publish(subject, payload);
       published(payload.length);
       return true;
@@ -231,7 +229,7 @@ export async function connectBus(options: {
     async drain() {
       closing = true;
       clearTimeout(confirmTimer);
-      sendAll();
+      queue.flush();
       if (!nats.isClosed()) await nats.drain().catch(() => nats.close());
     },
   };

@@ -32,7 +32,13 @@ async function setUp(options: ConstructorParameters<typeof StreamPublisher>[1] =
     publisher,
     outcomes,
     publish,
-    flush: () => bus.nats.flush(),
+    /** Sends what waits to be sent. */
+    send: () => bus.sendFirst("test.nothing", ""),
+    /** Sends it, and waits until NATS has answered all of it. */
+    flush() {
+      bus.sendFirst("test.nothing", "");
+      return bus.nats.flush();
+    },
     async [Symbol.asyncDispose]() {
       publisher.close();
       await bus.drain();
@@ -85,6 +91,7 @@ Deno.test("messages of rooms that no stream stores for a moment are stored in th
   for (let n = 0; n < 5; n++) publish(n);
   await set.flush();
   for (let n = 5; n < 10; n++) publish(n);
+  set.send();
   assert.deepEqual([set.outcomes, set.publisher.pending], [[], 20]);
   await set.manager.streams.add({ name: "R", subjects: ["room.message.>"] });
   for (let n = 10; n < 20; n++) publish(n);
