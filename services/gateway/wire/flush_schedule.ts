@@ -99,5 +99,7 @@ export class FlushSchedule {
     this.#onWritten?.(writing, this.#flushedAt);
     const earned = (this.#flushedAt - began) * PAUSE_PER_WRITE_MS;
     this.#pause = Math.min(this.#maxDelay, remaining + earned);
+    // Rooms to which something was said while sockets were written.
+    if (this.#feeds.length > 0) this.#schedule();
   };
 }

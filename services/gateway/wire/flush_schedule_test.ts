@@ -58,6 +58,25 @@ Deno.test("a maximum delay of 0 delays nothing", async () => {
   assert.ok(await turnsUntil(add()) <= 1);
 });
 
+Deno.test("what is added while sockets are written is flushed next", async () => {
+  const flushes = new FlushSchedule(10);
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    flushes.addOutbox({
+      flush: () => {
+        order.push("socket");
+        flushes.addFeed({
+          flush: () => {
+            order.push("feed");
+            resolve();
+          },
+        });
+      },
+    });
+  });
+  assert.deepEqual(order, ["socket", "feed"]);
+});
+
 Deno.test("feeds are flushed before outboxes, and an outbox that a feed fills joins the same flush", async () => {
   const order: string[] = [];
   const flushes = new FlushSchedule(10);
