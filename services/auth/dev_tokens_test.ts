@@ -90,7 +90,18 @@ Deno.test("an invalid body is refused with the problem", async () => {
     [{ username: "\ud800" }, "username: expected well-formed Unicode"],
     [{ username: "a", userId: "" }, "userId: expected at least 1 character"],
     [{ username: "a", userId: 7 }, "userId: Invalid input: expected string, received number"],
-    [{ username: "a", rooms: "lobby" }, "rooms: Invalid input"],
+    [
+      { username: "a", rooms: "lobby" },
+      "rooms: expected a list of room patterns, or a map from room patterns to lists of rights",
+    ],
+    [
+      { username: "a", rooms: { lobby: 1 } },
+      "rooms.lobby: Invalid input: expected array, received number",
+    ],
+    [
+      { username: "a", rooms: ["a b"] },
+      'rooms.0: expected a room pattern such as "lobby", "chat.*" or "game.>"',
+    ],
     [{ username: "a", ttl: 0 }, "ttl: Too small: expected number to be >=1"],
     [{ username: "a", ttl: 1.5 }, "ttl: Invalid input: expected int, received number"],
     [{ username: "a", ttl: 31_536_001 }, "ttl: Too big: expected number to be <=31536000"],

@@ -45,7 +45,7 @@ export const RoomsClaim = z.union([
     (rooms) => Object.keys(rooms).length <= MAX_ROOM_PATTERNS,
     `expected at most ${MAX_ROOM_PATTERNS} room patterns`,
   ).meta({ maxProperties: MAX_ROOM_PATTERNS }),
-]);
+], { error: "expected a list of room patterns, or a map from room patterns to lists of rights" });
 /** The parsed form of {@link RoomsClaim}. */
 export type RoomsClaim = z.infer<typeof RoomsClaim>;
 

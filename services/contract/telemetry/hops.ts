@@ -34,7 +34,7 @@ export const HOPS = {
     by: "caller and server",
   },
   "bus.store": {
-    from: "the message was handed to NATS",
+    from: "the message was handed to NATS (when many are, it first waits a millisecond for others)",
     to: "JetStream's acknowledgement is read",
     by: "gateway",
   },
