@@ -10,8 +10,10 @@ import { type PauseReason, ReadPauses } from "./read_pauses.ts";
 import { referenceOfText } from "../frame_reference.ts";
 
 /**
- * How long a client is not read from after it was refused a frame for its rate, milliseconds. Without that,
- * reading and refusing 64 KiB frames at the rate of the network would keep the gateway busy.
+ * How long a client is not read from after it was refused a frame for its rate, milliseconds: this on average.
+ * Without that, reading and refusing 64 KiB frames at the rate of the network would keep the gateway busy. A
+ * user's connections are refused together, and each may have 64 KiB to read: they go on at different times, so that
+ * others wait for one of them and not for all.
  */
 const SLOW_MS = 100;
 
@@ -58,7 +60,7 @@ export class Reading {
     this.#slowed = setTimeout(() => {
       this.#slowed = undefined;
       this.resume("rate");
-    }, SLOW_MS);
+    }, SLOW_MS * (0.5 + Math.random()));
   }
 
   /** A reason is gone. Frames that waited run first. */
