@@ -207,6 +207,8 @@ export async function runService<Shape extends z.ZodRawShape>(
   }
   drainSteps.push(collectGarbageWhenIdle());
   drainSteps.push(announceService(bus!, { name, description: options.description ?? "" }));
+  // Ready means that NATS knows what this service answers. After a reconnect it has been told anew.
+  await bus!.nats.flush().catch(() => {});
   started = true;
   log.info("started");
 }
