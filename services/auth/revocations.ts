@@ -12,6 +12,7 @@ import {
   type Denied,
   HEADERS,
   isDelivery,
+  LAST_TIME,
   REVOKED_EVENTS,
   subjectTokenText,
 } from "../contract/mod.ts";
@@ -80,7 +81,9 @@ function serveEndpoints(
 ): Subscription[] {
   /** When a token that ends at this time has ended on every clock; null if tokens need not end. */
   const endOf = (lastExpiry: number) =>
-    config.AUTH_REQUIRE_EXPIRY ? lastExpiry + config.AUTH_CLOCK_TOLERANCE * 1_000 : null;
+    config.AUTH_REQUIRE_EXPIRY
+      ? Math.min(lastExpiry + config.AUTH_CLOCK_TOLERANCE * 1_000, LAST_TIME)
+      : null;
   const lifetime = config.AUTH_MAX_TOKEN_LIFETIME * 1_000;
 
   const revokeUser = async (userId: string, given?: number, reason?: string): Promise<Denial> => {

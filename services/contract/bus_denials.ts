@@ -17,8 +17,11 @@ export const DENIALS_STREAM = "DENIALS";
 /** The subjects that {@link DENIALS_STREAM} stores. */
 export const DENIALS_STREAM_SUBJECT = "denial.>";
 
-/** Milliseconds since 1970, up to the last one that a Date can represent (ECMA-262 21.4.1.1). */
-export const Time = z.number().int().min(0).max(8.64e15);
+/** The last time that a Date can represent, milliseconds since 1970 (ECMA-262 21.4.1.1). */
+export const LAST_TIME = 8.64e15;
+
+/** Milliseconds since 1970, up to {@link LAST_TIME}. */
+export const Time = z.number().int().min(0).max(LAST_TIME);
 
 /** The id of a token: its `jti` claim. */
 export const TokenId = z.string().min(1).max(limits.MAX_TOKEN_ID_LENGTH);

@@ -7,6 +7,7 @@ import {
   AuthRevoke,
   AuthUnrevoke,
   DENIALS_STREAM,
+  LAST_TIME,
   messageSubject,
   revokedSubject,
 } from "../../services/contract/mod.ts";
@@ -169,6 +170,18 @@ Deno.test("a revoked token closes its connections on every gateway, and stays re
     await nats.close();
     const expired = request(bus, AuthRevoke, { tokenId: "x", expiresAt: 1 });
     await assert.rejects(expired, /the token has expired/);
+  });
+
+  await t.step("until the last time that there is", async () => {
+    for (
+      const last of [{ tokenId: "last", expiresAt: LAST_TIME }, {
+        userId: "eve",
+        before: LAST_TIME,
+      }]
+    ) {
+      const { revoked } = await request(bus, AuthRevoke, last);
+      assert.equal(revoked.expiresAt, LAST_TIME);
+    }
   });
   await bus.drain();
 });
